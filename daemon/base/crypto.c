@@ -1,0 +1,64 @@
+#include "crypto.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+static void digest(const EVP_MD *md, const void *data, size_t n, uint8_t *out)
+{
+	unsigned len;
+
+	if (!EVP_Digest(data, n, out, &len, md, NULL))
+		BUG("libcrypto refused a digest");
+}
+
+void crypto_sha256(const void *data, size_t n, uint8_t out[SHA256_LEN])
+{
+	digest(EVP_sha256(), data, n, out);
+}
+
+void crypto_md5(const void *data, size_t n, uint8_t out[16])
+{
+	digest(EVP_md5(), data, n, out);
+}
+
+void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t n, uint8_t out[SHA256_LEN])
+{
+	unsigned len;
+
+	if (!HMAC(EVP_sha256(), key, (int)key_len, data, n, out, &len))
+		BUG("libcrypto refused an HMAC");
+}
+
+static int value_of(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+uint8_t *crypto_base64_decode(const char *text, size_t *len)
+{
+	uint8_t *out = xmalloc(strlen(text) / 4 * 3 + 3);
+	uint32_t bits = 0;
+	int have = 0, v;
+
+	*len = 0;
+	for (; *text && *text != '='; text++) {
+		v = value_of(*text);
+		if (v < 0) {
+			free(out);
+			return NULL;
+		}
+		bits = bits << 6 | (uint32_t)v;
+		have += 6;
+		if (have >= 8) {
+			have -= 8;
+			out[(*len)++] = (uint8_t)(bits >> have);
+		}
+	}
+	return out;
+}

@@ -1,0 +1,335 @@
+/*
+ * Everything the daemon knows, as plain structs in memory. Rows are copied whole into a commit (db/store.h), so they hold no
+ * pointers except the few owned strings marked so. Only core/ changes them; the shell and the views read.
+ *
+ * Instants are UTC microseconds, 0 = not yet. Money is micro-dollars. Text that a machine or provider wrote is untrusted.
+ */
+#ifndef GPUFLEET_MODEL_H
+#define GPUFLEET_MODEL_H
+
+#include "base/fsm.h"
+#include "base/heap.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/rng.h"
+#include "core/types.h"
+
+/* Why something ended (architecture §5: a cause, not a state). Stored by name. */
+enum cause {
+	CAUSE_NONE,
+	CAUSE_RELEASED,    /* somebody said down */
+	CAUSE_EXPIRED,     /* --for ran out */
+	CAUSE_IDLE,
+	CAUSE_MONEY,       /* --max-cost reached */
+	CAUSE_UNPLACEABLE, /* nobody sells it */
+	CAUSE_RUN_ENDED,   /* the fleet was made for one run */
+	CAUSE_NO_CAPACITY, /* create: sold out */
+	CAUSE_REFUSED,     /* create: refused for another reason */
+	CAUSE_LIMIT,       /* create: quota or balance */
+	CAUSE_DENIED,      /* credentials */
+	CAUSE_NOT_SENT,    /* create: certainly never left */
+	CAUSE_ABSENT,      /* ambiguous create: proved absent */
+	CAUSE_BOOT_TIMEOUT,
+	CAUSE_BOOT_FAILED, /* the provider says it failed */
+	CAUSE_SSH_TIMEOUT,
+	CAUSE_SSH_AUTH,
+	CAUSE_HOST_KEY,
+	CAUSE_WRONG_MACHINE, /* other GPUs than ordered */
+	CAUSE_LOST,        /* contact lost, or ended by provider or by hand */
+	CAUSE_DUPLICATE,   /* second machine of one request */
+	CAUSE_LATE,        /* appeared after it was proved absent */
+	CAUSE_RESURRECTED, /* came back after GONE */
+	CAUSE_ORPHAN,      /* our mark, no row */
+	CAUSE_FAILED,      /* run: script or setup failed */
+	CAUSE_TIMED_OUT,
+	CAUSE_CANCELLED,
+	CAUSE_PUSH_FAILED,
+	CAUSE_SECRET,      /* a secret that the run needs is not there any more */
+	CAUSE_SURPLUS,     /* not needed any more */
+	CAUSE_NR
+};
+const char *cause_name(enum cause c);      /* "no_capacity" */
+enum cause cause_from_name(const char *s); /* CAUSE_NONE when unknown */
+const char *cause_words(enum cause c);     /* "sold out" */
+
+enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT };
+
+/* What every object has: its place in the engine's queues. Not stored. */
+struct object {
+	enum object_kind kind;
+	int64_t id;
+	bool dirty;             /* must go into the next commit */
+	struct list dirty_link;
+	struct list touch_link; /* to be looked at by this turn's decide */
+	struct heap_node wake;
+};
+
+enum fleet_state { FLEET_OPEN, FLEET_CLOSING, FLEET_CLOSED, FLEET_STATES };
+enum fleet_event { FLEET_EV_CLOSE, FLEET_EV_EMPTY, FLEET_EVENTS };
+extern const struct fsm fleet_fsm;
+
+struct fleet {
+	struct object object; /* id: positive, never reused */
+	char name[NAME_MAX_]; /* unique among fleets that are not CLOSED */
+	char owner[NAME_MAX_];
+	uint32_t owner_uid;
+	enum fleet_state state;
+	enum cause cause;
+	char reason[TEXT_MAX]; /* one sentence for people */
+	char labels[TEXT_MAX]; /* "k=v,k=v" */
+
+	/* what is wanted */
+	char gpu[GPU_MAX];
+	int gpu_count, instances;
+	char accounts[TEXT_MAX]; /* allowed accounts or providers, comma-separated; "" any */
+	char region[REGION_MAX];
+	char image[TEXT_MAX];
+	int disk_gb;
+	bool spot;
+	money max_price;  /* per GPU-hour; 0: none */
+	money max_cost;   /* whole fleet; 0: none */
+	money accept_minimum; /* largest minimum charge taken without asking */
+	duration lifetime;  /* --for, counted from READY; already shortened to fit max_cost */
+	duration idle_limit; /* 0: never */
+	duration retry_for; /* keep trying to place for this long after `created` */
+	bool for_run;       /* made by `run --gpu`: closes when its run has ended */
+	duration keep_on_failure; /* for_run: keep this long when the run did not end ok */
+
+	/* life */
+	instant created, ready_at, expires, idle_since, closing_at, closed;
+	instant keep_until;  /* kept for a look after a failed run */
+	duration extend_to;  /* pending extension: new lifetime; 0 none */
+	int64_t version;     /* changes with each change; for optimistic clients */
+
+	/* not stored */
+	struct list instance_list, run_list;
+	instant place_retry_at;
+};
+
+enum instance_state {
+	INSTANCE_PLANNED, INSTANCE_DISPATCHING, INSTANCE_AMBIGUOUS, INSTANCE_BOOTING, INSTANCE_CONNECTING, INSTANCE_READY,
+	INSTANCE_BUSY, INSTANCE_DRAINING, INSTANCE_DELETING, INSTANCE_GONE, INSTANCE_STATES
+};
+enum instance_event {
+	INSTANCE_EV_DISPATCH, INSTANCE_EV_CREATED, INSTANCE_EV_REFUSED, INSTANCE_EV_UNSURE, INSTANCE_EV_FOUND, INSTANCE_EV_ABSENT,
+	INSTANCE_EV_RUNNING, INSTANCE_EV_REACHABLE, INSTANCE_EV_ASSIGNED, INSTANCE_EV_RELEASED, INSTANCE_EV_STOP,
+	INSTANCE_EV_TIMEOUT, INSTANCE_EV_ENDED, INSTANCE_EV_LOST, INSTANCE_EV_WRONG, INSTANCE_EV_GONE, INSTANCE_EVENTS
+};
+extern const struct fsm instance_fsm;
+
+/* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
+enum activity {
+	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
+	ACTIVITY_BILL, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
+};
+
+struct instance {
+	struct object object;
+	int64_t fleet_id; /* 0: orphan without a fleet */
+	int slot;         /* 0 … fleet.instances-1 */
+	enum instance_state state;
+	enum cause cause;
+	char reason[TEXT_MAX];
+
+	/* the order */
+	char account[ACCOUNT_MAX], provider[ACCOUNT_MAX];
+	char offer_key[128];
+	char *offer_spec; /* owned; JSON or NULL */
+	char gpu[GPU_MAX];
+	int gpu_count;
+	char region[REGION_MAX];
+	bool spot, marketplace;
+	money price_hour, minimum_charge;
+	money hold;       /* worst case reserved; 0 once GONE */
+	char mark[ID_MAX];    /* name at the provider as last confirmed or sent (reliability §2.3) */
+	char new_mark[ID_MAX]; /* extension under way */
+	instant deadline;     /* the one inside `mark` */
+	char *snapshot; /* owned; Hot Aisle: ids before the create, JSON array, or NULL */
+
+	/* the machine */
+	char provider_id[ID_MAX];
+	char address[ADDRESS_MAX];
+	int port;
+	char user[32];
+	char host_key[512]; /* pinned at first contact */
+	char boot_id[40];
+	char seen_gpu[GPU_MAX];
+	int seen_gpu_count;
+	bool docker;
+	bool marked;          /* the mark was seen at the provider */
+	bool stop_requested;  /* while DISPATCHING or AMBIGUOUS: delete once known */
+	bool delete_accepted;
+	bool describe_absent; /* GET says gone, since DELETING */
+	int absent_listings;  /* complete listings in a row without it, spaced */
+
+	/* times */
+	instant planned, sent, created, running_at, ready_at, deleting_at, delete_sent, gone;
+	instant last_seen, last_contact, absent_at /* last counted absence */, first_absent;
+	instant meter_start, meter_end;
+
+	/* cost */
+	money metered; /* final once GONE; before, view computes it */
+	money billed;
+	bool billed_known;
+	instant billed_at, settled;
+	int64_t run_id; /* BUSY or DRAINING: whose */
+	int64_t version;
+
+	/* not stored */
+	struct list fleet_link, account_link;
+	enum activity activity;
+	instant retry_at;  /* nothing before this */
+	int tries;         /* of the present activity, for back-off */
+};
+
+enum run_state {
+	RUN_QUEUED, RUN_PUSHING, RUN_SETUP, RUN_RUNNING, RUN_COLLECTING, RUN_STOPPING, RUN_DONE, RUN_STATES
+};
+enum run_event {
+	RUN_EV_ASSIGNED, RUN_EV_STARTED, RUN_EV_SETUP_DONE, RUN_EV_EXITED, RUN_EV_STOP, RUN_EV_COLLECTED, RUN_EV_LOST, RUN_EV_REQUEUE,
+	RUN_EVENTS
+};
+extern const struct fsm run_fsm;
+enum run_outcome { OUTCOME_NONE, OUTCOME_OK, OUTCOME_FAILED, OUTCOME_TIMED_OUT, OUTCOME_CANCELLED, OUTCOME_LOST };
+const char *outcome_name(enum run_outcome o); /* "" for none */
+enum run_outcome outcome_from_name(const char *s);
+
+struct run {
+	struct object object;
+	char key[16];      /* random base32: the directory on the machine and under state_dir/runs/ */
+	int64_t fleet_id, instance_id; /* instance 0 while QUEUED */
+	char recipe[NAME_MAX_];
+	char title[TEXT_MAX]; /* what the person typed */
+	char owner[NAME_MAX_];
+	enum run_state state;
+	enum run_outcome outcome;
+	enum cause cause;
+	char reason[TEXT_MAX];
+	char *params;      /* owned; JSON object of parameter → string */
+	char *spec;        /* owned; JSON: setup, run, reader … as read from recipe.yaml */
+	char secrets[TEXT_MAX]; /* names, comma-separated; values are never here */
+	duration setup_timeout, run_timeout;
+	int exit_status;   /* -1: not known */
+	char signal[16];
+	int64_t out_size, err_size; /* bytes of output stored so far */
+	char progress[TEXT_MAX];
+	int64_t results_bytes;
+	instant created, assigned, started, run_started, ended, done;
+	bool stop_requested;
+	int requeues;
+	int64_t version;
+
+	/* not stored */
+	struct list fleet_link;
+	enum activity activity;
+	instant retry_at, stop_deadline;
+	int tries;
+	bool watched; /* somebody follows: poll faster */
+};
+
+/* The core's copy of the facts about one account's provider, filled by the daemon from the provider table. */
+struct account_facts {
+	char name[ACCOUNT_MAX], provider[ACCOUNT_MAX], title[ACCOUNT_MAX];
+	bool mark_at_create, single_flight, local, bill_by_machine, counts, container, exclusive;
+	struct billing_rule billing;
+	duration create_timeout, boot_allowance, teardown_allowance;
+};
+
+/* One account: what was last heard from the provider. `stored` fields survive a restart. */
+struct account_state {
+	struct object object; /* id: index + 1, not stable over restarts; the name is the key in the database */
+	struct account_facts facts;
+	bool configured;  /* false: in the database only; has rows, so it cannot be removed (I8) */
+
+	/* stored: settlement of accounts that tell only a balance */
+	money window_balance; /* before the first machine of the window */
+	instant window_since; /* 0: no window open */
+	bool window_balance_known;
+
+	/* not stored */
+	struct list instance_list;  /* not GONE, or GONE and not settled */
+	int live;                   /* instances not GONE */
+	int lists_wanted;
+	struct offer *offers;       /* owned, with their specs */
+	size_t offer_count;
+	char offers_gpu[GPU_MAX];   /* for what they were asked */
+	int offers_gpu_count;
+	instant offers_at, listed_at, listing_began, balance_at, list_retry_at, offers_retry_at;
+	bool offers_busy, list_busy, balance_busy, denied;
+	int list_failures, offers_failures;
+	char trouble[TEXT_MAX];     /* last failure in words; "" when fine */
+	struct balance balance;
+	int64_t create_lock;        /* single_flight: instance that holds it; 0 free */
+	int unmanaged;              /* machines that are not ours at the last listing */
+};
+
+/* One line of the audit log. */
+struct event {
+	int64_t seq;
+	instant time;
+	enum object_kind kind;
+	int64_t object_id;
+	int64_t fleet_id;     /* the fleet it belongs to, for `events FLEET`; 0 none */
+	char from[24], event[24], to[24];
+	enum cause cause;
+	char actor[NAME_MAX_]; /* "daemon", or a user's name */
+	char text[TEXT_MAX];
+};
+
+/* Waiting times and limits (configuration); see config/gpufleetd.yaml for what each means. */
+struct policy {
+	duration poll_boot, poll_steady, poll_sweep;
+	duration settle, settle_single_flight;
+	int absence_listings;
+	duration absence_spacing;
+	int gone_listings;
+	duration gone_spacing;
+	duration late_watch, orphan_grace, bill_poll, bill_watch;
+	duration contact_lost; /* no SSH contact for this long while the provider answers */
+	duration run_poll, run_poll_watched;
+};
+
+struct model {
+	char site[8];          /* 6 characters */
+	uint8_t mark_key[32];
+	struct policy policy;
+	struct rng *rng;       /* not owned */
+	int64_t next_id;       /* shared by fleets, instances and runs */
+	int64_t next_event;
+
+	struct map fleets, instances, runs; /* by id */
+	struct account_state **accounts;    /* owned */
+	size_t account_count;
+
+	struct list dirty, touched;
+	struct heap wakes;
+	struct event *events; /* not committed yet */
+	size_t event_count, event_cap;
+	instant now;          /* of the fact being applied */
+	bool closing;         /* the daemon is going down: nothing new is started */
+};
+
+void model_init(struct model *m, struct rng *rng);
+void model_free(struct model *m);
+
+/* New rows, linked into maps and lists; memory is the model's. Loading and creating use the same functions. */
+struct fleet *model_add_fleet(struct model *m, const struct fleet *row);       /* copies */
+struct instance *model_add_instance(struct model *m, const struct instance *row); /* copies; takes over owned strings */
+struct run *model_add_run(struct model *m, const struct run *row);             /* copies; takes over owned strings */
+struct account_state *model_add_account(struct model *m, const struct account_facts *facts);
+void model_drop_fleet(struct model *m, struct fleet *f); /* forgets the fleet with its instances and runs (still in the database) */
+
+struct fleet *model_fleet(const struct model *m, int64_t id);
+struct instance *model_instance(const struct model *m, int64_t id);
+struct run *model_run(const struct model *m, int64_t id);
+struct account_state *model_account(const struct model *m, const char *name);
+struct fleet *model_fleet_by_name(const struct model *m, const char *name); /* not CLOSED first, else the newest */
+
+#define FLEET_OF(link)    CONTAINER_OF(link, struct fleet, object.dirty_link)
+#define INSTANCE_OF(link) CONTAINER_OF(link, struct instance, fleet_link)
+#define RUN_OF(link)      CONTAINER_OF(link, struct run, fleet_link)
+
+/* Iterate a map: `for (struct fleet *f = model_first_fleet(m, &i); f; f = model_next_fleet(m, &i))`, in no particular order. */
+void *model_each(const struct map *map, size_t *cursor);
+
+#endif

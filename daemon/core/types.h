@@ -1,0 +1,122 @@
+/*
+ * The words that the core and the adapters share: plain structs, no pointers into anybody's state.
+ * This is the only header of core/ that providers/, remote/ and config/ may include (architecture §3).
+ */
+#ifndef GPUFLEET_TYPES_H
+#define GPUFLEET_TYPES_H
+
+#include "base/instant.h"
+#include "base/money.h"
+#include "base/secret.h"
+
+#define ID_MAX      64  /* a provider's id, a mark */
+#define NAME_MAX_   64  /* a name that a person gave: fleet, owner, label */
+#define GPU_MAX     32  /* canonical GPU name: "MI300X", "H100", or the provider's raw name */
+#define ACCOUNT_MAX 32  /* the name of an account in the configuration: "runpod" */
+#define REGION_MAX  32
+#define TEXT_MAX    256 /* one sentence */
+#define ADDRESS_MAX 64
+
+/* One host of a `static` account (architecture §4). */
+struct static_host {
+	char name[NAME_MAX_];
+	char address[ADDRESS_MAX];
+	char user[32];
+	int port; /* default 22 */
+	char gpu[GPU_MAX];
+	int gpu_count;
+	money price_hour; /* for the whole host; default 0 */
+};
+
+/*
+ * One account at one provider, as configured. Owned by the configuration, constant while the daemon runs.
+ * Zero or "" means: the adapter's own default.
+ */
+struct account {
+	char name[ACCOUNT_MAX];     /* unique; the default is the provider's name */
+	char provider[ACCOUNT_MAX]; /* "hotaisle" "runpod" "digitalocean" "vastai" "static" */
+	char api_url[TEXT_MAX];     /* no trailing slash */
+	char graphql_url[TEXT_MAX]; /* RunPod's balance */
+	struct secret token;        /* not set for static */
+	char team[NAME_MAX_];       /* Hot Aisle's team handle */
+	bool exclusive;             /* every machine in the account is ours (reliability §2.6) */
+	char regions[8][REGION_MAX];
+	int region_count; /* 0: any */
+	char image[TEXT_MAX];
+	char user[32]; /* remote login */
+	int ssh_port;  /* 0: what the provider says, else its default */
+	int disk_gb;
+	bool community;           /* RunPod community cloud too */
+	int min_reliability_ppm;  /* vast.ai; 950000 = 0.95 */
+	struct static_host *hosts; /* owned by the configuration */
+	int host_count;
+};
+
+/* Something that can be rented now: N GPUs in one machine. Copyable; `spec` is owned by whoever holds the offer. */
+struct offer {
+	char account[ACCOUNT_MAX];
+	char provider[ACCOUNT_MAX];
+	char key[128];     /* stable text that names the offer within the account: "gpu-mi300x8-1536gb/tor1" */
+	char *spec;        /* JSON the adapter wants back at create, or NULL; opaque to everyone else */
+	char gpu[GPU_MAX]; /* canonical (base/gpu.h) */
+	int gpu_count;
+	int gpu_memory_gb; /* per GPU; 0 unknown */
+	char region[REGION_MAX];
+	int cpus, ram_gb, disk_gb; /* 0 unknown */
+	money price_hour;          /* per instance-hour, all GPUs, disk included where it is charged apart; > 0 */
+	money minimum_charge;      /* at least this much is billed once created */
+	int available;             /* how many now; -1: the provider does not say, 0: sold out (listed for display only) */
+	bool spot;
+	bool marketplace; /* the host belongs to a third party who can read the machine */
+	int reliability_ppm; /* 0: not known */
+};
+
+enum machine_state {
+	MACHINE_UNKNOWN,  /* a state string we do not know: still billing (reliability §2.7) */
+	MACHINE_STARTING, /* accepted, booting, pulling an image */
+	MACHINE_RUNNING,  /* up as far as the provider can tell; SSH is probed apart */
+	MACHINE_STOPPED,  /* halted, maybe billing */
+	MACHINE_ENDED,    /* the provider says it will never come back: failed, terminated */
+};
+
+/* A machine as a provider lists or describes it. */
+struct machine {
+	char id[ID_MAX];
+	char mark[ID_MAX]; /* the name, label or description that we may have set; "" when none */
+	enum machine_state state;
+	char address[ADDRESS_MAX]; /* "" until known */
+	int port;                  /* SSH; 0 until known */
+	char user[32];             /* "" : the account's */
+	char gpu[GPU_MAX];         /* "" when the provider does not say */
+	int gpu_count;             /* 0 unknown */
+	money price_hour;          /* 0 unknown */
+	instant created;           /* 0 unknown */
+	char note[TEXT_MAX];       /* the provider's own words on its state, untrusted */
+};
+
+/* Money at a provider. */
+struct balance {
+	money available;  /* what is left to spend; see `known` */
+	money hourly;     /* what everything in the account burns per hour now */
+	int machines;     /* how many machines the provider counts; -1: it does not say */
+	bool known, hourly_known; /* which of the figures the provider gave; owed money is available = 0 */
+};
+
+/* One charge in the provider's own record. Several lines for one machine are added up. */
+struct bill_line {
+	char id[ID_MAX]; /* the provider's id of the machine */
+	money amount;
+	instant from, until; /* 0 unknown */
+};
+
+/* How a provider charges; facts from the sheets, used for holds and metering (architecture §8). */
+enum meter_start { METER_FROM_CREATE, METER_FROM_RUNNING };
+struct billing_rule {
+	duration quantum; /* time is rounded up to a multiple of this */
+	duration minimum; /* at least this long is charged */
+	enum meter_start start;
+	duration settle_delay; /* the bill is complete this long after the end (fact sheets; a floor for asking) */
+	bool bills_stopped;
+};
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * The store: what must survive is in one SQLite file. One writer thread with group commit owns the only connection that writes
+ * (libraries.md §6); acknowledgements come back to the loop through a wake function that the caller provides, so nothing here
+ * knows libuv. History questions have their own read-only connection (history.h).
+ *
+ * A batch is a value: copies of the rows as they were when it was made. It becomes one transaction; nothing of it is visible
+ * before, everything after.
+ */
+#ifndef GPUFLEET_STORE_H
+#define GPUFLEET_STORE_H
+
+#include "base/err.h"
+#include "core/model.h"
+
+struct store;
+struct store_batch;
+
+struct store_options {
+	const char *path;      /* database file; made with mode 0600 when missing */
+	bool threaded;         /* false: commit runs inline (simulator, tests); the callback is still called from store_deliver() */
+	void (*wake)(void *arg); /* from the writer thread: "call store_deliver() on your loop" */
+	void *wake_arg;
+};
+
+/* Opens, checks (application_id, user_version, quick_check), migrates with a backup first. Errors name the file and the remedy. */
+int store_open(struct store **out, const struct store_options *o, struct err *e);
+/* Waits for what is queued, checkpoints, closes. */
+void store_close(struct store *s);
+
+/* Fill a model: open fleets and whatever is unsettled or ended after `since`, their instances and runs, account rows, next ids. */
+int store_load(struct store *s, struct model *m, instant since, struct err *e);
+
+/* Small facts about the installation, kept in table `meta`: "site", … . *value is the caller's; NULL when absent. */
+int store_meta_get(struct store *s, const char *key, char **value, struct err *e);
+int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);
+
+struct store_batch *store_batch_new(void);
+void store_batch_fleet(struct store_batch *b, const struct fleet *row);
+void store_batch_instance(struct store_batch *b, const struct instance *row); /* copies owned strings too */
+void store_batch_run(struct store_batch *b, const struct run *row);
+void store_batch_account(struct store_batch *b, const struct account_state *row);
+void store_batch_event(struct store_batch *b, const struct event *row);
+/* One measured figure of a run (table results). */
+struct result_row {
+	int64_t run_id;
+	char metric[NAME_MAX_], unit[32];
+	bool number;      /* else text */
+	double value;
+	char text[TEXT_MAX];
+	char labels[TEXT_MAX]; /* JSON object of further keys, "{}" */
+	int seq;
+};
+void store_batch_result(struct store_batch *b, const struct result_row *row);
+bool store_batch_empty(const struct store_batch *b);
+void store_batch_free(struct store_batch *b);
+
+/* Takes the batch. `done` is called from store_deliver(): error NULL when durable. Order of batches is kept. */
+void store_commit(struct store *s, struct store_batch *b, void (*done)(void *arg, const struct err *error), void *arg);
+/* Calls the callbacks that are due. On the loop's thread only. Returns how many. */
+int store_deliver(struct store *s);
+
+struct store_stats { int64_t commits, rows; duration slowest; };
+void store_get_stats(struct store *s, struct store_stats *out);
+
+#endif

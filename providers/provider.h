@@ -1,0 +1,180 @@
+/*
+ * The adapter contract: a provider is one `const struct provider` of facts and pure functions. Adapters do no I/O, read no
+ * clock, keep no state and decide nothing; call.c drives them and http.c moves the bytes (architecture §4).
+ *
+ * Each operation is a pair:
+ *   build  writes the next HTTP request from the arguments and the cursor left by the previous page or step;
+ *   read   turns status, headers and body into facts in the reply, a next request (VERDICT_MORE), or a classified failure.
+ *
+ * To add a provider: write one file with its pairs and its table at the bottom, add the pointer to registry.c, fixtures to
+ * tests/fixtures/<name>/, a table test to tests/unit/, its facts to a sheet, and a model of its cloud to tests/sim/.
+ *
+ * What each slot may assume and must do:
+ *   build  - args fields named for the operation below are set; others are NULL or 0;
+ *          - must fill method, url (absolute, beginning with account->api_url), headers with authentication, body;
+ *          - may answer without a request by filling the reply and setting req->answered (static hosts).
+ *   read   - gets any bytes at all: empty, HTML, truncated, 8 MiB; must never crash nor believe what it cannot parse;
+ *          - a body that should be complete and is not is RETRY for reads and UNSURE for create;
+ *          - messages in the reply are the provider's own sentence, shortened; no secrets.
+ */
+#ifndef GPUFLEET_PROVIDER_H
+#define GPUFLEET_PROVIDER_H
+
+#include "base/json.h"
+#include "core/types.h"
+
+enum provider_op_kind {
+	OP_CHECK,    /* are the credentials good, which account is it      → account_id, message (limits, in words) */
+	OP_OFFERS,   /* what can be rented                                 args gpu, gpu_count ("" and 0: everything), disk_gb, spot → offers */
+	OP_KEY,      /* make sure our public key is known to the account   args public_key → key_id (may be "") */
+	OP_CREATE,   /* rent one machine; exactly one request, ever        args offer, mark, public_key, key_id, image, disk_gb → id, price_hour */
+	OP_DESCRIBE, /* one machine                                        args id → machines[0]; gone is ABSENT */
+	OP_LIST,     /* every machine of the account, ours or not          → machines; OK only when the listing is complete */
+	OP_MARK,     /* set our mark (rename)                              args id, mark → (read back with OP_DESCRIBE) */
+	OP_DESTROY,  /* end it for ever; OK: taken, ABSENT: not there      args id */
+	OP_BALANCE,  /* → balance */
+	OP_BILL,     /* charges of one machine, or all when id is NULL     args id, mark, from, until → bills */
+	OP_NR
+};
+
+enum verdict {
+	VERDICT_OK,          /* done; the reply holds the facts */
+	VERDICT_MORE,        /* read only: build again, the cursor has moved */
+	VERDICT_REFUSED,     /* nothing was made and never will be by this request */
+	VERDICT_NO_CAPACITY, /* nothing was made: sold out, try another offer */
+	VERDICT_LIMIT,       /* nothing was made: quota, balance, account limit */
+	VERDICT_RETRY,       /* nothing was made: rate limit or passing trouble; see retry_after */
+	VERDICT_UNSURE,      /* something may exist */
+	VERDICT_DENIED,      /* credentials; changes nothing about what exists */
+	VERDICT_ABSENT,      /* the provider says there is no such machine (a claim, not proof) */
+};
+const char *verdict_name(enum verdict v); /* "no_capacity" */
+
+enum provider_cap {
+	CAP_MARK_AT_CREATE = 1 << 0, /* the mark is set atomically by create */
+	CAP_SINGLE_FLIGHT = 1 << 1,  /* one create at a time per account, found by list difference (Hot Aisle) */
+	CAP_LOCAL = 1 << 2,          /* no provider behind it: hosts the user has */
+	CAP_BILL_BY_MACHINE = 1 << 3,/* OP_BILL tells charges per machine; otherwise only the balance moves */
+	CAP_COUNTS = 1 << 4,         /* OP_BALANCE counts live machines */
+	CAP_SPOT = 1 << 5,
+	CAP_CONTAINER = 1 << 6,      /* instances are containers: no docker inside, maybe no systemd, no bash */
+};
+
+#define HTTP_HEADERS_MAX 12
+
+/* A request as a value. Strings are owned; freed by http_request_free(). */
+struct http_request {
+	const char *method;    /* literal: "GET" */
+	char *url;
+	char *headers[HTTP_HEADERS_MAX]; /* "Name: value"; includes authentication */
+	int header_count;
+	char *body;            /* NULL: none */
+	duration timeout;      /* whole request; 0: 30 s */
+	bool answered;         /* build filled the reply itself; nothing is sent */
+};
+void http_request_free(struct http_request *r);
+/* Both take printf formats; the result is owned by the request. */
+void http_request_url(struct http_request *r, const char *method, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void http_request_header(struct http_request *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void http_request_json(struct http_request *r, json_t *body); /* steals body; sets Content-Type */
+
+enum http_outcome {
+	HTTP_ANSWERED,  /* a status line and a whole body arrived */
+	HTTP_NOT_SENT,  /* certainly no byte of the request left: refused, DNS, TLS */
+	HTTP_BROKEN,    /* bytes left and no whole answer came: reset, timeout, cut body */
+};
+
+struct http_response {
+	enum http_outcome outcome;
+	char trouble[TEXT_MAX]; /* what went wrong, when not ANSWERED */
+	int status;
+	const char *body; /* NUL-terminated, valid during read() */
+	size_t len;
+	char content_type[64];
+	char retry_after[64];   /* as sent; "" when absent */
+	char rate_remaining[64], rate_reset[64]; /* the provider's rate headers, raw, when present */
+};
+
+/* Arguments of an operation; which are set is said at the enum above. All pointers outlive the call. */
+struct op_args {
+	const struct account *account;
+	const struct offer *offer;
+	const char *mark;
+	const char *public_key; /* "ssh-ed25519 AAAA… comment" */
+	const char *key_id;
+	const char *id;
+	const char *image; /* NULL: account's, then the adapter's default */
+	int disk_gb;
+	char gpu[GPU_MAX];
+	int gpu_count;
+	bool spot;
+	instant from, until;
+};
+
+/* Where a many-request operation stands; zeroed at its beginning, changed only by the adapter's read. */
+struct op_cursor {
+	int step, page;
+	char token[512];
+	int64_t number; /* free for the adapter */
+};
+
+/* The facts. Arrays grow over pages and are owned by the reply; op_reply_free() frees them. */
+struct op_reply {
+	enum verdict verdict;
+	char message[TEXT_MAX];
+	duration retry_after; /* 0: the provider did not say */
+	struct offer *offers;
+	size_t offer_count;
+	struct machine *machines;
+	size_t machine_count;
+	struct bill_line *bills;
+	size_t bill_count;
+	struct balance balance;
+	char id[ID_MAX];         /* create: the provider's id */
+	char key_id[ID_MAX];
+	char account_id[ID_MAX]; /* check: who we are there */
+	money price_hour;        /* create: what the answer says; 0 unknown */
+	bool destroy_now;        /* create: an id came with a failure; record it and delete it (vast.ai §2.4) */
+};
+void op_reply_free(struct op_reply *r);
+struct offer *op_reply_add_offer(struct op_reply *r);     /* zeroed; valid until the next add */
+struct machine *op_reply_add_machine(struct op_reply *r); /* merges nothing: call.c merges duplicates by id */
+struct bill_line *op_reply_add_bill(struct op_reply *r);
+/* Set verdict and message together; returns the verdict so that read can return it. */
+enum verdict op_fail(struct op_reply *r, enum verdict v, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+struct provider_op {
+	void (*build)(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r);
+	enum verdict (*read)(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r);
+};
+
+/* Token buckets, one per operation: at most `burst` at once, refilled one per `every`. 0: no limit known. */
+struct rate_rule {
+	duration every;
+	int burst;
+};
+
+struct provider {
+	const char *name;         /* "runpod": configuration key, part of the mark's MAC */
+	const char *title;        /* "RunPod" */
+	const char *api_url;      /* default */
+	const char *token_env;    /* "RUNPOD_API_KEY" (architecture §14) */
+	const char *token_where;  /* where a person gets the token and which permissions it needs, one sentence */
+	const char *user;         /* remote login */
+	int ssh_port;             /* when the provider does not say; 0: it always says */
+	const char *image_amd, *image_nvidia; /* default image per vendor; NULL: no choice */
+	int disk_gb;              /* default container or boot disk; 0: no choice */
+	unsigned caps;            /* enum provider_cap */
+	duration create_timeout;  /* one request */
+	duration boot_allowance;  /* create to SSH, worst ordinary case */
+	duration teardown_allowance;
+	struct billing_rule billing;
+	struct rate_rule rate[OP_NR];
+	struct provider_op op[OP_NR]; /* a NULL pair: not offered */
+};
+
+/* registry.c */
+const struct provider *provider_find(const char *name); /* NULL: unknown */
+const struct provider *const *provider_all(void);       /* NULL-terminated */
+
+#endif
