@@ -8,11 +8,18 @@
  *	case CALL_DONE:  call_reply(c) holds the verdict and the facts
  *	}
  *
- * What is decided here once for all providers (reliability §2.7, §2.13): retries of reads (≤ 3 tries, full jitter, base 0.5 s,
- * cap 30 s), Retry-After in seconds or as a date (capped at 15 min), page caps (200) and repeated cursors (list void → RETRY),
- * merging of duplicate ids, total deadline (5 min for a listing), token buckets per (account, operation). OP_CREATE is sent
- * at most once in the life of a call, whatever happens: a transport failure after bytes left is UNSURE, before it RETRY;
- * any 5xx, 408, 3xx, unknown status or unreadable 2xx is UNSURE. OP_DESTROY and OP_MARK are sent once per call; the core repeats them.
+ * What is decided here once for all providers (reliability §2.5, §2.7, §2.13):
+ *   - reads are tried up to three times, full jitter, base 0.5 s, cap 30 s; so is a GET inside a KEY, MARK or DESTROY. Before a
+ *     try again the facts and the cursor are put back to where the request began;
+ *   - OP_CREATE is sent at most once in the life of a call, whatever happens: a transport failure after bytes left is UNSURE,
+ *     before it RETRY; any 5xx, 408, 3xx, unknown status, 2xx without an id or unreadable 2xx is UNSURE;
+ *   - every other changing request is sent once per call; trouble is RETRY and the core repeats them;
+ *   - Retry-After in seconds or as a date, capped at 15 min, holds back all calls of the account but destroy. A 429 without one
+ *     makes the operation's spacing grow by half; success lets it shrink;
+ *   - at most 200 pages; a cursor that comes again voids the operation (RETRY); five minutes in all, then RETRY;
+ *   - duplicate ids are merged, facts of a failed operation dropped, unusable offers (no price, no GPU) left out, an id missing
+ *     in a listing voids it. account and provider of offers are filled here;
+ *   - token buckets per (account, operation).
  * No clock and no I/O; randomness comes from the rng given.
  */
 #ifndef GPUFLEET_CALL_H

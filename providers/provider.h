@@ -37,19 +37,6 @@ enum provider_op_kind {
 	OP_NR
 };
 
-enum verdict {
-	VERDICT_OK,          /* done; the reply holds the facts */
-	VERDICT_MORE,        /* read only: build again, the cursor has moved */
-	VERDICT_REFUSED,     /* nothing was made and never will be by this request */
-	VERDICT_NO_CAPACITY, /* nothing was made: sold out, try another offer */
-	VERDICT_LIMIT,       /* nothing was made: quota, balance, account limit */
-	VERDICT_RETRY,       /* nothing was made: rate limit or passing trouble; see retry_after */
-	VERDICT_UNSURE,      /* something may exist */
-	VERDICT_DENIED,      /* credentials; changes nothing about what exists */
-	VERDICT_ABSENT,      /* the provider says there is no such machine (a claim, not proof) */
-};
-const char *verdict_name(enum verdict v); /* "no_capacity" */
-
 enum provider_cap {
 	CAP_MARK_AT_CREATE = 1 << 0, /* the mark is set atomically by create */
 	CAP_SINGLE_FLIGHT = 1 << 1,  /* one create at a time per account, found by list difference (Hot Aisle) */
@@ -111,12 +98,17 @@ struct op_args {
 	instant from, until;
 };
 
-/* Where a many-request operation stands; zeroed at its beginning, changed only by the adapter's read. */
+/*
+ * Where a many-request operation stands; zeroed at its beginning, changed only by the adapter's read. A cursor that comes a
+ * second time voids the operation; in OP_LIST a step, token and number that come again do, whatever the page.
+ */
 struct op_cursor {
 	int step, page;
 	char token[512];
 	int64_t number; /* free for the adapter */
 };
+
+#define OP_ITEMS_MAX 100000 /* of a kind in one reply, over all pages */
 
 /* The facts. Arrays grow over pages and are owned by the reply; op_reply_free() frees them. */
 struct op_reply {
@@ -135,6 +127,7 @@ struct op_reply {
 	char account_id[ID_MAX]; /* check: who we are there */
 	money price_hour;        /* create: what the answer says; 0 unknown */
 	bool destroy_now;        /* create: an id came with a failure; record it and delete it (vast.ai §2.4) */
+	bool overflow;           /* more than OP_ITEMS_MAX items came: call.c voids the reply */
 };
 void op_reply_free(struct op_reply *r);
 struct offer *op_reply_add_offer(struct op_reply *r);     /* zeroed; valid until the next add */

@@ -2,12 +2,19 @@
  * SSH on the libuv loop by libssh2, never blocking: connect, check the host key, authenticate, run commands with standard
  * input and output. The scripted use of SSH hides behind this header; the simulator links another implementation of it.
  *
- * A connection runs one command at a time; more are queued in order. Everything answers later through a callback, never from
- * inside the function that was given it. After ssh_close() no callback of that connection is called any more.
+ *	pool = ssh_pool_new(loop, key);
+ *	s = ssh_open(pool, &target, opened, me);        opened(me, SSH_OK, "", "ssh-ed25519 AAAA…")
+ *	ssh_exec(s, &(struct ssh_command){ .command = "uname", .output = text, .done = ended, .arg = me });
+ *	ssh_close(s);
+ *
+ * A connection runs one command at a time; more are queued in order, also before it is open. Everything answers later through
+ * a callback, never from inside the function that was given it. Any function may be called from any callback. After
+ * ssh_close() no callback of that connection is called any more, also not for commands that were queued or running.
  *
  * Admission (libraries.md §2): at most 128 sessions in handshake in all, 8 per (address, port); the rest wait.
  * Method preferences as reliability §5.2 B2. Phase time-outs: tcp 10 s, banner and kex 20 s, auth 20 s; a command may be given
  * an idle limit and a total limit. Keepalive every 15 s, dead after 60 s of silence while a command runs.
+ * What a server can make us hold is bounded: 256 KiB read before it has let us in, 8 MiB of memory per connection.
  */
 #ifndef GPUFLEET_SSH_H
 #define GPUFLEET_SSH_H
@@ -22,27 +29,33 @@ struct ssh_pool;
 struct ssh;
 
 struct ssh_target {
-	char address[ADDRESS_MAX];
-	int port;
+	char address[ADDRESS_MAX]; /* IPv4, IPv6 or a host name */
+	int port;                  /* 0: 22 */
 	char user[32];
 	char host_key[512]; /* pinned "ssh-ed25519 AAAA…"; "": first contact, any key is taken and reported */
 };
 
-enum ssh_outcome {
-	SSH_OK,
-	SSH_UNREACHABLE,  /* refused, timed out, no banner: try again later */
-	SSH_HOST_KEY,     /* the key is not the pinned one: nothing was sent */
-	SSH_AUTH,         /* the server does not take our key */
-	SSH_LOST,         /* was connected, is not any more */
-	SSH_REFUSED,      /* protocol: no common algorithms, channel refused */
-};
-const char *ssh_outcome_name(enum ssh_outcome o);
+/*
+ * What enum ssh_outcome (core/types.h) means here, beyond its own comments:
+ *	SSH_UNREACHABLE   also: dropped before login (a busy server, MaxStartups)
+ *	SSH_REFUSED       also: a command that cannot be run as asked (too long, unreadable input file, too much output)
+ */
 
-struct ssh_pool *ssh_pool_new(uv_loop_t *loop, const struct ssh_key *key);
+/* Time-outs and caps; the defaults are what the head of this file says. */
+struct ssh_limits {
+	duration connect, handshake, auth, channel; /* channel: open, exec accepted, close */
+	duration keepalive, silence;
+	int handshakes, handshakes_per_endpoint;
+};
+extern const struct ssh_limits ssh_default_limits;
+
+struct ssh_pool *ssh_pool_new(uv_loop_t *loop, const struct ssh_key *key); /* key stays the caller's and must outlive the pool */
+void ssh_pool_set_limits(struct ssh_pool *p, const struct ssh_limits *l);
 void ssh_pool_close(struct ssh_pool *p); /* closes every connection; freed after the loop has run its close callbacks */
 int ssh_pool_open_count(const struct ssh_pool *p);
 
-/* Called once: connected (host_key is what the server showed) or not. After a failure the connection is dead; close it. */
+/* Called once: connected (host_key is what the server showed) or not. After a failure the connection is dead; close it.
+ * With SSH_HOST_KEY host_key is the key that was shown instead of the pinned one; with other failures it may be "". */
 typedef void ssh_open_fn(void *arg, enum ssh_outcome outcome, const char *message, const char *host_key);
 struct ssh *ssh_open(struct ssh_pool *p, const struct ssh_target *t, ssh_open_fn *done, void *arg);
 /* When an established connection dies while no command runs. Optional. */
@@ -53,26 +66,34 @@ enum ssh_stream { SSH_STDOUT, SSH_STDERR };
 
 struct ssh_exit {
 	enum ssh_outcome outcome; /* SSH_OK: the command ended and its status is known */
-	int status;               /* 0..255; meaningful only with SSH_OK and no signal */
-	char signal[16];          /* "KILL", or "" */
-	bool cut;                 /* more than `max_output` bytes came; the rest was dropped and the channel closed */
-	char message[TEXT_MAX];
+	int status;               /* 0..255 with SSH_OK; 128 + n as shells say when a signal ended it */
+	char signal[16];          /* "KILL", or "" (also for an exit status above 128 that a shell would read as that signal) */
+	bool cut;                 /* more than `max_output` bytes came: the rest was dropped, the channel closed, outcome is
+				     SSH_REFUSED, the connection stays usable */
+	char message[TEXT_MAX];   /* "" with SSH_OK */
 };
 
 /*
- * How a command's exit status is known for certain: the command is wrapped so that its own trailer with $? ends standard
- * error (libssh2 1.10 reports 0 when a connection is cut, libraries.md §2.3.3). The wrapper is inside ssh_exec; callers see neither.
+ * How a command's exit status is known for certain: the command is wrapped so that its own trailer with $? ends both streams
+ * (libssh2 1.10 reports 0 when a connection is cut, libraries.md §2.3.3). What a login shell prints before the command begins
+ * is dropped. The wrapper is inside ssh_exec; callers see neither. The command ends when it ends, not when processes that it
+ * left in the background close its output.
+ *
+ * A command that runs when its connection dies is reported SSH_LOST: whether it took effect is unknown. SSH_LOST by a limit
+ * below closes the connection. The connection is usable after SSH_OK and SSH_REFUSED.
  */
+#define SSH_COMMAND_MAX 30000 /* bytes of a command after quoting: it travels in one packet */
+
 struct ssh_command {
 	const char *command;     /* for a POSIX sh; copied */
-	const void *input;       /* bytes for standard input; copied; NULL: empty */
+	const void *input;       /* bytes for standard input; copied, wiped afterwards; NULL: empty */
 	size_t input_len;
-	char *input_file;        /* instead of `input`: a local file streamed to standard input (copied name); NULL: none */
+	const char *input_file;  /* instead of `input`: a local file streamed to standard input (copied name); NULL: none */
 	size_t max_output;       /* bytes of both streams together; 0: 1 MiB */
 	duration idle_limit;     /* no byte either way for this long: SSH_LOST; 0: 60 s */
 	duration total_limit;    /* 0: none */
 	void (*output)(void *arg, enum ssh_stream stream, const char *data, size_t n); /* may be NULL */
-	void (*done)(void *arg, const struct ssh_exit *x);
+	void (*done)(void *arg, const struct ssh_exit *x); /* may be NULL */
 	void *arg;
 };
 void ssh_exec(struct ssh *s, const struct ssh_command *c);

@@ -16,6 +16,7 @@ struct gpu {
 	int memory_gb;
 	const char *arch; /* "gfx942", "sm_90" */
 	int bandwidth_gbs; /* memory bandwidth, GB/s, data sheet; 0 unknown */
+	const char *keys; /* normalised spellings, '|' between; for gpu_find() only */
 };
 
 /* The row for what somebody wrote, or NULL. Separators, case, vendor words, form factors that do not matter and memory sizes

@@ -125,6 +125,17 @@ bool json_money(const json_t *j, const char *path, money *out)
 	return json_is_number(v) && money_from_double(json_number_value(v), out);
 }
 
+bool json_money_signed(const json_t *j, const char *path, money *out)
+{
+	double usd = json_num(j, path, NAN);
+
+	if (isnan(usd) || !money_from_double(fabs(usd), out))
+		return false;
+	if (usd < 0)
+		*out = -*out;
+	return true;
+}
+
 bool json_time(const json_t *j, const char *path, instant *out)
 {
 	const json_t *v = json_path(j, path);

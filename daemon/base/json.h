@@ -27,6 +27,8 @@ double json_num(const json_t *j, const char *path, double fallback);   /* number
 bool json_bool(const json_t *j, const char *path, bool fallback);
 /* Dollars as a number or a decimal string. False: absent, negative, NaN or absurd; *out untouched. */
 bool json_money(const json_t *j, const char *path, money *out);
+/* As json_money, and negative amounts too: credits, refunds, a balance that is owed. */
+bool json_money_signed(const json_t *j, const char *path, money *out);
 bool json_time(const json_t *j, const char *path, instant *out); /* RFC 3339 string, or epoch seconds as a number */
 
 /* Setters for building: own what they are given; a NULL string becomes null. */

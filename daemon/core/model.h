@@ -104,6 +104,7 @@ struct fleet {
 	/* not stored */
 	struct list instance_list, run_list;
 	instant place_retry_at;
+	char extend_error[TEXT_MAX]; /* why the last extension was not granted */
 };
 
 enum instance_state {
@@ -325,11 +326,10 @@ struct run *model_run(const struct model *m, int64_t id);
 struct account_state *model_account(const struct model *m, const char *name);
 struct fleet *model_fleet_by_name(const struct model *m, const char *name); /* not CLOSED first, else the newest */
 
-#define FLEET_OF(link)    CONTAINER_OF(link, struct fleet, object.dirty_link)
 #define INSTANCE_OF(link) CONTAINER_OF(link, struct instance, fleet_link)
 #define RUN_OF(link)      CONTAINER_OF(link, struct run, fleet_link)
 
-/* Iterate a map: `for (struct fleet *f = model_first_fleet(m, &i); f; f = model_next_fleet(m, &i))`, in no particular order. */
+/* Walk a map in no particular order: `size_t at = 0; while ((f = model_each(&m->fleets, &at))) …`. NULL at the end. */
 void *model_each(const struct map *map, size_t *cursor);
 
 #endif

@@ -119,4 +119,29 @@ struct billing_rule {
 	bool bills_stopped;
 };
 
+/* How an operation at a provider ended, as far as the core cares (providers/provider.h says who decides it). */
+enum verdict {
+	VERDICT_OK,          /* done; the reply holds the facts */
+	VERDICT_MORE,        /* read only: build again, the cursor has moved */
+	VERDICT_REFUSED,     /* nothing was made and never will be by this request */
+	VERDICT_NO_CAPACITY, /* nothing was made: sold out, try another offer */
+	VERDICT_LIMIT,       /* nothing was made: quota, balance, account limit */
+	VERDICT_RETRY,       /* nothing was made: rate limit or passing trouble; see retry_after */
+	VERDICT_UNSURE,      /* something may exist */
+	VERDICT_DENIED,      /* credentials; changes nothing about what exists */
+	VERDICT_ABSENT,      /* the provider says there is no such machine (a claim, not proof) */
+};
+const char *verdict_name(enum verdict v); /* "no_capacity" */
+
+/* How a try to reach a machine by SSH ended. */
+enum ssh_outcome {
+	SSH_OK,
+	SSH_UNREACHABLE, /* refused, timed out, no banner: try again later */
+	SSH_HOST_KEY,    /* the key is not the pinned one: nothing was sent */
+	SSH_AUTH,        /* the server does not take our key */
+	SSH_LOST,        /* was connected, is not any more */
+	SSH_REFUSED,     /* protocol: no common algorithms, channel refused */
+};
+const char *ssh_outcome_name(enum ssh_outcome o);
+
 #endif

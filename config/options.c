@@ -1,0 +1,200 @@
+/*
+ * Every option of gpufleetd.yaml. To add one: a member in config.h, a row here, `make docs`.
+ */
+#include "config/private.h"
+
+/* clang-format off */
+#define MEMBER(s, m)       .offset = offsetof(struct s, m), .size = sizeof(((struct s *)0)->m)
+#define ARRAY(s, m, n)     .offset = offsetof(struct s, m), .size = sizeof(((struct s *)0)->m[0]), \
+			   .count_offset = offsetof(struct s, n), .max = (int64_t)ARRAY_LEN(((struct s *)0)->m)
+#define TABLE(words, rows_) { .what = (words), .rows = (rows_), .count = ARRAY_LEN(rows_) }
+
+#define CLOUDS "hotaisle,runpod,digitalocean,vastai"
+
+static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
+
+static const struct option config_rows[] = {
+	{ "state_dir", OPTION_PATH, MEMBER(config, state_dir), .unset = "/var/lib/gpufleet for root, else "
+	  "$XDG_STATE_HOME/gpufleet (~/.local/state/gpufleet)", .sample = "/var/lib/gpufleet",
+	  .help = "Directory of the database, the keys and the results. Made when it is missing, closed to "
+	  "others." },
+	{ "socket", OPTION_PATH, MEMBER(config, socket),
+	  .unset = "/run/gpufleet/gpufleetd.sock for root, else "
+	  "$XDG_RUNTIME_DIR/gpufleet/gpufleetd.sock, else gpufleetd.sock in state_dir",
+	  .sample = "/run/gpufleet/gpufleetd.sock",
+	  .help = "The Unix socket where gpufleetctl finds the daemon. At most 107 bytes." },
+	{ "listen", OPTION_LISTEN, MEMBER(config, listen), .unset = "no TCP", .sample = "127.0.0.1:8470",
+	  .help = "A loopback address and port for the web page, metrics and gpufleetctl through a tunnel." },
+	{ "log", OPTION_CHOICE, MEMBER(config, log), .words = log_words, .fallback = "info",
+	  .help = "The least important lines that are logged: debug, info, warn or error." },
+	{ "providers", OPTION_TREE,
+	  .unset = "each provider whose token is in the environment or a systemd credential",
+	  .help = "The accounts that machines may be rented from, by name." },
+	{ "secrets", OPTION_TREE, .unset = "none",
+	  .help = "Secrets that runs may ask for, by the name of their variable." },
+
+	{ "defaults.for", OPTION_DURATION, MEMBER(config, defaults.lifetime), .min = MINUTE, .max = 90 * DAY,
+	  .fallback = "4h",
+	  .help = "How long a fleet lives, counted from the moment when it is ready, when up says no "
+	  "--for." },
+	{ "defaults.idle", OPTION_DURATION, MEMBER(config, defaults.idle), .min = 0, .max = 90 * DAY,
+	  .fallback = "15m",
+	  .help = "A fleet that nobody uses for this long is torn down. 0 means never." },
+	{ "defaults.boot", OPTION_DURATION, MEMBER(config, defaults.boot), .min = 0, .max = DAY,
+	  .unset = "what is usual for the provider", .sample = "20m",
+	  .help = "A machine that cannot be reached this long after it was ordered is given back." },
+	{ "defaults.max_price", OPTION_MONEY, MEMBER(config, defaults.max_price), .unset = "no limit",
+	  .sample = "6.00",
+	  .help = "Dollars per GPU and hour that up pays at most when it says no --max-price." },
+	{ "defaults.max_cost", OPTION_MONEY, MEMBER(config, defaults.max_cost), .fallback = "100.00",
+	  .help = "Dollars that one fleet may cost when up says no --max-cost. 0 means no limit." },
+	{ "defaults.accept_minimum", OPTION_MONEY, MEMBER(config, defaults.accept_minimum),
+	  .fallback = "20.00",
+	  .help = "The largest minimum charge, in dollars, that is taken without --accept-minimum." },
+
+	{ "poll.boot", OPTION_DURATION, MEMBER(config, poll.boot), .min = SECOND, .max = HOUR,
+	  .fallback = "5s",
+	  .help = "How often a provider is asked about machines that are booting." },
+	{ "poll.steady", OPTION_DURATION, MEMBER(config, poll.steady), .min = SECOND, .max = HOUR,
+	  .fallback = "30s",
+	  .help = "How often a machine that is up is contacted, and an account listed while something in it is "
+	  "in doubt." },
+	{ "poll.sweep", OPTION_DURATION, MEMBER(config, poll.sweep), .min = SECOND, .max = HOUR,
+	  .fallback = "120s",
+	  .help = "How often every account is listed and compared with what the daemon knows." },
+	{ "poll.run", OPTION_DURATION, MEMBER(config, poll.run), .min = SECOND, .max = HOUR,
+	  .fallback = "10s",
+	  .help = "How often a running script is asked for its status and new output." },
+	{ "poll.run_watched", OPTION_DURATION, MEMBER(config, poll.run_watched), .min = SECOND, .max = HOUR,
+	  .fallback = "1s",
+	  .help = "The same while somebody follows the run." },
+
+	{ "roles.admin_group", OPTION_NAME, MEMBER(config, roles.admin_group),
+	  .unset = "only root and the user of the daemon",
+	  .sample = "gpufleet-admin", .help = "Unix group whose members may do everything." },
+	{ "roles.operator_group", OPTION_NAME, MEMBER(config, roles.operator_group), .unset = "nobody else",
+	  .sample = "gpufleet",
+	  .help = "Unix group whose members may create fleets and runs, and end their own." },
+	{ "roles.viewer_group", OPTION_NAME, MEMBER(config, roles.viewer_group), .unset = "nobody else",
+	  .sample = "gpufleet-view",
+	  .help = "Unix group whose members may look." },
+
+	{ "proof.settle", OPTION_DURATION, MEMBER(config, proof.settle), .min = SECOND, .max = DAY,
+	  .fallback = "10m",
+	  .help = "A create without a definite answer is believed to have made nothing only after the "
+	  "machine was looked for in vain "
+	  "for this long." },
+	{ "proof.settle_hotaisle", OPTION_DURATION, MEMBER(config, proof.settle_hotaisle), .min = SECOND,
+	  .max = DAY, .fallback = "20m",
+	  .help = "The same for accounts whose machines cannot be named when they are ordered." },
+	{ "proof.absence_listings", OPTION_INT, MEMBER(config, proof.absence_listings), .min = 2, .max = 1000,
+	  .fallback = "5",
+	  .help = "Complete listings without the machine that this takes." },
+	{ "proof.absence_spacing", OPTION_DURATION, MEMBER(config, proof.absence_spacing), .min = SECOND,
+	  .max = HOUR, .fallback = "30s",
+	  .help = "The least time between two of them." },
+	{ "proof.gone_listings", OPTION_INT, MEMBER(config, proof.gone_listings), .min = 2, .max = 1000,
+	  .fallback = "2",
+	  .help = "Complete listings without a deleted machine before it counts as gone." },
+	{ "proof.gone_spacing", OPTION_DURATION, MEMBER(config, proof.gone_spacing), .min = SECOND,
+	  .max = HOUR, .fallback = "60s",
+	  .help = "The least time between two of them." },
+	{ "proof.late_watch", OPTION_DURATION, MEMBER(config, proof.late_watch), .min = SECOND,
+	  .max = 90 * DAY, .fallback = "24h",
+	  .help = "How long a machine that never appeared, or is gone, is still looked for in listings; one "
+	  "that turns up is deleted." },
+	{ "proof.orphan_grace", OPTION_DURATION, MEMBER(config, proof.orphan_grace), .min = SECOND,
+	  .max = DAY, .fallback = "10m",
+	  .help = "A machine with a valid mark of this site that the database does not know is deleted "
+	  "after this long." },
+	{ "proof.bill_poll", OPTION_DURATION, MEMBER(config, proof.bill_poll), .min = SECOND, .max = DAY,
+	  .fallback = "5m",
+	  .help = "How often the provider's own record of charges is read while it is not complete." },
+	{ "proof.bill_watch", OPTION_DURATION, MEMBER(config, proof.bill_watch), .min = SECOND,
+	  .max = 365 * DAY, .fallback = "35d",
+	  .help = "How long that record is read before the metered cost is left to stand." },
+	{ "proof.contact_lost", OPTION_DURATION, MEMBER(config, proof.contact_lost), .min = SECOND,
+	  .max = 90 * DAY, .fallback = "10m",
+	  .help = "A machine that cannot be reached for this long, while its provider answers, counts as "
+	  "lost." },
+};
+
+static const struct option account_rows[] = {
+	{ "type", OPTION_WORD, MEMBER(account_entry, type), .unset = "the account's name", .sample = "runpod",
+	  .help = "The provider: hotaisle, runpod, digitalocean, vastai or static. Several accounts at one "
+	  "provider have different "
+	  "names and the same type." },
+	{ "token_file", OPTION_PATH, MEMBER(account_entry, token_file), .only = CLOUDS,
+	  .unset = "the systemd credential NAME.token, else the provider's variable",
+	  .sample = "/etc/gpufleet/runpod.token",
+	  .help = "File with the API token. It must be closed to group and others." },
+	{ "api_url", OPTION_URL, MEMBER(account_entry, account.api_url), .only = CLOUDS,
+	  .unset = "the provider's own",
+	  .sample = "https://api.runpod.io/v2",
+	  .help = "Where the API is. Plain http is accepted for this machine only." },
+	{ "graphql_url", OPTION_URL, MEMBER(account_entry, account.graphql_url), .only = "runpod",
+	  .unset = "the provider's own",
+	  .sample = "https://api.runpod.io/graphql",
+	  .help = "Where the GraphQL API is that tells the balance." },
+	{ "team", OPTION_WORD, MEMBER(account_entry, account.team), .only = "hotaisle",
+	  .unset = "the token's only team",
+	  .sample = "acme", .help = "Handle of the team whose machines and balance are used." },
+	{ "exclusive", OPTION_BOOL, MEMBER(account_entry, account.exclusive), .fallback = "false",
+	  .help = "Every machine in the account is this daemon's; nobody else uses it. Lets doubtful "
+	  "creates be resolved without a "
+	  "person." },
+	{ "region", OPTION_LIST, ARRAY(account_entry, account.regions, account.region_count), .only = CLOUDS,
+	  .unset = "any",
+	  .sample = "[EU-RO-1, US-KS-2]", .help = "Regions where machines may stand, one or a list." },
+	{ "image", OPTION_WORD, MEMBER(account_entry, account.image), .only = CLOUDS,
+	  .unset = "the provider's default for the GPU",
+	  .sample = "rocm/pytorch:latest", .help = "Image that machines start from." },
+	{ "user", OPTION_WORD, MEMBER(account_entry, account.user), .unset = "the provider's own",
+	  .sample = "root",
+	  .help = "User for SSH." },
+	{ "ssh_port", OPTION_INT, MEMBER(account_entry, account.ssh_port), .min = 1, .max = 65535,
+	  .unset = "what the provider says",
+	  .sample = "22", .help = "Port for SSH." },
+	{ "disk", OPTION_INT, MEMBER(account_entry, account.disk_gb), .min = 1, .max = 100000, .only = CLOUDS,
+	  .unset = "the provider's default", .sample = "100",
+	  .help = "Gigabytes of disk where they can be chosen." },
+	{ "community", OPTION_BOOL, MEMBER(account_entry, account.community), .only = "runpod",
+	  .fallback = "false",
+	  .help = "Take machines of third parties (community cloud) too." },
+	{ "min_reliability", OPTION_RATIO, MEMBER(account_entry, account.min_reliability_ppm),
+	  .only = "vastai", .unset = "0.95",
+	  .sample = "0.98", .help = "Least reliability of a host, as a fraction." },
+	{ "hosts", OPTION_TREE, .only = "static", .unset = "none",
+	  .help = "List of machines that are already yours." },
+};
+
+static const struct option host_rows[] = {
+	{ "name", OPTION_NAME, MEMBER(host_entry, host.name), .unset = "required", .sample = "lab1",
+	  .help = "What the host is called; unique in the account." },
+	{ "address", OPTION_WORD, MEMBER(host_entry, host.address), .unset = "required", .sample = "10.0.0.7",
+	  .help = "Name or address for SSH." },
+	{ "user", OPTION_WORD, MEMBER(host_entry, host.user), .unset = "the account's user",
+	  .sample = "bench", .help = "User for SSH." },
+	{ "port", OPTION_INT, MEMBER(host_entry, host.port), .min = 1, .max = 65535, .fallback = "22",
+	  .help = "Port for SSH." },
+	{ "gpu", OPTION_TEXT, MEMBER(host_entry, gpu), .unset = "required", .sample = "R9700:2",
+	  .help = "Model and number of its GPUs." },
+	{ "price_per_hour", OPTION_MONEY, MEMBER(host_entry, host.price_hour), .fallback = "0.00",
+	  .sample = "0.35",
+	  .help = "Dollars that an hour of the whole host is worth in reports." },
+};
+
+static const struct option secret_rows[] = {
+	{ "file", OPTION_PATH, MEMBER(config_secret, file), .unset = "required",
+	  .sample = "/etc/gpufleet/hf.token",
+	  .help = "File with the secret. It must be closed to group and others." },
+	{ "owners", OPTION_LIST, ARRAY(config_secret, owners, owner_count),
+	  .unset = "everybody who may run something",
+	  .sample = "[perf-team]", .help = "Owners whose runs may have it, one or a list." },
+};
+/* clang-format on */
+
+const struct option_table config_options = TABLE("the configuration", config_rows);
+const struct option_table account_options = TABLE("an account", account_rows);
+const struct option_table host_options = TABLE("a host", host_rows);
+const struct option_table secret_options = TABLE("a secret", secret_rows);

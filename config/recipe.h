@@ -1,0 +1,75 @@
+/*
+ * recipe.yaml: what a workload needs, its parameters and its scripts (architecture §10, gpufleet-recipe(5)).
+ *
+ *	name: matmul
+ *	description: FP16 matrix multiplication, TFLOPS per GPU
+ *	needs: { gpu_memory_gb: 16, vendor: any, disk_gb: 20, docker: false }
+ *	parameters:
+ *	  SIZE:  { type: int, default: 8192, help: edge of the square matrices }
+ *	  DTYPE: { type: choice, values: [fp16, bf16], default: fp16 }
+ *	secrets: [HF_TOKEN]
+ *	setup: setup.sh
+ *	run: run.sh
+ *	timeouts: { setup: 20m, run: 30m }
+ *	reader: gpufleet-jsonl
+ *
+ * The same rules as for the configuration: unknown keys, wrong types and duplicates are mistakes with file,
+ * line and column.
+ */
+#ifndef GPUFLEET_RECIPE_H
+#define GPUFLEET_RECIPE_H
+
+#include "base/gpu.h"
+#include "base/instant.h"
+#include "base/json.h"
+
+#define RECIPE_PARAMS_MAX  64
+#define RECIPE_VALUES_MAX  64
+#define RECIPE_SECRETS_MAX 16
+#define RECIPE_VALUE_MAX   4096 /* bytes of one parameter's value */
+
+enum recipe_type { RECIPE_TEXT, RECIPE_INT, RECIPE_NUMBER, RECIPE_BOOL, RECIPE_DURATION, RECIPE_CHOICE };
+const char *recipe_type_name(enum recipe_type t); /* "text" "int" "number" "bool" "duration" "choice" */
+
+struct recipe_param {
+	char name[64]; /* the variable the scripts see: [A-Z_][A-Z0-9_]* */
+	enum recipe_type type;
+	char *fallback; /* checked and in canonical form; NULL: must be given */
+	char *help;     /* "" when the recipe says nothing */
+	char **values;  /* what it may be; NULL: anything of its type */
+	size_t value_count;
+};
+
+struct recipe {
+	char name[64];
+	char description[256];
+	struct {
+		int gpu_memory_gb, disk_gb; /* per GPU; of the machine; 0: no matter */
+		enum gpu_vendor vendor;     /* GPU_VENDOR_UNKNOWN: any */
+		bool docker;                /* docker must work on the machine */
+	} needs;
+	struct recipe_param *params; /* in the order of the file */
+	size_t param_count;
+	char secrets[RECIPE_SECRETS_MAX][64];
+	int secret_count;
+	char setup[128], run[128]; /* paths in the payload; setup "": none */
+	duration setup_timeout, run_timeout;
+	char reader[64]; /* how results are read; "": they are only kept */
+};
+
+/*
+ * Read recipe.yaml from memory. `readers` (NULL-terminated, or NULL: any) are the readers that exist. -1:
+ * *e says the first mistake and *report (may be NULL) all of them; *r is then empty.
+ */
+int recipe_read(struct recipe *r, const char *file, const char *text, size_t n, const char *const *readers,
+    struct buf *report, struct err *e);
+void recipe_free(struct recipe *r);
+
+/*
+ * What somebody set ({"SIZE": "4096"}; values may be JSON strings, numbers or booleans; names in any case,
+ * '-' for '_') together with the defaults: *out becomes an object of every parameter with a value, in the
+ * recipe's order, as canonical strings. `set` may be NULL. The caller owns *out.
+ */
+int recipe_bind_params(const struct recipe *r, const json_t *set, json_t **out, struct err *e);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * Actions: what should be done in the world, decided by core_decide(), executed only after the commit that holds their intent.
+ * The executor reads the object's row when it acts; each action answers later as the fact named here.
+ */
+#ifndef GPUFLEET_ACTION_H
+#define GPUFLEET_ACTION_H
+
+#include "core/model.h"
+
+enum action_kind {
+	ACTION_OFFERS,   /* account → FACT_OFFERS */
+	ACTION_LIST,     /* account → FACT_LISTED */
+	ACTION_BALANCE,  /* account → FACT_BALANCE */
+	ACTION_CREATE,   /* instance → FACT_CREATED; spends */
+	ACTION_DESCRIBE, /* instance → FACT_DESCRIBED */
+	ACTION_MARK,     /* instance: set new_mark, else mark → FACT_MARKED */
+	ACTION_DESTROY,  /* instance → FACT_DESTROYED */
+	ACTION_BILL,     /* instance → FACT_BILLED */
+	ACTION_CONNECT,  /* instance: connect if need be, probe → FACT_CONNECTED */
+	ACTION_DISCONNECT, /* instance: close its connection → no fact */
+	ACTION_CLEAN,    /* instance of a static account → FACT_CLEANED */
+	ACTION_PUSH,     /* run → FACT_RUN_PUSHED */
+	ACTION_START,    /* run → FACT_RUN_STARTED */
+	ACTION_POLL,     /* run → FACT_RUN_STATUS */
+	ACTION_STOP,     /* run → FACT_RUN_STOPPED */
+	ACTION_COLLECT,  /* run → FACT_RUN_COLLECTED */
+};
+const char *action_name(enum action_kind k);
+
+struct action {
+	enum action_kind kind;
+	int64_t id; /* instance, run, or account (object id) */
+	char gpu[GPU_MAX];
+	int gpu_count;
+};
+
+/* True for what may cost money or may not be repeated: held back while the store cannot commit (architecture §6). */
+bool action_spends(enum action_kind k);
+
+struct actions {
+	struct action *items;
+	size_t count, cap;
+};
+void actions_add(struct actions *a, enum action_kind kind, int64_t id);
+void actions_free(struct actions *a);
+
+#endif

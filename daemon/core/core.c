@@ -1,0 +1,213 @@
+#include "core/internal.h"
+
+void core_dirty(struct model *m, struct object *o)
+{
+	if (o->dirty)
+		return;
+	o->dirty = true;
+	list_append(&m->dirty, &o->dirty_link);
+}
+
+void core_touch(struct model *m, struct object *o)
+{
+	if (list_empty(&o->touch_link))
+		list_append(&m->touched, &o->touch_link);
+}
+
+void core_wake(struct model *m, struct object *o, instant at)
+{
+	if (at != FOREVER && (!o->wake.at || at < o->wake.due))
+		heap_set(&m->wakes, &o->wake, at);
+}
+
+static int64_t fleet_id_of(const struct object *o)
+{
+	switch (o->kind) {
+	case OBJECT_FLEET: return o->id;
+	case OBJECT_INSTANCE: return CONTAINER_OF(o, const struct instance, object)->fleet_id;
+	case OBJECT_RUN: return CONTAINER_OF(o, const struct run, object)->fleet_id;
+	case OBJECT_ACCOUNT: return 0;
+	}
+	return 0;
+}
+
+static struct event *next_event(struct model *m)
+{
+	if (m->event_count == m->event_cap) {
+		m->event_cap = m->event_cap ? 2 * m->event_cap : 64;
+		m->events = xreallocarray(m->events, m->event_cap, sizeof(*m->events));
+	}
+	return memset(&m->events[m->event_count++], 0, sizeof(struct event));
+}
+
+void core_event(struct model *m, const struct object *o, const char *from, const char *event, const char *to, enum cause cause,
+    const char *actor, const char *fmt, ...)
+{
+	struct event *e = next_event(m);
+	va_list ap;
+
+	e->seq = m->next_event++;
+	e->time = m->now;
+	e->kind = o->kind;
+	e->object_id = o->id;
+	e->fleet_id = fleet_id_of(o);
+	snprintf(e->from, sizeof(e->from), "%s", from);
+	snprintf(e->event, sizeof(e->event), "%s", event);
+	snprintf(e->to, sizeof(e->to), "%s", to);
+	e->cause = cause;
+	snprintf(e->actor, sizeof(e->actor), "%s", actor ? actor : "daemon");
+	va_start(ap, fmt);
+	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	va_end(ap);
+}
+
+duration core_backoff(int tries, duration most)
+{
+	duration d = SECOND;
+
+	for (int i = 1; i < tries && d < most; i++)
+		d *= 2;
+	return d < most ? d : most;
+}
+
+void core_apply(struct model *m, struct fact *f)
+{
+	m->now = f->time;
+	f->error.code = ERR_NONE;
+	switch (f->kind) {
+	case FACT_FLEET_OPEN:
+	case FACT_FLEET_CLOSE:
+	case FACT_FLEET_EXTEND:
+	case FACT_FLEET_TOUCH: fleet_apply(m, f); break;
+	case FACT_RUN_SUBMIT:
+	case FACT_RUN_CANCEL:
+	case FACT_RUN_WATCH:
+	case FACT_RUN_PUSHED:
+	case FACT_RUN_STARTED:
+	case FACT_RUN_STATUS:
+	case FACT_RUN_STOPPED:
+	case FACT_RUN_COLLECTED: run_apply(m, f); break;
+	case FACT_OFFERS:
+	case FACT_LISTED:
+	case FACT_BALANCE:
+	case FACT_CHECKED: account_apply(m, f); break;
+	case FACT_CREATED:
+	case FACT_DESCRIBED:
+	case FACT_MARKED:
+	case FACT_DESTROYED:
+	case FACT_BILLED:
+	case FACT_CONNECTED:
+	case FACT_CLEANED: instance_apply(m, f); break;
+	case FACT_RESTARTED: {
+		size_t at = 0;
+		struct fleet *fleet;
+		struct instance *i;
+		struct run *r;
+
+		for (at = 0; (i = model_each(&m->instances, &at));) {
+			/* Perhaps sent: only evidence from the provider tells (reliability §2.14 C5–C8). */
+			if (i->state == INSTANCE_DISPATCHING)
+				instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL,
+				    "the daemon ended before the answer came");
+			core_touch(m, &i->object);
+		}
+		for (at = 0; (r = model_each(&m->runs, &at));)
+			core_touch(m, &r->object);
+		for (at = 0; (fleet = model_each(&m->fleets, &at));)
+			core_touch(m, &fleet->object);
+		for (size_t k = 0; k < m->account_count; k++)
+			core_touch(m, &m->accounts[k]->object);
+		break;
+	}
+	case FACT_SHUTDOWN: m->closing = true; break;
+	}
+}
+
+static void due_objects(struct model *m, instant now)
+{
+	struct heap_node *n;
+
+	while ((n = heap_first(&m->wakes)) && n->due <= now) {
+		heap_remove(&m->wakes, n);
+		core_touch(m, CONTAINER_OF(n, struct object, wake));
+	}
+}
+
+static void decide_one(struct model *m, struct object *o, instant now, struct actions *out)
+{
+	switch (o->kind) {
+	case OBJECT_FLEET: fleet_decide(m, CONTAINER_OF(o, struct fleet, object), now, out); break;
+	case OBJECT_INSTANCE: instance_decide(m, CONTAINER_OF(o, struct instance, object), now, out); break;
+	case OBJECT_RUN: run_decide(m, CONTAINER_OF(o, struct run, object), now, out); break;
+	case OBJECT_ACCOUNT: account_decide(m, CONTAINER_OF(o, struct account_state, object), now, out); break;
+	}
+}
+
+/*
+ * Fleets first: their endings decide what instances and runs do. Then runs (a stop saves results), instances, accounts. An
+ * object touched while its kind is being worked through is looked at again in this turn, once more at the most.
+ */
+void core_decide(struct model *m, instant now, struct actions *out)
+{
+	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_RUN, OBJECT_INSTANCE, OBJECT_FLEET, OBJECT_RUN,
+		OBJECT_INSTANCE, OBJECT_ACCOUNT };
+	struct list batch;
+
+	m->now = now;
+	due_objects(m, now);
+	for (size_t k = 0; k < ARRAY_LEN(order); k++) {
+		list_init(&batch);
+		list_for_each_safe(n, &m->touched) {
+			struct object *o = CONTAINER_OF(n, struct object, touch_link);
+
+			if (o->kind != order[k])
+				continue;
+			list_remove(n);
+			list_append(&batch, n);
+		}
+		while (!list_empty(&batch)) {
+			struct list *n = batch.next;
+
+			list_remove(n);
+			decide_one(m, CONTAINER_OF(n, struct object, touch_link), now, out);
+		}
+	}
+}
+
+instant core_next_wake(const struct model *m, instant now)
+{
+	const struct heap_node *n = heap_first(&m->wakes);
+
+	if (!list_empty(&m->touched))
+		return now;
+	return n ? n->due : FOREVER;
+}
+
+const char *action_name(enum action_kind k)
+{
+	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "connect",
+		"disconnect", "clean", "push", "start", "poll", "stop", "collect" };
+
+	return names[k];
+}
+
+bool action_spends(enum action_kind k)
+{
+	return k == ACTION_CREATE || k == ACTION_START;
+}
+
+void actions_add(struct actions *a, enum action_kind kind, int64_t id)
+{
+	if (a->count == a->cap) {
+		a->cap = a->cap ? 2 * a->cap : 32;
+		a->items = xreallocarray(a->items, a->cap, sizeof(*a->items));
+	}
+	a->items[a->count] = (struct action){ .kind = kind, .id = id };
+	a->count++;
+}
+
+void actions_free(struct actions *a)
+{
+	free(a->items);
+	memset(a, 0, sizeof(*a));
+}

@@ -1,0 +1,99 @@
+#include "core/cost.h"
+
+/* The reaper acts 10 min after the deadline; its period and the provider's slowest delete come on top (reliability §2.10). */
+#define REAPER_GRACE  (10 * MINUTE)
+#define REAPER_PERIOD (10 * MINUTE)
+
+duration cost_billed_time(const struct billing_rule *rule, instant start, instant end)
+{
+	duration d;
+
+	if (!start)
+		return 0;
+	d = end > start ? end - start : 0;
+	if (d < rule->minimum)
+		d = rule->minimum;
+	if (rule->quantum > 1)
+		d = (d + rule->quantum - 1) / rule->quantum * rule->quantum;
+	return d;
+}
+
+money cost_metered(const struct billing_rule *rule, money price_hour, money minimum_charge, instant start, instant end)
+{
+	money m;
+
+	if (!start)
+		return 0;
+	m = money_for(price_hour, cost_billed_time(rule, start, end));
+	return m < minimum_charge ? minimum_charge : m;
+}
+
+money cost_of_instance(const struct account_facts *facts, const struct instance *i, instant now)
+{
+	if (i->state == INSTANCE_GONE)
+		return i->metered;
+	return cost_metered(&facts->billing, i->price_hour, i->minimum_charge, i->meter_start,
+	    i->meter_end ? i->meter_end : now);
+}
+
+money cost_hold(const struct account_facts *facts, money price_hour, money minimum_charge, duration lifetime)
+{
+	duration d = lifetime + facts->boot_allowance + facts->teardown_allowance;
+	money m = money_for(price_hour, cost_billed_time(&facts->billing, 1, 1 + d));
+
+	return m < minimum_charge ? minimum_charge : m;
+}
+
+duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit)
+{
+	__int128 affordable;
+	duration quantum = facts->billing.quantum, most;
+
+	if (minimum_charge > limit)
+		return -1;
+	if (price_hour <= 0)
+		return FOREVER;
+	affordable = (__int128)limit * HOUR / price_hour;
+	most = affordable > (__int128)(365 * DAY) ? 365 * DAY : (duration)affordable;
+	if (quantum > 1)
+		most = most / quantum * quantum;
+	return most - facts->boot_allowance - facts->teardown_allowance;
+}
+
+money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now)
+{
+	duration left = i->deadline > now ? i->deadline - now : 0;
+	money m = money_for(i->price_hour, left + REAPER_GRACE + REAPER_PERIOD + facts->teardown_allowance);
+
+	return m < i->minimum_charge ? i->minimum_charge : m;
+}
+
+void cost_split(money total, const money *weights, size_t n, money *parts)
+{
+	__int128 sum = 0;
+	money given = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += weights[i];
+	for (size_t i = 0; i < n; i++) {
+		parts[i] = sum ? (money)((__int128)total * weights[i] / sum) : total / (money)n;
+		given += parts[i];
+	}
+	/* What rounding left over goes, one by one, to the largest remainders. */
+	while (given < total) {
+		size_t best = 0;
+		__int128 best_rest = -1;
+
+		for (size_t i = 0; i < n; i++) {
+			__int128 exact = sum ? (__int128)total * weights[i] : (__int128)total * 1;
+			__int128 rest = exact - (__int128)parts[i] * (sum ? sum : (__int128)n);
+
+			if (rest > best_rest) {
+				best_rest = rest;
+				best = i;
+			}
+		}
+		parts[best]++;
+		given++;
+	}
+}

@@ -1,0 +1,25 @@
+/*
+ * What a machine costs: the worst case that is reserved, what our clock says, and how a bill without lines is shared out.
+ * Pure arithmetic on micro-dollars; provider rules are data (architecture §8).
+ */
+#ifndef GPUFLEET_COST_H
+#define GPUFLEET_COST_H
+
+#include "core/model.h"
+
+/* Billed time from start to end under the rule: at least the minimum, rounded up to the quantum. 0 when it never started. */
+duration cost_billed_time(const struct billing_rule *rule, instant start, instant end);
+/* That time at the price, and never less than the minimum charge once started. */
+money cost_metered(const struct billing_rule *rule, money price_hour, money minimum_charge, instant start, instant end);
+/* What instance `i` has cost by `now` (fixed once GONE). */
+money cost_of_instance(const struct account_facts *facts, const struct instance *i, instant now);
+/* The worst case of one instance that lives for `lifetime` after READY, boot and teardown allowances included. */
+money cost_hold(const struct account_facts *facts, money price_hour, money minimum_charge, duration lifetime);
+/* The longest lifetime whose hold fits into `limit`; negative when not even boot and teardown fit. */
+duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit);
+/* The most that can still be lost on `i` if this daemon died now and the reaper took over (reliability §2.10). */
+money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now);
+/* Split `total` in proportion to weights[n] by largest remainder; parts add up to total exactly. All weights 0: equal parts. */
+void cost_split(money total, const money *weights, size_t n, money *parts);
+
+#endif

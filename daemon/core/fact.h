@@ -1,0 +1,94 @@
+/*
+ * Facts: everything that happens to the model. A fact carries its time; core_apply() folds it in. Strings and arrays belong to
+ * whoever made the fact and must live until core_apply() returns, except where it says "taken".
+ */
+#ifndef GPUFLEET_FACT_H
+#define GPUFLEET_FACT_H
+
+#include "core/model.h"
+
+enum fact_kind {
+	/* from people: error and id are answered in the fact */
+	FACT_FLEET_OPEN,   /* fleet: wanted fields set → id */
+	FACT_FLEET_CLOSE,  /* id; cause */
+	FACT_FLEET_EXTEND, /* id; span: new lifetime from READY */
+	FACT_FLEET_TOUCH,  /* id: somebody is using it (exec, ssh): not idle */
+	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, spec taken); fleet_id set → id */
+	FACT_RUN_CANCEL,   /* id */
+	FACT_RUN_WATCH,    /* id; flag: somebody follows the output */
+	/* from providers */
+	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
+	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
+	FACT_BALANCE,      /* account, verdict, balance */
+	FACT_CHECKED,      /* account, verdict, text */
+	FACT_CREATED,      /* id: instance; verdict, text = provider id when OK, price, flag = destroy now, message */
+	FACT_DESCRIBED,    /* id: instance; verdict, machines[0] */
+	FACT_MARKED,       /* id: instance; verdict, message */
+	FACT_DESTROYED,    /* id: instance; verdict, message */
+	FACT_BILLED,       /* id: instance; verdict, price = amount */
+	/* from machines */
+	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe */
+	FACT_CLEANED,      /* id: instance (static host returned); contact */
+	FACT_RUN_PUSHED,   /* id: run; contact, flag = refused for good (message), cause */
+	FACT_RUN_STARTED,  /* id: run; contact, message */
+	FACT_RUN_STATUS,   /* id: run; contact, status */
+	FACT_RUN_STOPPED,  /* id: run; contact */
+	FACT_RUN_COLLECTED,/* id: run; contact, count = bytes, message */
+	/* from the shell */
+	FACT_RESTARTED,    /* after loading: what was in flight is unsure */
+	FACT_SHUTDOWN,     /* nothing new is started any more */
+};
+
+/* What the first command on a machine found (remote/job.h has the adapter's own form). */
+struct fact_probe {
+	char boot_id[40];
+	char gpu[GPU_MAX];
+	int gpu_count; /* 0: no tool, cannot be verified */
+	bool docker;
+	bool in_use;   /* a foreign login session, or the GPU is busy */
+};
+
+enum fact_job { FACT_JOB_NONE, FACT_JOB_SETUP, FACT_JOB_RUNNING, FACT_JOB_DONE, FACT_JOB_VANISHED };
+struct fact_status {
+	enum fact_job job;
+	int exit_status; /* -1 unknown */
+	char signal[16];
+	bool timed_out, setup_failed;
+	char progress[TEXT_MAX];
+	int64_t out_size, err_size; /* stored so far */
+	bool more;                  /* there is more output to fetch at once */
+};
+
+struct fact {
+	enum fact_kind kind;
+	instant time;
+	const char *actor; /* NULL: "daemon" */
+	int64_t id;
+	const char *account;
+	enum verdict verdict;
+	enum ssh_outcome contact;
+	enum cause cause;
+	const char *text, *message;
+	bool flag;
+	int64_t count;
+	duration span, retry_after;
+	money price;
+	instant began;
+	const struct fleet *fleet;
+	const struct run *run;
+	struct offer *offers;
+	size_t offer_count;
+	const struct machine *machines;
+	size_t machine_count;
+	const struct balance *balance;
+	const struct fact_probe *probe;
+	const struct fact_status *status;
+	const char *gpu;
+	int gpu_count;
+
+	/* answered by core_apply() */
+	struct err error; /* code ERR_NONE: taken */
+	int64_t answer_id;
+};
+
+#endif

@@ -1,0 +1,416 @@
+/*
+ * A fleet: what somebody wants, until when, and for how much. It opens instances while it is OPEN and some slot is empty; every
+ * way in which it ends is here.
+ *
+ *	OPEN ──close──▶ CLOSING ──empty (every instance GONE, every run DONE)──▶ CLOSED
+ */
+#include "core/cost.h"
+#include "core/internal.h"
+#include "core/place.h"
+
+#define OFFERS_FRESH  (45 * SECOND) /* offers older than this are asked for again before money is spent on them */
+#define PLACE_AGAIN   (20 * SECOND) /* between tries while --retry-until-up lasts */
+#define FORGET_AFTER  (1 * DAY)     /* a settled fleet leaves memory; the database keeps it */
+
+bool fleet_move(struct model *m, struct fleet *f, enum fleet_event ev, enum cause cause, const char *actor, const char *fmt, ...)
+{
+	int next = fsm_next(&fleet_fsm, (int)f->state, (int)ev);
+	const char *from = fleet_fsm.state_names[f->state];
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (next < 0) {
+		core_event(m, &f->object, from, fleet_fsm.event_names[ev], "illegal", cause, actor, "%s", text);
+		return false;
+	}
+	f->state = (enum fleet_state)next;
+	if (cause && !f->cause) {
+		f->cause = cause;
+		memcpy(f->reason, text, sizeof(f->reason));
+	}
+	if (f->state == FLEET_CLOSING && !f->closing_at)
+		f->closing_at = m->now;
+	if (f->state == FLEET_CLOSED)
+		f->closed = m->now;
+	f->version++;
+	core_event(m, &f->object, from, fleet_fsm.event_names[ev], fleet_fsm.state_names[f->state], cause, actor, "%s", text);
+	core_dirty(m, &f->object);
+	core_touch(m, &f->object);
+	return true;
+}
+
+void fleet_close(struct model *m, struct fleet *f, enum cause cause, const char *actor, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	if (f->state != FLEET_OPEN)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fleet_move(m, f, FLEET_EV_CLOSE, cause, actor, "%s", text);
+}
+
+static void open_fleet(struct model *m, struct fact *fact)
+{
+	struct fleet row = *fact->fleet, *f;
+	const struct fleet *same = model_fleet_by_name(m, row.name);
+
+	if (m->closing) {
+		err_set(&fact->error, ERR_UNREACHABLE, "the daemon is shutting down and opens nothing new");
+		return;
+	}
+	if (same && same->state != FLEET_CLOSED) {
+		err_set(&fact->error, ERR_CONFLICT, "a fleet named '%s' is already %s; choose another --name", row.name,
+		    same->state == FLEET_OPEN ? "open" : "closing");
+		return;
+	}
+	row.object.id = m->next_id;
+	row.state = FLEET_OPEN;
+	row.created = m->now;
+	f = model_add_fleet(m, &row);
+	core_event(m, &f->object, "", "open", "OPEN", CAUSE_NONE, fact->actor, "%s:%d, %d instance%s", f->gpu, f->gpu_count,
+	    f->instances, f->instances == 1 ? "" : "s");
+	core_dirty(m, &f->object);
+	core_touch(m, &f->object);
+	fact->answer_id = f->object.id;
+}
+
+static void extend_fleet(struct model *m, struct fleet *f, struct fact *fact)
+{
+	money more = 0;
+	char need[32], left[32];
+
+	if (f->state != FLEET_OPEN) {
+		err_set(&fact->error, ERR_CONFLICT, "fleet '%s' is %s and cannot be extended", f->name,
+		    f->state == FLEET_CLOSING ? "closing" : "closed");
+		return;
+	}
+	/* The hold of a longer life is taken before the longer life is promised. */
+	list_for_each(n, &f->instance_list) {
+		struct instance *i = INSTANCE_OF(n);
+
+		if (i->state != INSTANCE_GONE)
+			more = money_add(more, cost_hold(&account_of(m, i)->facts, i->price_hour, i->minimum_charge, fact->span) -
+			    i->hold);
+	}
+	if (more > 0 && more > place_money_left(m, f, m->now)) {
+		money_format(more, need);
+		money_format(place_money_left(m, f, m->now), left);
+		err_set(&fact->error, ERR_REFUSED, "extending '%s' needs another %s; %s is left of --max-cost", f->name, need, left);
+		return;
+	}
+	f->extend_to = fact->span;
+	f->version++;
+	core_event(m, &f->object, fleet_fsm.state_names[f->state], "extend", fleet_fsm.state_names[f->state], CAUSE_NONE,
+	    fact->actor, "to %lld s after ready", (long long)(fact->span / SECOND));
+	core_dirty(m, &f->object);
+	core_touch(m, &f->object);
+	list_for_each(n, &f->instance_list)
+		core_touch(m, &INSTANCE_OF(n)->object);
+}
+
+void fleet_apply(struct model *m, struct fact *fact)
+{
+	struct fleet *f;
+
+	if (fact->kind == FACT_FLEET_OPEN) {
+		open_fleet(m, fact);
+		return;
+	}
+	f = model_fleet(m, fact->id);
+	if (!f) {
+		err_set(&fact->error, ERR_NOT_FOUND, "no such fleet");
+		return;
+	}
+	fact->answer_id = f->object.id;
+	if (fact->kind == FACT_FLEET_CLOSE) {
+		f->keep_until = 0;
+		fleet_close(m, f, fact->cause ? fact->cause : CAUSE_RELEASED, fact->actor, "released by %s",
+		    fact->actor ? fact->actor : "the daemon");
+	} else if (fact->kind == FACT_FLEET_EXTEND) {
+		extend_fleet(m, f, fact);
+	} else if (f->idle_since) {
+		f->idle_since = m->now;
+		core_touch(m, &f->object);
+	}
+}
+
+/* How the instances stand: one walk, used by everything below. */
+struct tally {
+	int live, ready, gone, busy, ever_ready;
+	bool runs_left, settled;
+	instant last_ready;
+};
+
+static struct tally count(const struct fleet *f)
+{
+	struct tally t = { .settled = true };
+
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		if (i->state == INSTANCE_GONE)
+			t.gone++;
+		else
+			t.live++;
+		t.ready += i->state == INSTANCE_READY || i->state == INSTANCE_BUSY;
+		t.busy += i->state == INSTANCE_BUSY || i->state == INSTANCE_DRAINING;
+		t.ever_ready += i->ready_at != 0;
+		t.last_ready = instant_max(t.last_ready, i->ready_at);
+		t.settled &= i->settled != 0;
+	}
+	list_for_each(n, &f->run_list)
+		t.runs_left |= RUN_OF(n)->state != RUN_DONE;
+	return t;
+}
+
+/* The money that will be gone when the teardown that starts now has finished. */
+static money cost_if_ended_now(const struct model *m, const struct fleet *f, instant now, money *hourly)
+{
+	money sum = 0;
+
+	*hourly = 0;
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+		const struct account_facts *facts = &account_of(m, i)->facts;
+
+		if (i->state == INSTANCE_GONE) {
+			sum = money_add(sum, i->metered);
+			continue;
+		}
+		*hourly = money_add(*hourly, i->price_hour);
+		sum = money_add(sum, cost_metered(&facts->billing, i->price_hour, i->minimum_charge, i->meter_start,
+		    (i->meter_end ? i->meter_end : now) + facts->teardown_allowance));
+	}
+	return sum;
+}
+
+/* Every reason for which an open fleet ends by itself. Returns when to look again. */
+static instant check_endings(struct model *m, struct fleet *f, const struct tally *t, instant now)
+{
+	instant wake = FOREVER;
+	money hourly, cost;
+	char spent[32], cap[32];
+
+	if (f->max_cost && t->live) {
+		cost = cost_if_ended_now(m, f, now, &hourly);
+		if (cost >= f->max_cost) {
+			money_format(cost, spent);
+			money_format(f->max_cost, cap);
+			fleet_close(m, f, CAUSE_MONEY, NULL, "ending now costs %s of the %s allowed", spent, cap);
+			return FOREVER;
+		}
+		if (hourly > 0)
+			wake = now + (duration)((__int128)(f->max_cost - cost) * HOUR / hourly) + 1;
+	}
+	if (f->expires) {
+		if (now >= f->expires) {
+			fleet_close(m, f, CAUSE_EXPIRED, NULL, "its time ran out");
+			return FOREVER;
+		}
+		wake = instant_min(wake, f->expires);
+	}
+	if (f->keep_until) {
+		if (now >= f->keep_until) {
+			fleet_close(m, f, CAUSE_RUN_ENDED, NULL, "kept after a failed run, time is up");
+			return FOREVER;
+		}
+		wake = instant_min(wake, f->keep_until);
+	}
+	if (t->busy || t->runs_left || t->ready < f->instances) {
+		f->idle_since = 0;
+	} else if (!f->idle_since) {
+		f->idle_since = now;
+		core_dirty(m, &f->object);
+	}
+	if (f->idle_since && f->idle_limit && !f->keep_until) {
+		if (now >= f->idle_since + f->idle_limit) {
+			char text[24];
+
+			duration_format(f->idle_limit, text);
+			fleet_close(m, f, CAUSE_IDLE, NULL, "idle for %s", text);
+			return FOREVER;
+		}
+		wake = instant_min(wake, f->idle_since + f->idle_limit);
+	}
+	return wake;
+}
+
+/* Are the offers of every allowed account fresh? Asks where not. False: wait for answers. */
+static bool market_ready(struct model *m, struct fleet *f, instant now, struct actions *out)
+{
+	bool ready = true;
+
+	for (size_t k = 0; k < m->account_count; k++) {
+		struct account_state *a = m->accounts[k];
+
+		if (!place_account_allowed(f, a))
+			continue;
+		if (a->offers_at && now - a->offers_at < OFFERS_FRESH && !strcmp(a->offers_gpu, f->gpu) &&
+		    (!a->offers_gpu_count || a->offers_gpu_count == f->gpu_count))
+			continue;
+		/* A provider that fails holds nobody up: it is asked again later. */
+		if (a->offers_failures && now < a->offers_retry_at)
+			continue;
+		ready = false;
+		if (a->offers_busy)
+			continue;
+		a->offers_busy = true;
+		actions_add(out, ACTION_OFFERS, a->object.id);
+		memcpy(out->items[out->count - 1].gpu, f->gpu, sizeof(f->gpu));
+		out->items[out->count - 1].gpu_count = f->gpu_count;
+	}
+	return ready;
+}
+
+static bool slot_needs_instance(const struct fleet *f, int slot)
+{
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		/* Live, or it had its chance: what was READY once is not bought again. */
+		if (i->slot == slot && (i->state != INSTANCE_GONE || i->ready_at))
+			return false;
+	}
+	return true;
+}
+
+/* Fill the empty slots. Returns when to look again. */
+static instant place(struct model *m, struct fleet *f, instant now, struct actions *out)
+{
+	char why[TEXT_MAX];
+	bool empty = false, stuck = false;
+
+	for (int slot = 0; slot < f->instances; slot++)
+		empty |= slot_needs_instance(f, slot);
+	if (!empty || m->closing)
+		return FOREVER;
+	if (now < f->place_retry_at)
+		return f->place_retry_at;
+	if (!market_ready(m, f, now, out))
+		return now + 5 * SECOND; /* the answers touch the fleet; this is the net below */
+	for (int slot = 0; slot < f->instances && !stuck; slot++) {
+		const struct offer *o;
+		duration lifetime;
+
+		if (!slot_needs_instance(f, slot))
+			continue;
+		o = place_next(m, f, slot, now, &lifetime, why);
+		if (o) {
+			if (lifetime < f->lifetime) {
+				char text[24];
+
+				f->lifetime = lifetime;
+				duration_format(lifetime, text);
+				core_event(m, &f->object, "OPEN", "shorten", "OPEN", CAUSE_MONEY, NULL,
+				    "lifetime shortened to %s to fit --max-cost", text);
+				core_dirty(m, &f->object);
+			}
+			instance_plan(m, f, slot, o, lifetime);
+		} else {
+			stuck = true;
+		}
+	}
+	if (!stuck)
+		return FOREVER;
+	if (now < f->created + f->retry_for) {
+		f->place_retry_at = now + PLACE_AGAIN;
+		return f->place_retry_at;
+	}
+	fleet_close(m, f, CAUSE_UNPLACEABLE, NULL, "%s", why);
+	return FOREVER;
+}
+
+static void became_ready(struct model *m, struct fleet *f, const struct tally *t)
+{
+	f->ready_at = t->last_ready;
+	f->expires = f->ready_at + f->lifetime;
+	f->version++;
+	core_event(m, &f->object, "OPEN", "ready", "OPEN", CAUSE_NONE, NULL, "all instances are ready");
+	core_dirty(m, &f->object);
+}
+
+/* An extension is granted when every live instance carries its new deadline at the provider. */
+static void finish_extension(struct model *m, struct fleet *f)
+{
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		if (i->state != INSTANCE_GONE && i->state != INSTANCE_DELETING && *i->new_mark)
+			return;
+	}
+	f->lifetime = f->extend_to;
+	f->extend_to = 0;
+	if (f->ready_at)
+		f->expires = f->ready_at + f->lifetime;
+	f->version++;
+	core_event(m, &f->object, "OPEN", "extended", "OPEN", CAUSE_NONE, NULL, "new end is confirmed at the provider");
+	core_dirty(m, &f->object);
+}
+
+/* Start the renames that an extension needs; true while some are under way. */
+static void start_extension(struct model *m, struct fleet *f)
+{
+	list_for_each(n, &f->instance_list) {
+		struct instance *i = INSTANCE_OF(n);
+		const struct account_facts *facts = &account_of(m, i)->facts;
+		instant deadline;
+
+		if (i->state == INSTANCE_GONE || i->state == INSTANCE_DELETING || *i->new_mark)
+			continue;
+		deadline = (f->ready_at ? f->ready_at : m->now + facts->boot_allowance) + f->extend_to +
+		    facts->teardown_allowance;
+		if (deadline <= i->deadline)
+			continue;
+		i->hold = cost_hold(facts, i->price_hour, i->minimum_charge, f->extend_to);
+		core_dirty(m, &i->object);
+		if (facts->local) {
+			i->deadline = deadline;
+			continue;
+		}
+		instance_extend(m, i, deadline);
+	}
+}
+
+void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions *out)
+{
+	struct tally t = count(f);
+	instant wake = FOREVER;
+
+	if (f->state == FLEET_OPEN && !f->ready_at && t.ready == f->instances)
+		became_ready(m, f, &t);
+	if (f->state == FLEET_OPEN && f->extend_to > 0) {
+		start_extension(m, f);
+		finish_extension(m, f);
+	}
+	if (f->state == FLEET_OPEN)
+		wake = check_endings(m, f, &t, now);
+	if (f->state == FLEET_OPEN)
+		wake = instant_min(wake, place(m, f, now, out));
+	if (f->state == FLEET_OPEN && t.ever_ready && !count(f).live)
+		fleet_close(m, f, CAUSE_LOST, NULL, "every instance is gone");
+	if (f->state == FLEET_CLOSING) {
+		list_for_each(n, &f->run_list)
+			run_stop(m, RUN_OF(n), f->cause, NULL, f->reason);
+		list_for_each(n, &f->instance_list)
+			instance_stop(m, INSTANCE_OF(n), f->cause, NULL, f->reason);
+		t = count(f);
+		if (!t.live && !t.runs_left)
+			fleet_move(m, f, FLEET_EV_EMPTY, CAUSE_NONE, NULL, "every instance is gone");
+	}
+	if (f->state == FLEET_CLOSED) {
+		duration keep = m->policy.late_watch > FORGET_AFTER ? m->policy.late_watch : FORGET_AFTER;
+
+		if (t.settled && !f->object.dirty && now >= f->closed + keep) {
+			model_drop_fleet(m, f);
+			return;
+		}
+		wake = instant_max(now + MINUTE, f->closed + keep);
+	}
+	core_wake(m, &f->object, wake);
+}

@@ -1,0 +1,59 @@
+/*
+ * Between the files of core/ only: the one transition function per kind of object, and what core.c calls in each file.
+ */
+#ifndef GPUFLEET_CORE_INTERNAL_H
+#define GPUFLEET_CORE_INTERNAL_H
+
+#include "core/core.h"
+
+/* Put the object into the next commit / before the next decide / on the heap of deadlines (earliest wins until it fires). */
+void core_dirty(struct model *m, struct object *o);
+void core_touch(struct model *m, struct object *o);
+void core_wake(struct model *m, struct object *o, instant at);
+
+/* Append to the audit log. The object's fleet is found by kind. */
+void core_event(struct model *m, const struct object *o, const char *from, const char *event, const char *to, enum cause cause,
+    const char *actor, const char *fmt, ...) PRINTF_LIKE(8, 9);
+
+/*
+ * The only places where a state changes: table, times, dirty, event. False when the table forbids it: nothing changes but an
+ * event "illegal" (reliability §2.14). The text becomes the reason when the move carries a cause.
+ */
+bool fleet_move(struct model *m, struct fleet *f, enum fleet_event ev, enum cause cause, const char *actor, const char *fmt, ...)
+    PRINTF_LIKE(6, 7);
+bool instance_move(struct model *m, struct instance *i, enum instance_event ev, enum cause cause, const char *actor,
+    const char *fmt, ...) PRINTF_LIKE(6, 7);
+bool run_move(struct model *m, struct run *r, enum run_event ev, enum cause cause, const char *actor, const char *fmt, ...)
+    PRINTF_LIKE(6, 7);
+
+/* Back-off 1, 2, 4 … seconds up to `most`. */
+duration core_backoff(int tries, duration most);
+
+void fleet_apply(struct model *m, struct fact *f);
+void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions *out);
+void fleet_close(struct model *m, struct fleet *f, enum cause cause, const char *actor, const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+void instance_apply(struct model *m, struct fact *f);
+void instance_decide(struct model *m, struct instance *i, instant now, struct actions *out);
+struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const struct offer *o, duration lifetime);
+void instance_stop(struct model *m, struct instance *i, enum cause cause, const char *actor, const char *why);
+/* Begin to move the deadline inside its name; granted when the provider shows the new name, else the fleet's extension fails. */
+void instance_extend(struct model *m, struct instance *i, instant deadline);
+/* Machine evidence shared by listings and single look-ups. */
+void instance_seen(struct model *m, struct instance *i, const struct machine *seen);
+void instance_adopt(struct model *m, struct instance *i, const struct machine *seen);
+/* One complete, believable listing: what it says about every instance of the account, and about machines nobody knows. */
+void listing_apply(struct model *m, struct account_state *a, const struct fact *f);
+
+void run_apply(struct model *m, struct fact *f);
+void run_decide(struct model *m, struct run *r, instant now, struct actions *out);
+/* The machine under the run is no more. */
+void run_machine_lost(struct model *m, struct run *r, const char *why);
+void run_stop(struct model *m, struct run *r, enum cause cause, const char *actor, const char *why);
+
+void account_apply(struct model *m, struct fact *f);
+void account_decide(struct model *m, struct account_state *a, instant now, struct actions *out);
+void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);
+struct account_state *account_of(const struct model *m, const struct instance *i); /* never NULL: load adds unconfigured ones */
+
+#endif

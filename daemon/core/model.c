@@ -1,0 +1,215 @@
+#include "core/model.h"
+#include "base/str.h"
+
+static void object_init(struct object *o, enum object_kind kind)
+{
+	o->kind = kind;
+	o->dirty = false;
+	list_init(&o->dirty_link);
+	list_init(&o->touch_link);
+	memset(&o->wake, 0, sizeof(o->wake));
+}
+
+static void object_unlink(struct model *m, struct object *o)
+{
+	list_remove(&o->dirty_link);
+	list_remove(&o->touch_link);
+	heap_remove(&m->wakes, &o->wake);
+}
+
+void model_init(struct model *m, struct rng *rng)
+{
+	memset(m, 0, sizeof(*m));
+	m->rng = rng;
+	m->next_id = m->next_event = 1;
+	list_init(&m->dirty);
+	list_init(&m->touched);
+}
+
+static void instance_free(struct model *m, struct instance *i)
+{
+	object_unlink(m, &i->object);
+	list_remove(&i->fleet_link);
+	list_remove(&i->account_link);
+	map_remove(&m->instances, i->object.id);
+	free(i->offer_spec);
+	free(i->snapshot);
+	free(i);
+}
+
+static void run_free(struct model *m, struct run *r)
+{
+	object_unlink(m, &r->object);
+	list_remove(&r->fleet_link);
+	map_remove(&m->runs, r->object.id);
+	free(r->params);
+	free(r->spec);
+	free(r);
+}
+
+void model_drop_fleet(struct model *m, struct fleet *f)
+{
+	list_for_each_safe(n, &f->instance_list)
+		instance_free(m, INSTANCE_OF(n));
+	list_for_each_safe(n, &f->run_list)
+		run_free(m, RUN_OF(n));
+	object_unlink(m, &f->object);
+	map_remove(&m->fleets, f->object.id);
+	free(f);
+}
+
+static void account_free(struct model *m, struct account_state *a)
+{
+	object_unlink(m, &a->object);
+	for (size_t i = 0; i < a->offer_count; i++)
+		free(a->offers[i].spec);
+	free(a->offers);
+	free(a);
+}
+
+void model_free(struct model *m)
+{
+	struct fleet *f;
+	struct instance *i;
+	size_t at = 0;
+
+	/* The maps shrink while we walk: start over after each. */
+	while ((f = model_each(&m->fleets, &at))) {
+		model_drop_fleet(m, f);
+		at = 0;
+	}
+	for (at = 0; (i = model_each(&m->instances, &at)); at = 0)
+		instance_free(m, i);
+	for (size_t k = 0; k < m->account_count; k++)
+		account_free(m, m->accounts[k]);
+	free(m->accounts);
+	free(m->events);
+	map_free(&m->fleets);
+	map_free(&m->instances);
+	map_free(&m->runs);
+	heap_free(&m->wakes);
+	explicit_bzero(m->mark_key, sizeof(m->mark_key));
+}
+
+static void claim_id(struct model *m, int64_t id)
+{
+	if (id >= m->next_id)
+		m->next_id = id + 1;
+}
+
+struct fleet *model_add_fleet(struct model *m, const struct fleet *row)
+{
+	struct fleet *f = xmalloc(sizeof(*f));
+
+	*f = *row;
+	object_init(&f->object, OBJECT_FLEET);
+	list_init(&f->instance_list);
+	list_init(&f->run_list);
+	map_set(&m->fleets, f->object.id, f);
+	claim_id(m, f->object.id);
+	return f;
+}
+
+struct instance *model_add_instance(struct model *m, const struct instance *row)
+{
+	struct instance *i = xmalloc(sizeof(*i));
+	struct fleet *f;
+	struct account_state *a;
+
+	*i = *row;
+	object_init(&i->object, OBJECT_INSTANCE);
+	list_init(&i->fleet_link);
+	list_init(&i->account_link);
+	i->activity = ACTIVITY_NONE;
+	map_set(&m->instances, i->object.id, i);
+	claim_id(m, i->object.id);
+	f = model_fleet(m, i->fleet_id);
+	if (f)
+		list_append(&f->instance_list, &i->fleet_link);
+	a = model_account(m, i->account);
+	if (a) {
+		list_append(&a->instance_list, &i->account_link);
+		a->live += i->state != INSTANCE_GONE;
+	}
+	return i;
+}
+
+struct run *model_add_run(struct model *m, const struct run *row)
+{
+	struct run *r = xmalloc(sizeof(*r));
+	struct fleet *f;
+
+	*r = *row;
+	object_init(&r->object, OBJECT_RUN);
+	list_init(&r->fleet_link);
+	r->activity = ACTIVITY_NONE;
+	map_set(&m->runs, r->object.id, r);
+	claim_id(m, r->object.id);
+	f = model_fleet(m, r->fleet_id);
+	if (f)
+		list_append(&f->run_list, &r->fleet_link);
+	return r;
+}
+
+struct account_state *model_add_account(struct model *m, const struct account_facts *facts)
+{
+	struct account_state *a = xcalloc(1, sizeof(*a));
+
+	object_init(&a->object, OBJECT_ACCOUNT);
+	list_init(&a->instance_list);
+	a->facts = *facts;
+	m->accounts = xreallocarray(m->accounts, m->account_count + 1, sizeof(*m->accounts));
+	m->accounts[m->account_count++] = a;
+	a->object.id = (int64_t)m->account_count;
+	return a;
+}
+
+struct fleet *model_fleet(const struct model *m, int64_t id)
+{
+	return map_get(&m->fleets, id);
+}
+
+struct instance *model_instance(const struct model *m, int64_t id)
+{
+	return map_get(&m->instances, id);
+}
+
+struct run *model_run(const struct model *m, int64_t id)
+{
+	return map_get(&m->runs, id);
+}
+
+struct account_state *model_account(const struct model *m, const char *name)
+{
+	for (size_t i = 0; i < m->account_count; i++)
+		if (!strcmp(m->accounts[i]->facts.name, name))
+			return m->accounts[i];
+	return NULL;
+}
+
+void *model_each(const struct map *map, size_t *cursor)
+{
+	while (*cursor < map->cap) {
+		const struct map_slot *s = &map->slots[(*cursor)++];
+
+		if (s->key)
+			return s->value;
+	}
+	return NULL;
+}
+
+struct fleet *model_fleet_by_name(const struct model *m, const char *name)
+{
+	struct fleet *best = NULL, *f;
+	size_t at = 0;
+
+	while ((f = model_each(&m->fleets, &at))) {
+		if (strcmp(f->name, name) != 0)
+			continue;
+		if (f->state != FLEET_CLOSED)
+			return f;
+		if (!best || f->object.id > best->object.id)
+			best = f;
+	}
+	return best;
+}

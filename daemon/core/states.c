@@ -1,0 +1,150 @@
+/*
+ * The state machines of architecture §5 as data, and the words for what ends things. FSM_TO cells; an empty cell is forbidden.
+ */
+#include "core/model.h"
+
+static const char *const fleet_states[] = { "OPEN", "CLOSING", "CLOSED" };
+static const char *const fleet_events[] = { "close", "empty" };
+static const unsigned char fleet_next[FLEET_STATES][FLEET_EVENTS] = {
+	[FLEET_OPEN] = { [FLEET_EV_CLOSE] = FSM_TO(FLEET_CLOSING) },
+	[FLEET_CLOSING] = { [FLEET_EV_CLOSE] = FSM_TO(FLEET_CLOSING), [FLEET_EV_EMPTY] = FSM_TO(FLEET_CLOSED) },
+};
+const struct fsm fleet_fsm = { "fleet", FLEET_STATES, FLEET_EVENTS, &fleet_next[0][0], fleet_states, fleet_events };
+
+static const char *const instance_states[] = { "PLANNED", "DISPATCHING", "AMBIGUOUS", "BOOTING", "CONNECTING", "READY", "BUSY",
+	"DRAINING", "DELETING", "GONE" };
+static const char *const instance_events[] = { "dispatch", "created", "refused", "unsure", "found", "absent", "running",
+	"reachable", "assigned", "released", "stop", "timeout", "ended", "lost", "wrong", "gone" };
+
+#define DISPATCHING FSM_TO(INSTANCE_DISPATCHING)
+#define AMBIGUOUS   FSM_TO(INSTANCE_AMBIGUOUS)
+#define BOOTING     FSM_TO(INSTANCE_BOOTING)
+#define CONNECTING  FSM_TO(INSTANCE_CONNECTING)
+#define READY       FSM_TO(INSTANCE_READY)
+#define BUSY        FSM_TO(INSTANCE_BUSY)
+#define DRAINING    FSM_TO(INSTANCE_DRAINING)
+#define DELETING    FSM_TO(INSTANCE_DELETING)
+#define GONE        FSM_TO(INSTANCE_GONE)
+static const unsigned char instance_next[INSTANCE_STATES][INSTANCE_EVENTS] = {
+	[INSTANCE_PLANNED] = { [INSTANCE_EV_DISPATCH] = DISPATCHING, [INSTANCE_EV_STOP] = GONE, [INSTANCE_EV_REFUSED] = GONE },
+	/* A stop in these two is remembered and carried out on the verdict. */
+	[INSTANCE_DISPATCHING] = { [INSTANCE_EV_CREATED] = BOOTING, [INSTANCE_EV_REFUSED] = GONE, [INSTANCE_EV_UNSURE] = AMBIGUOUS,
+		[INSTANCE_EV_STOP] = DISPATCHING },
+	[INSTANCE_AMBIGUOUS] = { [INSTANCE_EV_FOUND] = BOOTING, [INSTANCE_EV_ABSENT] = GONE, [INSTANCE_EV_STOP] = AMBIGUOUS },
+	[INSTANCE_BOOTING] = { [INSTANCE_EV_RUNNING] = CONNECTING, [INSTANCE_EV_TIMEOUT] = DELETING,
+		[INSTANCE_EV_ENDED] = DELETING, [INSTANCE_EV_STOP] = DELETING, [INSTANCE_EV_ABSENT] = GONE,
+		[INSTANCE_EV_LOST] = DELETING },
+	[INSTANCE_CONNECTING] = { [INSTANCE_EV_REACHABLE] = READY, [INSTANCE_EV_TIMEOUT] = DELETING,
+		[INSTANCE_EV_WRONG] = DELETING, [INSTANCE_EV_STOP] = DELETING, [INSTANCE_EV_ENDED] = DELETING,
+		[INSTANCE_EV_LOST] = DELETING },
+	[INSTANCE_READY] = { [INSTANCE_EV_ASSIGNED] = BUSY, [INSTANCE_EV_LOST] = DELETING, [INSTANCE_EV_ENDED] = DELETING,
+		[INSTANCE_EV_STOP] = DELETING },
+	[INSTANCE_BUSY] = { [INSTANCE_EV_RELEASED] = READY, [INSTANCE_EV_STOP] = DRAINING, [INSTANCE_EV_LOST] = DELETING,
+		[INSTANCE_EV_ENDED] = DELETING },
+	[INSTANCE_DRAINING] = { [INSTANCE_EV_RELEASED] = DELETING, [INSTANCE_EV_TIMEOUT] = DELETING,
+		[INSTANCE_EV_ENDED] = DELETING, [INSTANCE_EV_LOST] = DELETING, [INSTANCE_EV_STOP] = DRAINING },
+	[INSTANCE_DELETING] = { [INSTANCE_EV_GONE] = GONE, [INSTANCE_EV_STOP] = DELETING },
+};
+const struct fsm instance_fsm = { "instance", INSTANCE_STATES, INSTANCE_EVENTS, &instance_next[0][0], instance_states,
+	instance_events };
+
+static const char *const run_states[] = { "QUEUED", "PUSHING", "SETUP", "RUNNING", "COLLECTING", "STOPPING", "DONE" };
+static const char *const run_events[] = { "assigned", "started", "setup_done", "exited", "stop", "collected", "lost", "requeue" };
+static const unsigned char run_next[RUN_STATES][RUN_EVENTS] = {
+	[RUN_QUEUED] = { [RUN_EV_ASSIGNED] = FSM_TO(RUN_PUSHING), [RUN_EV_STOP] = FSM_TO(RUN_DONE),
+		[RUN_EV_LOST] = FSM_TO(RUN_DONE) },
+	[RUN_PUSHING] = { [RUN_EV_STARTED] = FSM_TO(RUN_SETUP), [RUN_EV_STOP] = FSM_TO(RUN_STOPPING),
+		[RUN_EV_LOST] = FSM_TO(RUN_DONE), [RUN_EV_REQUEUE] = FSM_TO(RUN_QUEUED) },
+	[RUN_SETUP] = { [RUN_EV_SETUP_DONE] = FSM_TO(RUN_RUNNING), [RUN_EV_EXITED] = FSM_TO(RUN_COLLECTING),
+		[RUN_EV_STOP] = FSM_TO(RUN_STOPPING), [RUN_EV_LOST] = FSM_TO(RUN_DONE), [RUN_EV_REQUEUE] = FSM_TO(RUN_QUEUED) },
+	[RUN_RUNNING] = { [RUN_EV_EXITED] = FSM_TO(RUN_COLLECTING), [RUN_EV_STOP] = FSM_TO(RUN_STOPPING),
+		[RUN_EV_LOST] = FSM_TO(RUN_DONE), [RUN_EV_REQUEUE] = FSM_TO(RUN_QUEUED) },
+	[RUN_STOPPING] = { [RUN_EV_EXITED] = FSM_TO(RUN_COLLECTING), [RUN_EV_LOST] = FSM_TO(RUN_DONE),
+		[RUN_EV_STOP] = FSM_TO(RUN_STOPPING) },
+	[RUN_COLLECTING] = { [RUN_EV_COLLECTED] = FSM_TO(RUN_DONE), [RUN_EV_LOST] = FSM_TO(RUN_DONE),
+		[RUN_EV_STOP] = FSM_TO(RUN_COLLECTING) },
+};
+const struct fsm run_fsm = { "run", RUN_STATES, RUN_EVENTS, &run_next[0][0], run_states, run_events };
+
+static const struct {
+	const char *name, *words;
+} causes[CAUSE_NR] = {
+	[CAUSE_NONE] = { "", "" },
+	[CAUSE_RELEASED] = { "released", "released" },
+	[CAUSE_EXPIRED] = { "expired", "its time ran out" },
+	[CAUSE_IDLE] = { "idle", "idle for too long" },
+	[CAUSE_MONEY] = { "money", "its money ran out" },
+	[CAUSE_UNPLACEABLE] = { "unplaceable", "nobody sells it now" },
+	[CAUSE_RUN_ENDED] = { "run_ended", "its run has ended" },
+	[CAUSE_NO_CAPACITY] = { "no_capacity", "sold out" },
+	[CAUSE_REFUSED] = { "refused", "refused by the provider" },
+	[CAUSE_LIMIT] = { "limit", "quota or balance at the provider" },
+	[CAUSE_DENIED] = { "denied", "credentials not accepted" },
+	[CAUSE_NOT_SENT] = { "not_sent", "the request never left" },
+	[CAUSE_ABSENT] = { "absent", "proved not to exist" },
+	[CAUSE_BOOT_TIMEOUT] = { "boot_timeout", "did not boot in time" },
+	[CAUSE_BOOT_FAILED] = { "boot_failed", "failed to boot" },
+	[CAUSE_SSH_TIMEOUT] = { "ssh_timeout", "SSH did not answer in time" },
+	[CAUSE_SSH_AUTH] = { "ssh_auth", "SSH did not take our key" },
+	[CAUSE_HOST_KEY] = { "host_key", "SSH host key changed" },
+	[CAUSE_WRONG_MACHINE] = { "wrong_machine", "not the machine that was ordered" },
+	[CAUSE_LOST] = { "lost", "the machine died or was taken away" },
+	[CAUSE_DUPLICATE] = { "duplicate", "second machine of one request" },
+	[CAUSE_LATE] = { "late", "appeared after it was proved absent" },
+	[CAUSE_RESURRECTED] = { "resurrected", "came back after it was gone" },
+	[CAUSE_ORPHAN] = { "orphan", "ours by its mark, unknown to the database" },
+	[CAUSE_FAILED] = { "failed", "the script failed" },
+	[CAUSE_TIMED_OUT] = { "timed_out", "took longer than its limit" },
+	[CAUSE_CANCELLED] = { "cancelled", "cancelled" },
+	[CAUSE_PUSH_FAILED] = { "push_failed", "the files could not be pushed" },
+	[CAUSE_SECRET] = { "secret", "a secret it needs is not known any more" },
+	[CAUSE_SURPLUS] = { "surplus", "not needed any more" },
+};
+
+const char *cause_name(enum cause c)
+{
+	return causes[c].name;
+}
+
+const char *cause_words(enum cause c)
+{
+	return causes[c].words;
+}
+
+enum cause cause_from_name(const char *s)
+{
+	for (int i = 0; i < CAUSE_NR; i++)
+		if (!strcmp(causes[i].name, s))
+			return (enum cause)i;
+	return CAUSE_NONE;
+}
+
+static const char *const outcomes[] = { "", "ok", "failed", "timed_out", "cancelled", "lost" };
+
+const char *outcome_name(enum run_outcome o)
+{
+	return outcomes[o];
+}
+
+enum run_outcome outcome_from_name(const char *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++)
+		if (!strcmp(outcomes[i], s))
+			return (enum run_outcome)i;
+	return OUTCOME_NONE;
+}
+
+const char *verdict_name(enum verdict v)
+{
+	static const char *const names[] = { "ok", "more", "refused", "no_capacity", "limit", "retry", "unsure", "denied",
+		"absent" };
+
+	return names[v];
+}
+
+const char *ssh_outcome_name(enum ssh_outcome o)
+{
+	static const char *const names[] = { "ok", "unreachable", "host_key", "auth", "lost", "refused" };
+
+	return names[o];
+}

@@ -1,0 +1,186 @@
+#include "job.h"
+
+#include "base/embed.h"
+#include "base/str.h"
+
+#include <ctype.h>
+
+/* ---- words that reach a shell ---- */
+
+bool job_key_ok(const char *key)
+{
+	size_t n = strnlen(key, 33);
+
+	return n > 0 && n <= 32 && strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789") == n;
+}
+
+/* Variables that decide how the shell and the loader behave, or that belong to the supervisor. */
+static bool reserved(const char *name)
+{
+	static const char *const names[] = { "BASH_ENV", "BASHOPTS", "CDPATH", "ENV", "EUID", "GPUFLEET_BOOT_ID", "GPUFLEET_PAYLOAD",
+		"GPUFLEET_PHASE", "GPUFLEET_RESULTS", "GPUFLEET_RUN", "GPUFLEET_SECRET_DIR", "HOME", "IFS", "LC_ALL", "OPTIND", "PATH",
+		"PPID", "PS1", "PS2", "PS4", "PWD", "SHELL", "SHELLOPTS", "UID" };
+
+	if (str_starts(name, "LD_"))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+bool job_name_ok(const char *name)
+{
+	size_t n = strnlen(name, 65);
+
+	if (!n || n > 64 || isdigit((unsigned char)name[0]) || reserved(name))
+		return false;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == n;
+}
+
+/* ---- command text ---- */
+
+/* A script of ours without its comments: they are for those who read the source. */
+static void put_script(struct buf *out, const char *name)
+{
+	const struct embedded *f = embed_find(name);
+	const char *line, *end, *text;
+
+	if (!f)
+		BUG("'%s' is not part of this program", name);
+	for (line = f->data; *line; line = end) {
+		end = strchr(line, '\n');
+		end = end ? end + 1 : line + strlen(line);
+		text = line + strspn(line, "\t ");
+		if (*text != '#' && *text != '\n')
+			buf_append(out, text, (size_t)(end - text));
+	}
+}
+
+static void put_number(struct buf *out, const char *name, int64_t value)
+{
+	buf_printf(out, "%s=%lld\n", name, (long long)value);
+}
+
+static void put_text(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, "%s=", name);
+	str_shell_quote(out, value);
+	buf_putc(out, '\n');
+}
+
+static void begin(struct buf *out, const char *key)
+{
+	if (!job_key_ok(key))
+		BUG("a run key that could be shell text");
+	put_text(out, "key", key);
+}
+
+static void put_command(struct buf *out, const char *script)
+{
+	put_script(out, "remote/job-common.sh");
+	put_script(out, script);
+}
+
+void job_probe_command(struct buf *out)
+{
+	put_script(out, "remote/probe.sh");
+}
+
+void job_push_command(struct buf *out, const char *key, size_t size)
+{
+	begin(out, key);
+	put_number(out, "size", (int64_t)size);
+	put_command(out, "remote/job-push.sh");
+}
+
+static void put_variables(struct buf *input, const struct job_var *vars, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!job_name_ok(vars[i].name))
+			continue;
+		buf_printf(input, "export %s=", vars[i].name);
+		str_shell_quote(input, vars[i].value);
+		buf_putc(input, '\n');
+	}
+	buf_puts(input, "#gpufleet-end\n");
+}
+
+void job_env_command(struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count)
+{
+	begin(out, key);
+	put_command(out, "remote/job-env.sh");
+	put_script(input, "remote/supervisor.sh");
+	buf_puts(input, "#gpufleet-env\n");
+	put_variables(input, vars, count);
+}
+
+void job_secrets_command(struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count)
+{
+	begin(out, key);
+	put_command(out, "remote/job-secrets.sh");
+	put_variables(input, vars, count);
+}
+
+/* Rounded up: a time-out that is asked for is never none. */
+static int64_t whole_seconds(duration d)
+{
+	return d <= 0 ? 0 : d / SECOND + (d % SECOND != 0);
+}
+
+void job_start_command(struct buf *out, const char *key, const struct job_start *s)
+{
+	begin(out, key);
+	put_text(out, "setup", s->setup ? s->setup : "");
+	put_text(out, "run", s->run);
+	put_number(out, "setup_seconds", whole_seconds(s->setup_timeout));
+	put_number(out, "run_seconds", whole_seconds(s->run_timeout));
+	put_command(out, "remote/job-start.sh");
+}
+
+void job_poll_command(struct buf *out, const char *key, int64_t out_from, int64_t err_from, int64_t max)
+{
+	begin(out, key);
+	put_number(out, "out_from", out_from);
+	put_number(out, "err_from", err_from);
+	put_number(out, "max", max);
+	put_command(out, "remote/job-poll.sh");
+}
+
+void job_stop_command(struct buf *out, const char *key, duration grace)
+{
+	begin(out, key);
+	put_number(out, "grace", whole_seconds(grace));
+	put_command(out, "remote/job-stop.sh");
+}
+
+void job_collect_command(struct buf *out, const char *key, int64_t max_bytes)
+{
+	begin(out, key);
+	put_number(out, "max", max_bytes);
+	put_command(out, "remote/job-collect.sh");
+}
+
+void job_clean_command(struct buf *out, const char *key)
+{
+	begin(out, key);
+	put_command(out, "remote/job-clean.sh");
+	buf_puts(out, "clean\n");
+}
+
+void job_clean_all_command(struct buf *out)
+{
+	buf_puts(out, "key=none\n");
+	put_command(out, "remote/job-clean.sh");
+	put_script(out, "remote/job-clean-all.sh");
+}
+
+void job_authorize_command(struct buf *out, struct buf *input, const char *public_key_line)
+{
+	size_t n = strcspn(public_key_line, "\r\n");
+
+	buf_puts(out, "key=none\n");
+	put_command(out, "remote/job-authorize.sh");
+	buf_append(input, public_key_line, n);
+	buf_putc(input, '\n');
+}

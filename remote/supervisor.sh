@@ -1,0 +1,296 @@
+# Runs on the rented machine, detached, one per run. POSIX sh: dash, busybox, bash --posix; needs neither setsid nor timeout.
+#
+#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS     in the run's directory; SETUP and RUN name files in payload/
+#	sh supervisor.sh sweep KEY GRACE                                   end whatever is left of a run whose supervisor is gone
+#
+# It lives through the loss of the connection, runs setup and then run, ends them when their time is up or when it is asked to
+# (TERM; the grace in seconds is in the file "stop"), ends what they left behind, removes the secrets, and says how it went in
+# "status", one line, by rename. Only when that says "done" is the run over.
+
+umask 077
+LC_ALL=C
+export LC_ALL
+
+# ---- small things -----------------------------------------------------------------------------------------------------------
+
+now() {
+	date +%s
+}
+
+boot_id() {
+	cat /proc/sys/kernel/random/boot_id 2>/dev/null || echo unknown
+}
+
+# Ticks since boot at which process $1 began: with the boot id this names a process for ever.
+born() {
+	IFS= read -r stat_line 2>/dev/null <"/proc/$1/stat" || return 1
+	# The name in parentheses may hold anything; behind the last one everything is a number.
+	# shellcheck disable=SC2086
+	set -- ${stat_line##*) }
+	echo "${20}"
+}
+
+oom_kills() {
+	oom_count=$(sed -n 's/^oom_kill //p' /sys/fs/cgroup/memory.events 2>/dev/null)
+	[ -n "$oom_count" ] || oom_count=$(sed -n 's/^oom_kill //p' /proc/vmstat 2>/dev/null)
+	echo "${oom_count:-0}"
+}
+
+# A short wait; not every sleep knows fractions.
+nap() {
+	sleep 0.1 2>/dev/null || sleep 1
+}
+
+# ---- status -----------------------------------------------------------------------------------------------------------------
+
+state=setup
+exit_status=
+exit_signal=
+timed_out=0
+stopped=0
+setup_failed=0
+oom=0
+began=$(now)
+ended=0
+boot=$(boot_id)
+
+write_status() {
+	printf 'state=%s exit=%s signal=%s timed_out=%s stopped=%s setup_failed=%s oom=%s started=%s ended=%s boot=%s\n' \
+		"$state" "$exit_status" "$exit_signal" "$timed_out" "$stopped" "$setup_failed" "$oom" "$began" "$ended" "$boot" \
+		>status.new && mv -f status.new status
+}
+
+# ---- ending processes -------------------------------------------------------------------------------------------------------
+
+# Every process that carries the run's mark in its environment, wherever it hid itself. The first grep is one look at all of
+# them, the second makes sure that key "ab" does not end the run "abc".
+marked() {
+	grep -l "GPUFLEET_RUN=$key" /proc/[0-9]*/environ 2>/dev/null | while IFS= read -r f; do
+		if tr '\000' '\n' 2>/dev/null <"$f" | grep -qx "GPUFLEET_RUN=$key"; then
+			f=${f#/proc/}
+			echo "${f%/environ}"
+		fi
+	done
+}
+
+signal_all() {
+	[ -z "$child" ] || kill -s "$1" -- "-$child" 2>/dev/null
+	for p in $(marked); do
+		kill -s "$1" "$p" 2>/dev/null
+	done
+}
+
+# Containers are children of another daemon; a script labels its own with gpufleet.run=$GPUFLEET_RUN.
+end_containers() {
+	command -v docker >/dev/null 2>&1 || return 0
+	(
+		ids=$(docker ps -q --filter "label=gpufleet.run=$key")
+		# shellcheck disable=SC2086
+		[ -z "$ids" ] || docker kill $ids
+	) </dev/null >/dev/null 2>&1 &
+	docker_job=$!
+	i=0
+	while kill -0 "$docker_job" 2>/dev/null && [ "$i" -lt 100 ]; do
+		nap
+		i=$((i + 1))
+	done
+	kill -s KILL "$docker_job" 2>/dev/null
+}
+
+# TERM, up to $1 seconds, then KILL until nothing is left, also of what is being forked while we look.
+end_all() {
+	signal_all TERM
+	i=0
+	while [ "$i" -lt "$(($1 * 10))" ] && [ -n "$(marked)" ]; do
+		nap
+		i=$((i + 1))
+	done
+	i=0
+	while [ "$i" -lt 20 ]; do
+		signal_all KILL
+		[ -n "$(marked)" ] || break
+		nap
+		i=$((i + 1))
+	done
+	end_containers
+}
+
+# ---- secrets ----------------------------------------------------------------------------------------------------------------
+
+secrets=${GPUFLEET_SECRET_DIR:-/dev/shm}
+
+remove_secrets() {
+	d=$secrets/gf-$key
+	[ -d "$d" ] && [ ! -L "$d" ] || return 0
+	for f in "$d"/*; do
+		if [ -f "$f" ] && [ ! -L "$f" ]; then
+			n=$(wc -c <"$f")
+			dd if=/dev/zero of="$f" bs="$((n + 1))" count=1 conv=notrunc 2>/dev/null
+		fi
+	done
+	rm -rf "$d"
+}
+
+# ---- one script -------------------------------------------------------------------------------------------------------------
+
+complain() {
+	echo "gpufleet: $*" >&2
+	exit 126
+}
+
+environment() {
+	# shellcheck disable=SC1091
+	[ ! -f "$home/env" ] || . "$home/env"
+	# shellcheck disable=SC1091
+	[ ! -f "$secrets/gf-$key/env" ] || . "$secrets/gf-$key/env"
+	for extra in /opt/rocm/bin /usr/local/cuda/bin /usr/sbin /sbin; do
+		case :$PATH: in
+		*:"$extra":*) ;;
+		*) [ ! -d "$extra" ] || PATH=$PATH:$extra ;;
+		esac
+	done
+	GPUFLEET_RUN=$key GPUFLEET_PHASE=$state GPUFLEET_PAYLOAD=$home/payload GPUFLEET_RESULTS=$home/results GPUFLEET_BOOT_ID=$boot
+	export PATH GPUFLEET_RUN GPUFLEET_PHASE GPUFLEET_PAYLOAD GPUFLEET_RESULTS GPUFLEET_BOOT_ID
+	unset LC_ALL
+	umask 022
+}
+
+# In the child: become the script. An executable file with a "#!" line (or a program) runs by itself, anything else by sh.
+become() {
+	environment
+	cd "$home/payload" || complain "the run has no payload"
+	[ -f "./$1" ] || complain "there is no file '$1' in the payload"
+	first=
+	IFS= read -r first <"./$1"
+	case $first in
+	*"$(printf '\r')") complain "'$1' has Windows line ends (CR LF); save it with Unix line ends (LF)" ;;
+	'#!'* | "$(printf '\177ELF')"*)
+		if [ -x "./$1" ]; then set -- "./$1"; else set -- sh "./$1"; fi
+		;;
+	*) set -- sh "./$1" ;;
+	esac
+	[ -z "$setsid" ] || set -- setsid "$@"
+	# A shell starts its background children with INT and QUIT ignored; scripts expect them to work.
+	if env --default-signal true >/dev/null 2>&1; then
+		set -- env --default-signal "$@"
+	fi
+	exec "$@"
+}
+
+setsid=
+if command -v setsid >/dev/null 2>&1; then
+	setsid=1
+fi
+
+# Ring after $1 seconds, unless this supervisor is no longer the one that asked.
+alarm() {
+	nap_pid=
+	trap '[ -z "$nap_pid" ] || kill "$nap_pid" 2>/dev/null; exit 0' TERM
+	trap - ALRM
+	sleep "$1" &
+	nap_pid=$!
+	wait "$nap_pid" && [ "$(born "$$")" = "$birth" ] && kill -s ALRM "$$"
+}
+
+# run_script FILE SECONDS: true when it ended with 0 by itself; exit_status and exit_signal tell more.
+run_script() {
+	ooms=$(oom_kills)
+	# Job control gives the child a process group where there is no setsid to give it a session; dash refuses without a
+	# terminal, and then the mark in the environment is what strays are found by.
+	[ -n "$setsid" ] || set -m 2>/dev/null
+	become "$1" </dev/null >>"$home/stdout" 2>>"$home/stderr" &
+	child=$!
+	[ -n "$setsid" ] || set +m 2>/dev/null
+	alarm_pid=
+	if [ "$2" -gt 0 ]; then
+		alarm "$2" </dev/null >/dev/null 2>&1 &
+		alarm_pid=$!
+	fi
+	# A signal of ours ends the waiting but not the child: wait again.
+	interrupted=1
+	while [ "$interrupted" = 1 ]; do
+		interrupted=0
+		wait "$child"
+		exit_status=$?
+	done
+	[ -z "$alarm_pid" ] || kill -s TERM "$alarm_pid" 2>/dev/null
+	exit_signal=
+	if [ "$exit_status" -gt 128 ]; then
+		exit_signal=$(kill -l "$((exit_status - 128))" 2>/dev/null)
+		exit_signal=${exit_signal#SIG}
+		case $exit_signal in
+		*[!A-Z0-9+-]*) exit_signal= ;;
+		esac
+	fi
+	[ "$exit_signal" != KILL ] || [ "$(oom_kills)" = "$ooms" ] || oom=1
+	[ "$exit_status" -eq 0 ] && [ "$timed_out$stopped" = 00 ]
+}
+
+# ---- the run ----------------------------------------------------------------------------------------------------------------
+
+on_alarm() {
+	interrupted=1
+	timed_out=1
+	end_all 10
+}
+
+on_stop() {
+	interrupted=1
+	stopped=1
+	grace=$(cat "$home/stop" 2>/dev/null)
+	case $grace in
+	'' | *[!0-9]*) grace=10 ;;
+	esac
+	end_all "$grace"
+}
+
+finish() {
+	end_all 2
+	remove_secrets
+	state='done'
+	ended=$(now)
+	rm -f reserve
+	write_status
+	# The last word should be there after a power cut. Old versions of sync take no file and do more than asked.
+	sync status 2>/dev/null
+	exit 0
+}
+
+run() {
+	home=$(pwd)
+	birth=$(born "$$")
+	child=
+	trap on_alarm ALRM
+	trap on_stop TERM
+	trap '' HUP
+	printf '%s %s %s\n' "$$" "$birth" "$boot" >started/pid.new && mv -f started/pid.new started/pid
+	mkdir -p results
+	: >>stdout
+	: >>stderr
+	# Room for the last status on a disk that the script has filled.
+	dd if=/dev/zero of=reserve bs=8192 count=2 2>/dev/null
+	write_status
+	if [ -n "$1" ] && ! run_script "$1" "$3"; then
+		setup_failed=1
+		finish
+	fi
+	[ "$stopped" = 0 ] || finish
+	state=running
+	write_status
+	run_script "$2" "$4"
+	finish
+}
+
+sweep() {
+	child=
+	end_all "$1"
+	remove_secrets
+}
+
+mode=$1
+key=$2
+shift 2
+case $mode in
+run) run "$@" ;;
+sweep) sweep "$@" ;;
+esac

@@ -1,0 +1,57 @@
+/* The parts of the vast.ai model: offers and create, instances, money (providers/vastai.md). */
+#ifndef GPUFLEET_SIM_CLOUD_VASTAI_H
+#define GPUFLEET_SIM_CLOUD_VASTAI_H
+
+#include "cloud.h"
+
+/* One slice of one host: an ask that can be rented once. */
+struct vast_ask {
+	int64_t id, machine_id, host_id;
+	const char *name, *gpu; /* "H100 SXM", and the name in cloud_gpu.c */
+	int gpus, disk_gb;
+	money price, min_bid; /* per hour, all GPUs */
+	money storage;        /* per GB and month of 720 hours */
+	double reliability, inet_down;
+	int ports;
+	bool verified, rented, datacenter;
+	const char *place;
+	instant ends;
+};
+
+enum vast_endpoint {
+	VAST_CREATE,
+	VAST_DESTROY,
+	VAST_SHOW,
+	VAST_LIST,
+	VAST_MANAGE,
+	VAST_SSH,
+	VAST_CHARGES,
+	VAST_BID,
+	VAST_SEARCH,
+	VAST_OTHER,
+	VAST_ENDPOINTS
+};
+
+struct vast {
+	struct vast_ask *asks;
+	size_t count, cap;
+	instant last[VAST_ENDPOINTS]; /* the latest answered request */
+	instant searches[10];
+};
+
+void vast_error(struct sim_response *r, int status, const char *error, const char *msg);
+void vast_asks_open(struct cloud *c);
+void vast_search(struct cloud *c, const json_t *query, struct sim_response *r);
+void vast_create(
+    struct cloud *c, const struct sim_request *q, const char *ask, struct sim_response *r);
+void vast_list(struct cloud *c, const struct sim_request *q, struct sim_response *r);
+void vast_instance(
+    struct cloud *c, const struct sim_request *q, const char *id, struct sim_response *r);
+void vast_charges(struct cloud *c, const struct sim_request *q, struct sim_response *r);
+json_t *vast_view(const struct cloud *c, const struct sim_machine *m);
+const char *vast_status(const struct cloud *c, const struct sim_machine *m); /* NULL: null */
+void vast_stop(struct cloud *c, struct sim_machine *m);
+/* One filter object ({"gte": 1}) against a value; false for operators nobody knows. */
+bool vast_filter(const json_t *ops, const json_t *value);
+
+#endif
