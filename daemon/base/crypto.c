@@ -42,15 +42,20 @@ static int value_of(char c)
 
 uint8_t *crypto_base64_decode(const char *text, size_t *len)
 {
-	uint8_t *out = xmalloc(strlen(text) / 4 * 3 + 3);
+	uint8_t *out;
 	uint32_t bits = 0;
 	int have = 0, v;
+	size_t chars = strcspn(text, "="), pad = strlen(text) - chars;
 
 	*len = 0;
+	if (chars % 4 == 1 || pad > 2 || strspn(text + chars, "=") != pad || (pad && (chars + pad) % 4))
+		return NULL;
+	out = xmalloc(chars / 4 * 3 + 3);
 	for (; *text && *text != '='; text++) {
 		v = value_of(*text);
 		if (v < 0) {
 			free(out);
+			*len = 0;
 			return NULL;
 		}
 		bits = bits << 6 | (uint32_t)v;

@@ -22,14 +22,22 @@ void instant_format(instant t, bool ms, char out[32])
 		memcpy(out, "-", 2);
 		return;
 	}
-	secs = (time_t)(t / SECOND);
+	secs = (time_t)(t / SECOND - (t % SECOND < 0)); /* whole seconds before, also in 1969 */
 	if (!gmtime_r(&secs, &tm))
 		memset(&tm, 0, sizeof(tm));
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	if (ms)
-		snprintf(out, 32, "%s.%03dZ", text, (int)(t % SECOND / MSEC));
+		snprintf(out, 32, "%s.%03dZ", text, (int)((t % SECOND + SECOND) % SECOND / MSEC));
 	else
 		snprintf(out, 32, "%sZ", text);
+}
+
+static bool is_date(int year, int month, int day)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] + (month == 2 && leap);
 }
 
 static bool digits(const char **s, int n, int *out)
@@ -61,9 +69,11 @@ bool instant_parse(const char *s, instant *out)
 	    !digits(&s, 2, &d) || !literal(&s, "Tt ") || !digits(&s, 2, &h) || !literal(&s, ":") ||
 	    !digits(&s, 2, &mi) || !literal(&s, ":") || !digits(&s, 2, &sec))
 		return false;
-	if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || sec > 60)
+	if (!is_date(y, mo, d) || h > 23 || mi > 59 || sec > 60)
 		return false;
 	if (*s == '.') {
+		if (!isdigit((unsigned char)s[1]))
+			return false;
 		for (s++; isdigit((unsigned char)*s); s++, scale /= 10)
 			frac += (*s - '0') * scale;
 	}
@@ -71,7 +81,7 @@ bool instant_parse(const char *s, instant *out)
 		s++;
 	} else if (*s == '+' || *s == '-') {
 		negative = *s++ == '-';
-		if (!digits(&s, 2, &oh) || !literal(&s, ":") || !digits(&s, 2, &om))
+		if (!digits(&s, 2, &oh) || !literal(&s, ":") || !digits(&s, 2, &om) || oh > 23 || om > 59)
 			return false;
 		offset = (oh * HOUR + om * MINUTE) * (negative ? -1 : 1);
 	} else {
@@ -88,14 +98,17 @@ bool instant_parse_http(const char *s, instant *out)
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	char month[4];
 	const char *at;
-	int d, y, h, m, sec;
+	int d, y, h, m, sec, end = 0, number;
 
-	if (sscanf(s, "%*3s, %d %3s %d %d:%d:%d GMT", &d, month, &y, &h, &m, &sec) != 6)
+	if (sscanf(s, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &d, month, &y, &h, &m, &sec, &end) != 6 || !end || s[end])
 		return false;
 	at = strstr(months, month);
-	if (!at || strlen(month) != 3 || y < 1970 || y > 9999 || d < 1 || d > 31)
+	if (!at || strlen(month) != 3 || (at - months) % 3)
 		return false;
-	*out = instant_days(y, (int)(at - months) / 3 + 1, d) * DAY + h * HOUR + m * MINUTE + sec * SECOND;
+	number = (int)(at - months) / 3 + 1;
+	if (y < 1970 || !is_date(y, number, d) || h < 0 || h > 23 || m < 0 || m > 59 || sec < 0 || sec > 60)
+		return false;
+	*out = instant_days(y, number, d) * DAY + h * HOUR + m * MINUTE + sec * SECOND;
 	return true;
 }
 

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#define LINE_MAX_ 8192
+
 static enum log_level threshold = LOG_INFO;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static char **hidden; /* NULL-terminated once non-NULL */
+static char **hidden; /* the longest first */
 static size_t hidden_count;
 
 static const char *const names[] = { "debug", "info", "warn", "error", NULL };
@@ -29,11 +31,16 @@ bool log_level_from_name(const char *name, enum log_level *out)
 
 static void hide_one(const char *value)
 {
+	size_t at;
+
 	for (size_t i = 0; i < hidden_count; i++)
 		if (!strcmp(hidden[i], value))
 			return;
 	hidden = xreallocarray(hidden, hidden_count + 1, sizeof(*hidden));
-	hidden[hidden_count++] = xstrdup(value);
+	/* The longest first, so that a secret which begins with another one is hidden whole. */
+	for (at = hidden_count++; at && strlen(hidden[at - 1]) < strlen(value); at--)
+		hidden[at] = hidden[at - 1];
+	hidden[at] = xstrdup(value);
 }
 
 void log_hide(const char *value)
@@ -55,9 +62,8 @@ void log_redact(char *s, size_t n)
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < hidden_count; i++) {
 		size_t len = strlen(hidden[i]);
-		char *at = s;
 
-		while ((at = memmem(at, n - (size_t)(at - s), hidden[i], len)))
+		for (char *at = s; (at = memmem(at, n - (size_t)(at - s), hidden[i], len)); at += len)
 			memset(at, '*', len);
 	}
 	pthread_mutex_unlock(&lock);
@@ -65,8 +71,8 @@ void log_redact(char *s, size_t n)
 
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	struct buf line = BUF(16 * 1024);
-	char text[8192], when[32];
+	struct buf line = BUF(4 * LINE_MAX_ + 64); /* every byte may become an escape of four */
+	char *text, when[32];
 	va_list ap;
 	int n;
 	ssize_t written;
@@ -74,13 +80,13 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (level < threshold)
 		return;
 	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
+	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return;
-	if ((size_t)n >= sizeof(text))
-		n = sizeof(text) - 1;
-	log_redact(text, (size_t)n);
+	log_redact(text, (size_t)n); /* before the cut, which could leave the beginning of a secret */
+	if (n > LINE_MAX_)
+		n = LINE_MAX_;
 	instant_format(clock_wall(), true, when);
 	buf_printf(&line, "%s %s ", when, names[level]);
 	str_safe(&line, text, (size_t)n, false);
@@ -88,4 +94,5 @@ void log_line(enum log_level level, const char *fmt, ...)
 	written = write(STDERR_FILENO, line.data, line.len);
 	(void)written;
 	buf_free(&line);
+	free(text);
 }

@@ -9,7 +9,7 @@ money money_add(money a, money b)
 
 	if (__builtin_add_overflow(a, b, &sum))
 		return a < 0 ? -INT64_MAX : INT64_MAX;
-	return sum;
+	return sum < -INT64_MAX ? -INT64_MAX : sum;
 }
 
 money money_times(money a, int64_t n)
@@ -18,7 +18,7 @@ money money_times(money a, int64_t n)
 
 	if (__builtin_mul_overflow(a, n, &product))
 		return (a < 0) != (n < 0) ? -INT64_MAX : INT64_MAX;
-	return product;
+	return product < -INT64_MAX ? -INT64_MAX : product;
 }
 
 money money_for(money per_hour, duration d)
@@ -57,7 +57,7 @@ bool money_parse(const char *s, money *out)
 		for (; isdigit((unsigned char)*p); p++, unit /= 10)
 			part += (*p - '0') * unit;
 	}
-	if (*p)
+	if (*p || whole * USD + part > MONEY_MAX)
 		return false;
 	*out = whole * USD + part;
 	return true;
@@ -66,7 +66,7 @@ bool money_parse(const char *s, money *out)
 void money_format(money m, char out[32])
 {
 	const char *sign = m < 0 ? "-" : "";
-	uint64_t v = m < 0 ? (uint64_t)-m : (uint64_t)m;
+	uint64_t v = m < 0 ? -(uint64_t)m : (uint64_t)m;
 
 	if (v && v < 10 * CENT) {
 		v = (v + 50) / 100;
@@ -80,7 +80,7 @@ void money_format(money m, char out[32])
 void money_decimal(money m, char out[32])
 {
 	const char *sign = m < 0 ? "-" : "";
-	uint64_t v = m < 0 ? (uint64_t)-m : (uint64_t)m;
+	uint64_t v = m < 0 ? -(uint64_t)m : (uint64_t)m;
 	int n = snprintf(out, 32, "%s%llu.%06u", sign, (unsigned long long)(v / (uint64_t)USD),
 	    (unsigned)(v % (uint64_t)USD));
 

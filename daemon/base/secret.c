@@ -41,9 +41,13 @@ int secret_read_file(struct secret *s, const char *path, struct err *e)
 		close(fd);
 		return -1;
 	}
-	while (n < SECRET_MAX && (got = read(fd, text + n, SECRET_MAX - n)) > 0)
+	while (n < sizeof(text) && (got = read(fd, text + n, sizeof(text) - n)) > 0)
 		n += (size_t)got;
 	close(fd);
+	if (n > SECRET_MAX || memchr(text, '\0', n)) {
+		explicit_bzero(text, sizeof(text));
+		return err_set(e, ERR_USAGE, "secret file '%s' is %s", path, n > SECRET_MAX ? "too long" : "not text");
+	}
 	while (n && isspace((unsigned char)text[n - 1]))
 		n--;
 	while (from < n && isspace((unsigned char)text[from]))

@@ -50,14 +50,18 @@ bool str_to_duration(const char *s, int64_t *us)
 {
 	int64_t total = 0, n, unit, part;
 
+	bool first = true;
+
 	if (!*s)
 		return false;
-	while (*s) {
+	for (; *s; first = false) {
 		if (!isdigit((unsigned char)*s))
 			return false;
 		for (n = 0; isdigit((unsigned char)*s); s++)
 			if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *s - '0', &n))
 				return false;
+		if (!*s && !first) /* "1h30": minutes or seconds? */
+			return false;
 		switch (*s) {
 		case '\0': unit = 1; break;
 		case 's': unit = 1; break;
@@ -163,7 +167,8 @@ static size_t utf8_at(const unsigned char *s, size_t n, uint32_t *cp)
 static bool unsafe(uint32_t cp)
 {
 	return cp < 0x20 || (cp >= 0x7f && cp < 0xa0) || (cp >= 0x200b && cp <= 0x200f) ||
-	       (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || cp == 0x61c;
+	       (cp >= 0x2028 && cp <= 0x202e) || (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || cp == 0x61c ||
+	       (cp >= 0xfff9 && cp <= 0xfffb) || (cp >= 0xe0000 && cp <= 0xe007f);
 }
 
 void str_safe(struct buf *out, const char *s, size_t n, bool keep_lines)

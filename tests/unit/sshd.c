@@ -121,8 +121,9 @@ static void write_config(struct sshd *d, const char *authorized, const char *set
 	buf_printf(&b, "%s\n", authorized);
 	write_file(path, buf_str(&b));
 	buf_reset(&b);
+	/* SHLVL: bash as a login shell of sshd reads ~/.bashrc, whatever that does, unless it believes to be deep inside. */
 	buf_printf(&b,
-	    "%s\nListenAddress %s\nPort %d\nHostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\nPidFile none\nUsePAM no\n"
+	    "%s\nSetEnv SHLVL=9\nListenAddress %s\nPort %d\nHostKey %s/host\nAuthorizedKeysFile %s/authorized_keys\nPidFile none\nUsePAM no\n"
 	    "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n"
 	    "PrintMotd no\nUseDNS no\nLogLevel VERBOSE\n",
 	    settings ? settings : "", d->address, d->port, d->dir, d->dir);

@@ -1,0 +1,73 @@
+/*
+ * The engine turns the wheel: fact → apply → decide → commit → act → later, new facts (architecture §6). One loop thread.
+ *
+ * A fact is applied at once when it arrives; deciding, committing and acting happen once per loop turn. One commit is in flight
+ * at a time: what changes meanwhile goes into the next. Actions of a turn are executed when its commit is durable. When a commit
+ * fails everything stays dirty and is tried again every second; until then nothing that spends is executed, deletes and
+ * listings go on.
+ */
+#ifndef GPUFLEET_ENGINE_H
+#define GPUFLEET_ENGINE_H
+
+#include "config/config.h"
+#include "core/core.h"
+#include "db/store.h"
+#include "remote/ssh.h"
+
+#include <uv.h>
+
+struct engine;
+struct execute;
+
+struct engine_options {
+	uv_loop_t *loop;
+	const struct config *config; /* outlives the engine */
+	struct store *store;         /* opened with engine_store_wake and the engine as its argument */
+	struct ssh_key *key;         /* the site's key; outlives the engine */
+	const char *site;            /* 6 characters */
+	const uint8_t *mark_key;     /* 32 bytes */
+};
+
+/* Loads the model, starts adapters, applies FACT_RESTARTED and takes the first turn. */
+int engine_open(struct engine **out, const struct engine_options *o, struct err *e);
+/* Stops taking turns, commits what is dirty, closes adapters. The loop must run until its handles are closed. */
+void engine_close(struct engine *en);
+void engine_free(struct engine *en); /* after the loop has run out */
+/* For store_options.wake: callable from any thread; store_options.wake_arg points at a `struct engine *` that may still be NULL. */
+void engine_store_wake(void *arg);
+
+/* Something happened: applied now, decided on later in this turn. The time is filled in. */
+void engine_fact(struct engine *en, struct fact *f);
+
+/*
+ * Somebody asks for something (FACT_FLEET_*, FACT_RUN_*): -1 and f->error when it is refused; else 0, and `durable` is called
+ * from the loop when the commit that holds it is on disk (error NULL) or could not be made (the request then stands all the
+ * same and will be committed later). durable may be NULL.
+ */
+typedef void engine_durable_fn(void *arg, int64_t id, const struct err *error);
+int engine_request(struct engine *en, struct fact *f, engine_durable_fn *durable, void *arg);
+
+/* Results of a run that were read from its files: stored with the next commit. */
+void engine_results(struct engine *en, const struct result_row *rows, size_t count);
+
+struct model *engine_model(struct engine *en);
+struct execute *engine_execute(struct engine *en);
+const struct config *engine_config(const struct engine *en);
+struct store *engine_store(struct engine *en);
+uv_loop_t *engine_loop(const struct engine *en);
+instant engine_now(const struct engine *en); /* the time of this loop turn */
+
+/* Called at the end of each turn with the events that were committed in it (seq order); for streams. One listener. */
+void engine_on_events(struct engine *en, void (*listen)(void *arg, const struct event *events, size_t count), void *arg);
+/* Called when the stored output of a run has grown or its state changed; for streams. One listener. */
+void engine_on_output(struct engine *en, void (*listen)(void *arg, int64_t run_id), void *arg);
+void engine_output_grew(struct engine *en, int64_t run_id);
+
+/* Loop health (architecture §16): wrap a callback's work to have its thread CPU time counted under a name. */
+struct engine_span { const char *name; duration cpu; };
+struct engine_span engine_enter(const char *name);
+void engine_leave(struct engine_span span);
+struct engine_health { duration worst_cpu; const char *worst_name; int64_t over_limit, turns; duration worst_wall; bool degraded; char trouble[TEXT_MAX]; };
+void engine_get_health(const struct engine *en, struct engine_health *out);
+
+#endif
