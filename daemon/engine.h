@@ -67,7 +67,7 @@ void engine_output_grew(struct engine *en, int64_t run_id);
 struct engine_span { const char *name; duration cpu; };
 struct engine_span engine_enter(const char *name);
 void engine_leave(struct engine_span span);
-struct engine_health { duration worst_cpu; const char *worst_name; int64_t over_limit, turns; duration worst_wall; bool degraded; char trouble[TEXT_MAX]; };
+struct engine_health { duration worst_cpu; const char *worst_name; int64_t over_limit, turns; bool degraded; char trouble[TEXT_MAX]; };
 void engine_get_health(const struct engine *en, struct engine_health *out);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef GPUFLEET_EXECUTE_H
 #define GPUFLEET_EXECUTE_H
 
-#include "daemon/engine.h"
+#include "engine.h"
 #include "providers/provider.h"
 
 struct execute;

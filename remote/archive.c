@@ -26,7 +26,8 @@ static bool plain_name(const char *name)
 			return false;
 	for (const char *p = name;; p += part + 1) {
 		part = strcspn(p, "/");
-		if (!part || part > 255 || (part == 1 && p[0] == '.') || (part == 2 && p[0] == '.' && p[1] == '.') || ++depth > DEPTH_MAX)
+		if (!part || part > 255 || (part == 1 && p[0] == '.') ||
+		    (part == 2 && p[0] == '.' && p[1] == '.') || ++depth > DEPTH_MAX)
 			return false;
 		if (!p[part])
 			return true;
@@ -64,25 +65,34 @@ static int pack_one(struct archive *a, const struct archive_file *f, struct err 
 	int rc;
 
 	if (!plain_name(f->name))
-		return err_set(e, ERR_USAGE, "'%.100s' cannot be packed: a file needs a relative name without '..' and control bytes", f->name);
+		return err_set(e, ERR_USAGE,
+		    "'%.100s' cannot be packed: a file needs a relative name without '..' and control bytes",
+		    f->name);
 	entry = archive_entry_new();
 	archive_entry_set_pathname(entry, f->name);
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_perm(entry, f->executable ? 0755 : 0644);
 	archive_entry_set_size(entry, (la_int64_t)f->size);
 	archive_entry_set_mtime(entry, 0, 0);
-	rc = archive_write_header(a, entry) == ARCHIVE_OK && archive_write_data(a, f->data, f->size) == (la_ssize_t)f->size ? 0 : -1;
+	rc = archive_write_header(a, entry) == ARCHIVE_OK &&
+		     archive_write_data(a, f->data, f->size) == (la_ssize_t)f->size
+		 ? 0
+		 : -1;
 	archive_entry_free(entry);
-	return rc ? err_set(e, ERR_USAGE, "cannot pack '%.100s': %s", f->name, archive_error_string(a) ? archive_error_string(a) : "?") : 0;
+	return rc ? err_set(e, ERR_USAGE, "cannot pack '%.100s': %s", f->name,
+			archive_error_string(a) ? archive_error_string(a) : "?")
+		  : 0;
 }
 
 static int pack_end(struct archive *a, struct buf *out, int rc, struct err *e)
 {
 	if (archive_write_close(a) != ARCHIVE_OK && !rc)
-		rc = err_set(e, ERR_USAGE, "cannot finish the archive: %s", archive_error_string(a));
+		rc =
+		    err_set(e, ERR_USAGE, "cannot finish the archive: %s", archive_error_string(a));
 	archive_write_free(a);
 	if (out->overflow)
-		rc = err_set(e, ERR_USAGE, "the files are more than the limit of %zu bytes", out->max);
+		rc = err_set(
+		    e, ERR_USAGE, "the files are more than the limit of %zu bytes", out->max);
 	return rc;
 }
 
@@ -131,12 +141,16 @@ static int pack_disk_file(struct walk *w, int dir, const char *base, const char 
 		return err_set(w->e, ERR_USAGE, "'%s' is not a regular file", name);
 	}
 	if ((uint64_t)st.st_size > w->out->max)
-		rc = err_set(w->e, ERR_USAGE, "'%s' is larger than the limit of %zu bytes", name, w->out->max);
+		rc = err_set(w->e, ERR_USAGE, "'%s' is larger than the limit of %zu bytes", name,
+		    w->out->max);
 	else if (read_all(fd, (size_t)st.st_size, &data) < 0)
 		rc = err_set(w->e, ERR_USAGE, "'%s' changed while it was read", name);
 	else
 		rc = pack_one(w->a,
-		    &(struct archive_file){ .name = name, .data = buf_str(&data), .size = data.len, .executable = st.st_mode & 0100 },
+		    &(struct archive_file){ .name = name,
+			.data = buf_str(&data),
+			.size = data.len,
+			.executable = st.st_mode & 0100 },
 		    w->e);
 	buf_free(&data);
 	close(fd);
@@ -182,7 +196,8 @@ static int pack_entry(struct walk *w, int dir, const char *base, const char *nam
 	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_errno(w->e, ERR_USAGE, "cannot read '%s'", name);
 	if (S_ISLNK(st.st_mode))
-		return err_set(w->e, ERR_USAGE, "'%s' is a symbolic link; replace it by the file itself", name);
+		return err_set(w->e, ERR_USAGE,
+		    "'%s' is a symbolic link; replace it by the file itself", name);
 	if (!S_ISDIR(st.st_mode))
 		return pack_disk_file(w, dir, base, name);
 	if (depth >= DEPTH_MAX)
@@ -266,7 +281,8 @@ static int copy_data(struct unpack *u, int fd, la_int64_t size, const char *name
 			return 1;
 		for (left = n; left; left -= (size_t)w) {
 			/* pwrite: an entry with holes has gaps between its blocks. */
-			w = pwrite(fd, (const char *)data + (n - left), left, (off_t)(at + (la_int64_t)(n - left)));
+			w = pwrite(fd, (const char *)data + (n - left), left,
+			    (off_t)(at + (la_int64_t)(n - left)));
 			if (w < 0 && errno == EINTR)
 				w = 0;
 			else if (w < 0)
@@ -289,11 +305,13 @@ static int unpack_file(struct unpack *u, struct archive_entry *entry, char *name
 	dir = open_parent(u->root, name, &base);
 	if (dir < 0)
 		return 1;
+	/* What is there is from an earlier try that may have been cut, or a link: it goes, unfollowed. */
+	unlinkat(dir, base, 0);
 	fd = openat(dir, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST && errno != ENOENT && errno != ENAMETOOLONG) {
 		rc = err_errno(u->e, ERR_FAILED, "cannot make '%s'", base);
 	} else if (fd < 0) {
-		rc = 1; /* twice in the archive: the first stays */
+		rc = 1; /* a directory is in the way */
 	} else {
 		rc = copy_data(u, fd, size, base);
 		close(fd);
@@ -329,7 +347,8 @@ static int unpack_entry(struct unpack *u, struct archive_entry *entry)
 	int rc = 1;
 
 	if (!given)
-		given = archive_entry_pathname_utf8(entry); /* a pax name that this locale cannot spell */
+		given = archive_entry_pathname_utf8(
+		    entry); /* a pax name that this locale cannot spell */
 	if (!given)
 		return 1;
 	while (given[0] == '.' && given[1] == '/')
@@ -362,14 +381,17 @@ static int unpack_all(struct unpack *u)
 			return -1;
 		u->skipped += rc == 1;
 		if (++entries > most)
-			return err_set(u->e, ERR_FAILED, "the archive has more than %zu entries", most);
+			return err_set(
+			    u->e, ERR_FAILED, "the archive has more than %zu entries", most);
 	}
 	if (rc == ARCHIVE_EOF)
 		return 0;
-	return err_set(u->e, ERR_FAILED, "the archive is damaged: %s", archive_error_string(u->a) ? archive_error_string(u->a) : "?");
+	return err_set(u->e, ERR_FAILED, "the archive is damaged: %s",
+	    archive_error_string(u->a) ? archive_error_string(u->a) : "?");
 }
 
-int archive_unpack(const char *dir, const void *data, size_t n, const struct archive_limits *limits, size_t *skipped, struct err *e)
+int archive_unpack(const char *dir, const void *data, size_t n, const struct archive_limits *limits,
+    size_t *skipped, struct err *e)
 {
 	struct unpack u = { .files = limits->files, .bytes = limits->bytes, .e = e };
 	int rc;
@@ -384,7 +406,8 @@ int archive_unpack(const char *dir, const void *data, size_t n, const struct arc
 	/* tar alone and no filter: a hostile machine gets to talk to one small reader. */
 	archive_read_support_format_tar(u.a);
 	if (archive_read_open_memory(u.a, data, n) != ARCHIVE_OK)
-		rc = err_set(e, ERR_FAILED, "the archive cannot be read: %s", archive_error_string(u.a) ? archive_error_string(u.a) : "?");
+		rc = err_set(e, ERR_FAILED, "the archive cannot be read: %s",
+		    archive_error_string(u.a) ? archive_error_string(u.a) : "?");
 	else
 		rc = unpack_all(&u);
 	*skipped = u.skipped;

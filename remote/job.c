@@ -17,8 +17,9 @@ bool job_key_ok(const char *key)
 /* Variables that decide how the shell and the loader behave, or that belong to the supervisor. */
 static bool reserved(const char *name)
 {
-	static const char *const names[] = { "BASH_ENV", "BASHOPTS", "CDPATH", "ENV", "EUID", "GPUFLEET_BOOT_ID", "GPUFLEET_PAYLOAD",
-		"GPUFLEET_PHASE", "GPUFLEET_RESULTS", "GPUFLEET_RUN", "GPUFLEET_SECRET_DIR", "HOME", "IFS", "LC_ALL", "OPTIND", "PATH",
+	static const char *const names[] = { "BASH_ENV", "BASHOPTS", "CDPATH", "ENV", "EUID",
+		"GPUFLEET_BOOT_ID", "GPUFLEET_PAYLOAD", "GPUFLEET_PHASE", "GPUFLEET_RESULTS",
+		"GPUFLEET_RUN", "GPUFLEET_SECRET_DIR", "HOME", "IFS", "LC_ALL", "OPTIND", "PATH",
 		"PPID", "PS1", "PS2", "PS4", "PWD", "SHELL", "SHELLOPTS", "UID" };
 
 	if (str_starts(name, "LD_"))
@@ -106,7 +107,8 @@ static void put_variables(struct buf *input, const struct job_var *vars, size_t 
 	buf_puts(input, "#gpufleet-end\n");
 }
 
-void job_env_command(struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count)
+void job_env_command(
+    struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count)
 {
 	begin(out, key);
 	put_command(out, "remote/job-env.sh");
@@ -115,7 +117,8 @@ void job_env_command(struct buf *out, struct buf *input, const char *key, const 
 	put_variables(input, vars, count);
 }
 
-void job_secrets_command(struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count)
+void job_secrets_command(
+    struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count)
 {
 	begin(out, key);
 	put_command(out, "remote/job-secrets.sh");
@@ -138,7 +141,8 @@ void job_start_command(struct buf *out, const char *key, const struct job_start 
 	put_command(out, "remote/job-start.sh");
 }
 
-void job_poll_command(struct buf *out, const char *key, int64_t out_from, int64_t err_from, int64_t max)
+void job_poll_command(
+    struct buf *out, const char *key, int64_t out_from, int64_t err_from, int64_t max)
 {
 	begin(out, key);
 	put_number(out, "out_from", out_from);

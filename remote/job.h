@@ -18,10 +18,11 @@
  *	                      /results/            what the run leaves to be collected
  *	${GPUFLEET_SECRET_DIR:-/dev/shm}/gf-<key>/env     secrets, 0600, overwritten and removed at the end
  *
- * What a script finds: its working directory is payload/; its input is /dev/null; GPUFLEET_RUN (the key, also how strays are
- * found), GPUFLEET_PHASE (setup or run), GPUFLEET_PAYLOAD, GPUFLEET_RESULTS (directories), GPUFLEET_BOOT_ID; its parameters and secrets under
- * their own names. A line "gpufleet: progress <text>" on its standard output is shown to people. Containers that it labels
- * gpufleet.run=$GPUFLEET_RUN are ended with it.
+ * What a script finds: its working directory is payload/; its input is /dev/null; GPUFLEET_RUN (the key, also how strays
+ * are found), GPUFLEET_PHASE (setup or run), GPUFLEET_PAYLOAD and GPUFLEET_RESULTS (directories), GPUFLEET_BOOT_ID; its
+ * parameters and secrets under their own names. What setup leaves running lives until the run ends. A line
+ * "gpufleet: progress <text>" on standard output is shown to people. Containers labelled gpufleet.run=$GPUFLEET_RUN are
+ * ended with the run.
  */
 #ifndef GPUFLEET_JOB_H
 #define GPUFLEET_JOB_H
@@ -42,9 +43,9 @@ bool job_name_ok(const char *name);
 /* What the first command on a fresh machine finds out. */
 struct job_probe {
 	char boot_id[40];
-	char gpu[GPU_MAX]; /* canonical; "" none found */
-	int gpu_count;     /* of that model */
-	int gpu_memory_gb; /* per GPU, as sold; 0 unknown */
+	char gpu[GPU_MAX];    /* canonical; "" none found */
+	int gpu_count;        /* of that model */
+	int gpu_memory_gb;    /* per GPU, as sold; 0 unknown */
 	char vendor_tool[16]; /* "amd-smi" "rocm-smi" "nvidia-smi" or "" */
 	char driver[64];
 	bool driver_missing; /* a GPU is there, its driver is not (or its tool fails) */
@@ -64,13 +65,15 @@ void job_push_command(struct buf *out, const char *key, size_t size);
 struct job_var {
 	const char *name, *value;
 };
-void job_env_command(struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count);
-void job_secrets_command(struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count);
+void job_env_command(
+    struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count);
+void job_secrets_command(
+    struct buf *out, struct buf *input, const char *key, const struct job_var *vars, size_t count);
 
 /* Start detached, or attach when the gate says it was started before: prints "started" or "attached". */
 struct job_start {
-	const char *setup; /* script in payload run first, or NULL */
-	const char *run;   /* script in payload */
+	const char *setup;                   /* script in payload run first, or NULL */
+	const char *run;                     /* script in payload */
 	duration setup_timeout, run_timeout; /* enforced there too; 0: none */
 };
 void job_start_command(struct buf *out, const char *key, const struct job_start *s);
@@ -88,28 +91,31 @@ struct job_status {
 	int exit_status; /* of the script that ended last, with exit_known; 128 + n when a signal ended it */
 	char signal[16]; /* "" or name: "KILL" */
 	bool timed_out;
-	bool stopped;      /* by job_stop_command() */
-	bool setup_failed; /* run was not begun; exit_status is setup's */
-	bool oom;          /* killed while the kernel counted an out-of-memory kill */
-	char boot_id[40];  /* of now */
-	bool rebooted;     /* the run was started under another boot id */
+	bool stopped;           /* by job_stop_command() */
+	bool setup_failed;      /* run was not begun; exit_status is setup's */
+	bool oom;               /* killed while the kernel counted an out-of-memory kill */
+	char boot_id[40];       /* of now */
+	bool rebooted;          /* the run was started under another boot id */
 	instant started, ended; /* by the machine's clock; 0 unknown. For display only. */
-	char progress[TEXT_MAX]; /* the last "gpufleet: progress …" line of stdout, untrusted but printable */
+	char progress[TEXT_MAX]; /* the last "gpufleet: progress …" line, untrusted but printable */
 	int64_t out_size, err_size; /* bytes so far */
 };
 /* One round trip: status line, then stdout from out_from and stderr from err_from, at most `max` bytes of each. Give ssh_exec
  * a max_output of 2 × max + JOB_OUTPUT_MAX. */
-void job_poll_command(struct buf *out, const char *key, int64_t out_from, int64_t err_from, int64_t max);
+void job_poll_command(
+    struct buf *out, const char *key, int64_t out_from, int64_t err_from, int64_t max);
 /* The pieces point into text. -1: not an answer of ours. */
-int job_poll_read(struct job_status *s, const char *text, size_t n, const char **out, size_t *out_n, const char **err_, size_t *err_n,
-    struct err *e);
+int job_poll_read(struct job_status *s, const char *text, size_t n, const char **out, size_t *out_n,
+    const char **err_, size_t *err_n, struct err *e);
 
 /* TERM to everything of the run, KILL after grace; returns at once, repeatable; the status tells when it is over. */
 void job_stop_command(struct buf *out, const char *key, duration grace);
 /* tar of results/ on standard output; refuses above max. No results directory: an empty archive. */
 void job_collect_command(struct buf *out, const char *key, int64_t max_bytes);
-void job_clean_command(struct buf *out, const char *key); /* everything of the run, processes first, then secrets, then files */
-void job_clean_all_command(struct buf *out); /* a static host is returned: every run of ours and every key we let in */
+void job_clean_command(struct buf *out,
+    const char *key); /* everything of the run, processes first, then secrets, then files */
+void job_clean_all_command(
+    struct buf *out); /* a static host is returned: every run of ours and every key we let in */
 /* Add a person's public key line to authorized_keys once (architecture §13 `ssh`); input gets the line. */
 void job_authorize_command(struct buf *out, struct buf *input, const char *public_key_line);
 

@@ -118,7 +118,8 @@ static double leaf(const json_t *o, const char *path)
 		return json_num(v, "value", 0);
 	if (json_is_number(v))
 		return json_number_value(v);
-	if (json_is_string(v) && sscanf(json_string_value(v), "%lf", &number) == 1 && isfinite(number))
+	if (json_is_string(v) && sscanf(json_string_value(v), "%lf", &number) == 1 &&
+	    isfinite(number))
 		return number;
 	return 0;
 }
@@ -130,7 +131,7 @@ static void read_amd(struct job_probe *p, char *text)
 	struct seen g;
 	size_t i;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach (list, i, item) {
 		if (!json_path(item, "asic"))
 			continue;
 		g = (struct seen){ .mib = leaf(item, "vram.size") };
@@ -148,7 +149,7 @@ static const char *by_prefix(const json_t *o, const char *prefix)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+	json_object_foreach ((json_t *)(uintptr_t)o, key, v) {
 		if (str_istarts(key, prefix) && json_is_string(v))
 			return json_string_value(v);
 	}
@@ -162,7 +163,7 @@ static void read_rocm(struct job_probe *p, char *text)
 	struct seen g;
 	double bytes;
 
-	json_object_foreach(top, key, card) {
+	json_object_foreach (top, key, card) {
 		if (!str_istarts(key, "card") || !json_is_object(card))
 			continue;
 		g = (struct seen){ .mib = 0 };
@@ -187,7 +188,8 @@ static void name_by_arch(struct seen *g, const char *arch)
 
 	str_copy(g->name, arch);
 	for (size_t i = 0; i < count; i++) {
-		if (!all[i].arch || strcmp(all[i].arch, arch) || fabs(g->mib / 1024 - all[i].memory_gb) >= 0.1 * all[i].memory_gb)
+		if (!all[i].arch || strcmp(all[i].arch, arch) ||
+		    fabs(g->mib / 1024 - all[i].memory_gb) >= 0.1 * all[i].memory_gb)
 			continue;
 		str_copy(g->name, all[i].name);
 		return;
@@ -203,9 +205,11 @@ static void read_kfd(struct job_probe *p, char *text)
 
 	while ((line = str_split(&text, "\n"))) {
 		version_text = str_split(&line, " ");
-		if (!line || !str_to_i64(version_text, 1, 10000000, &version) || !str_to_double(line, &bytes))
+		if (!line || !str_to_i64(version_text, 1, 10000000, &version) ||
+		    !str_to_double(line, &bytes))
 			continue;
-		snprintf(arch, sizeof(arch), "gfx%d%d%x", (int)(version / 10000), (int)(version / 100 % 100), (unsigned)(version % 100));
+		snprintf(arch, sizeof(arch), "gfx%d%d%x", (int)(version / 10000),
+		    (int)(version / 100 % 100), (unsigned)(version % 100));
 		g = (struct seen){ .mib = bytes / 1048576 };
 		name_by_arch(&g, arch);
 		count_gpu(p, &g);
@@ -286,7 +290,8 @@ int job_probe_read(struct job_probe *p, const char *text, size_t n, struct err *
 	char *copy;
 
 	*p = (struct job_probe){ .disk_free_mb = -1 };
-	copy = xstrndup(text, n < PROBE_MAX ? n : PROBE_MAX); /* ends at a NUL byte, if there is one */
+	copy =
+	    xstrndup(text, n < PROBE_MAX ? n : PROBE_MAX); /* ends at a NUL byte, if there is one */
 	if (!str_starts(copy, "gf-probe 1\n")) {
 		free(copy);
 		return err_set(e, ERR_FAILED, "the machine's answer about itself cannot be read");

@@ -62,7 +62,8 @@ static bool flag(const char *line, const char *name)
 static void word(const char *line, const char *name, char *out, size_t size)
 {
 	if (!field(line, name, out, size) ||
-	    strspn(out, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-+") != strlen(out))
+	    strspn(out, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-+") !=
+		strlen(out))
 		out[0] = '\0';
 }
 
@@ -128,8 +129,8 @@ static void judge(struct job_status *s, bool gate, bool alive, const char *start
 		s->state = JOB_SETUP; /* alive and before its first word */
 }
 
-int job_poll_read(struct job_status *s, const char *text, size_t n, const char **out, size_t *out_n, const char **err_, size_t *err_n,
-    struct err *e)
+int job_poll_read(struct job_status *s, const char *text, size_t n, const char **out, size_t *out_n,
+    const char **err_, size_t *err_n, struct err *e)
 {
 	char line[LINE_MAX_], started_boot[40] = "";
 	struct buf safe = BUF(TEXT_MAX - 1);
@@ -140,24 +141,29 @@ int job_poll_read(struct job_status *s, const char *text, size_t n, const char *
 	*s = (struct job_status){ .state = JOB_NONE };
 	*out = *err_ = text;
 	*out_n = *err_n = 0;
-	if (!take_line(text, n, &at, line) || !str_starts(line, "gf-poll 1 ") || !number(line, "out_n", INT32_MAX, &want_out) ||
-	    !number(line, "err_n", INT32_MAX, &want_err) || !number(line, "out_size", INT64_MAX, &s->out_size) ||
+	if (!take_line(text, n, &at, line) || !str_starts(line, "gf-poll 1 ") ||
+	    !number(line, "out_n", INT32_MAX, &want_out) ||
+	    !number(line, "err_n", INT32_MAX, &want_err) ||
+	    !number(line, "out_size", INT64_MAX, &s->out_size) ||
 	    !number(line, "err_size", INT64_MAX, &s->err_size))
 		return err_set(e, ERR_FAILED, "the machine's answer about the run cannot be read");
 	gate = flag(line, "gate");
 	alive = flag(line, "alive");
 	word(line, "boot_now", s->boot_id, sizeof(s->boot_id));
 	if (!take_line(text, n, &at, line))
-		return err_set(e, ERR_FAILED, "the machine's answer about the run has no status line");
+		return err_set(
+		    e, ERR_FAILED, "the machine's answer about the run has no status line");
 	read_status_line(s, line, started_boot);
 	if (!take_line(text, n, &at, line))
-		return err_set(e, ERR_FAILED, "the machine's answer about the run has no progress line");
+		return err_set(
+		    e, ERR_FAILED, "the machine's answer about the run has no progress line");
 	str_safe(&safe, line, strlen(line) > 60 ? strnlen(line, 240) : strlen(line), false);
 	str_copy(s->progress, buf_str(&safe));
 	buf_free(&safe);
 	if ((size_t)want_out + (size_t)want_err != n - at)
-		return err_set(e, ERR_FAILED, "the machine's answer about the run was cut: %zu bytes of output instead of %lld", n - at,
-		    (long long)(want_out + want_err));
+		return err_set(e, ERR_FAILED,
+		    "the machine's answer about the run was cut: %zu bytes of output instead of %lld",
+		    n - at, (long long)(want_out + want_err));
 	*out = text + at;
 	*out_n = (size_t)want_out;
 	*err_ = text + at + want_out;

@@ -32,7 +32,8 @@ struct ssh_target {
 	char address[ADDRESS_MAX]; /* IPv4, IPv6 or a host name */
 	int port;                  /* 0: 22 */
 	char user[32];
-	char host_key[512]; /* pinned "ssh-ed25519 AAAA…"; "": first contact, any key is taken and reported */
+	char host_key
+	    [512]; /* pinned "ssh-ed25519 AAAA…"; "": first contact, any key is taken and reported */
 };
 
 /*
@@ -49,14 +50,17 @@ struct ssh_limits {
 };
 extern const struct ssh_limits ssh_default_limits;
 
-struct ssh_pool *ssh_pool_new(uv_loop_t *loop, const struct ssh_key *key); /* key stays the caller's and must outlive the pool */
+struct ssh_pool *ssh_pool_new(uv_loop_t *loop,
+    const struct ssh_key *key); /* key stays the caller's and must outlive the pool */
 void ssh_pool_set_limits(struct ssh_pool *p, const struct ssh_limits *l);
-void ssh_pool_close(struct ssh_pool *p); /* closes every connection; freed after the loop has run its close callbacks */
+void ssh_pool_close(struct ssh_pool
+	*p); /* closes every connection; freed after the loop has run its close callbacks */
 int ssh_pool_open_count(const struct ssh_pool *p);
 
 /* Called once: connected (host_key is what the server showed) or not. After a failure the connection is dead; close it.
  * With SSH_HOST_KEY host_key is the key that was shown instead of the pinned one; with other failures it may be "". */
-typedef void ssh_open_fn(void *arg, enum ssh_outcome outcome, const char *message, const char *host_key);
+typedef void ssh_open_fn(
+    void *arg, enum ssh_outcome outcome, const char *message, const char *host_key);
 struct ssh *ssh_open(struct ssh_pool *p, const struct ssh_target *t, ssh_open_fn *done, void *arg);
 /* When an established connection dies while no command runs. Optional. */
 void ssh_on_lost(struct ssh *s, void (*lost)(void *arg, const char *message), void *arg);
@@ -66,11 +70,11 @@ enum ssh_stream { SSH_STDOUT, SSH_STDERR };
 
 struct ssh_exit {
 	enum ssh_outcome outcome; /* SSH_OK: the command ended and its status is known */
-	int status;               /* 0..255 with SSH_OK; 128 + n as shells say when a signal ended it */
-	char signal[16];          /* "KILL", or "" (also for an exit status above 128 that a shell would read as that signal) */
-	bool cut;                 /* more than `max_output` bytes came: the rest was dropped, the channel closed, outcome is
-				     SSH_REFUSED, the connection stays usable */
-	char message[TEXT_MAX];   /* "" with SSH_OK */
+	int status;      /* 0..255 with SSH_OK; 128 + n as shells say when a signal ended it */
+	char signal[16]; /* "KILL", or ""; "exit 137" cannot be told from it */
+	/* More than `max_output` bytes came: the rest was dropped and the channel closed; the outcome is SSH_REFUSED. */
+	bool cut;
+	char message[TEXT_MAX]; /* "" with SSH_OK */
 };
 
 /*
@@ -85,15 +89,17 @@ struct ssh_exit {
 #define SSH_COMMAND_MAX 30000 /* bytes of a command after quoting: it travels in one packet */
 
 struct ssh_command {
-	const char *command;     /* for a POSIX sh; copied */
-	const void *input;       /* bytes for standard input; copied, wiped afterwards; NULL: empty */
+	const char *command; /* for a POSIX sh; copied */
+	const void *input;   /* bytes for standard input; copied, wiped afterwards; NULL: empty */
 	size_t input_len;
-	const char *input_file;  /* instead of `input`: a local file streamed to standard input (copied name); NULL: none */
-	size_t max_output;       /* bytes of both streams together; 0: 1 MiB */
-	duration idle_limit;     /* no byte either way for this long: SSH_LOST; 0: 60 s */
-	duration total_limit;    /* 0: none */
-	void (*output)(void *arg, enum ssh_stream stream, const char *data, size_t n); /* may be NULL */
-	void (*done)(void *arg, const struct ssh_exit *x); /* may be NULL */
+	/* Instead of `input`: a local file streamed to standard input (the name is copied); NULL: none. */
+	const char *input_file;
+	size_t max_output;    /* bytes of both streams together; 0: 1 MiB */
+	duration idle_limit;  /* no byte either way for this long: SSH_LOST; 0: 60 s */
+	duration total_limit; /* 0: none */
+	/* Either may be NULL. */
+	void (*output)(void *arg, enum ssh_stream stream, const char *data, size_t n);
+	void (*done)(void *arg, const struct ssh_exit *x);
 	void *arg;
 };
 void ssh_exec(struct ssh *s, const struct ssh_command *c);

@@ -18,11 +18,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW      (1024u * 1024)
-#define TURN_WRITE  ((size_t)512 * 1024)
-#define CHUNK       ((size_t)32 * 1024) /* libssh2 sends at most 32,700 bytes per call */
-#define OUTPUT_MAX  ((size_t)1024 * 1024)
-#define IDLE_MAX    (60 * SECOND)
+#define WINDOW     (1024u * 1024)
+#define TURN_WRITE ((size_t)512 * 1024)
+#define CHUNK      ((size_t)32 * 1024) /* libssh2 sends at most 32,700 bytes per call */
+#define OUTPUT_MAX ((size_t)1024 * 1024)
+#define IDLE_MAX   (60 * SECOND)
 
 void command_free(struct command *c)
 {
@@ -109,7 +109,8 @@ static bool open_input(struct ssh *s, struct command *c)
 		errno = EINVAL;
 	}
 	if (c->fd < 0) {
-		ssh_command_done(s, SSH_REFUSED, "cannot read '%s': %s", c->input_file, strerror(errno));
+		ssh_command_done(
+		    s, SSH_REFUSED, "cannot read '%s': %s", c->input_file, strerror(errno));
 		return false;
 	}
 	c->chunk = xmalloc(CHUNK);
@@ -136,7 +137,8 @@ enum step ssh_step_idle(struct ssh *s)
 	list_remove(&c->link);
 	s->current = c;
 	if (c->too_long) {
-		ssh_command_done(s, SSH_REFUSED, "the command is longer than %d bytes", SSH_COMMAND_MAX);
+		ssh_command_done(
+		    s, SSH_REFUSED, "the command is longer than %d bytes", SSH_COMMAND_MAX);
 		return s->closed ? STEP_WAIT : STEP_NEXT;
 	}
 	if (!open_input(s, c))
@@ -155,7 +157,8 @@ static enum step lost(struct ssh *s)
 
 enum step ssh_step_open(struct ssh *s)
 {
-	s->channel = libssh2_channel_open_ex(s->session, "session", 7, WINDOW, LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0);
+	s->channel = libssh2_channel_open_ex(
+	    s->session, "session", 7, WINDOW, LIBSSH2_CHANNEL_PACKET_DEFAULT, NULL, 0);
 	if (s->channel) {
 		ssh_set_state(s, ST_STARTING);
 		return STEP_NEXT;
@@ -172,7 +175,8 @@ enum step ssh_step_open(struct ssh *s)
 enum step ssh_step_start(struct ssh *s)
 {
 	struct command *c = s->current;
-	int rc = libssh2_channel_process_startup(s->channel, "exec", 4, c->line, (unsigned)strlen(c->line));
+	int rc = libssh2_channel_process_startup(
+	    s->channel, "exec", 4, c->line, (unsigned)strlen(c->line));
 
 	if (rc == LIBSSH2_ERROR_EAGAIN)
 		return STEP_WAIT;
@@ -246,8 +250,8 @@ static int pump_output(struct ssh *s, enum ssh_stream stream)
 
 	if (!may(s, call))
 		return 0;
-	n = libssh2_channel_read_ex(s->channel, stream == SSH_STDOUT ? 0 : SSH_EXTENDED_DATA_STDERR, s->pool->scratch,
-	    sizeof(s->pool->scratch));
+	n = libssh2_channel_read_ex(s->channel, stream == SSH_STDOUT ? 0 : SSH_EXTENDED_DATA_STDERR,
+	    s->pool->scratch, sizeof(s->pool->scratch));
 	called(s, call, n);
 	if (n == LIBSSH2_ERROR_EAGAIN || n == 0)
 		return 0;
@@ -257,8 +261,8 @@ static int pump_output(struct ssh *s, enum ssh_stream stream)
 	}
 	c->moved = ssh_now(s);
 	c->received += (size_t)n;
-	frame_feed(&c->frame[stream], c->nonce, s->pool->scratch, (size_t)n, stream == SSH_STDOUT ? take_stdout : take_stderr,
-	    take_noise, s);
+	frame_feed(&c->frame[stream], c->nonce, s->pool->scratch, (size_t)n,
+	    stream == SSH_STDOUT ? take_stdout : take_stderr, take_noise, s);
 	return s->closed ? -1 : 1;
 }
 
@@ -276,7 +280,8 @@ static bool refill(struct ssh *s, struct command *c)
 	n = read(c->fd, c->chunk, CHUNK);
 	if (n < 0) {
 		ssh_set_state(s, ST_CLOSING);
-		ssh_command_done(s, SSH_REFUSED, "cannot read '%s': %s", c->input_file, strerror(errno));
+		ssh_command_done(
+		    s, SSH_REFUSED, "cannot read '%s': %s", c->input_file, strerror(errno));
 		return false;
 	}
 	c->input_at = 0;
@@ -333,8 +338,8 @@ static int pump_input(struct ssh *s, size_t *budget)
 
 static enum step finish(struct ssh *s, int status)
 {
-	static const char *const names[] = { "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1",
-		"SEGV", "USR2", "PIPE", "ALRM", "TERM" };
+	static const char *const names[] = { "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS",
+		"FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM" };
 	struct command *c = s->current;
 	int sig = status - 128;
 
@@ -384,7 +389,8 @@ enum step ssh_step_run(struct ssh *s)
 		moved = pump(s, &budget);
 		if (moved < 0)
 			return s->closed || s->state == ST_DEAD ? STEP_WAIT : STEP_NEXT;
-		if (c->frame[0].phase == FRAME_ENDED && c->frame[1].phase == FRAME_ENDED && s->pending == CALL_ANY)
+		if (c->frame[0].phase == FRAME_ENDED && c->frame[1].phase == FRAME_ENDED &&
+		    s->pending == CALL_ANY)
 			return finish(s, c->frame[1].status);
 		/* The marks of ours are not the command's output. */
 		if (c->received > c->max_output + 4096 && s->pending == CALL_ANY)
@@ -408,7 +414,8 @@ static void take_signal(struct ssh *s)
 		for (size_t i = 0; i < len; i++)
 			if (name[i] < 'A' || name[i] > 'Z')
 				len = 0;
-		snprintf(s->current->exit.signal, sizeof(s->current->exit.signal), "%.*s", (int)len, name);
+		snprintf(s->current->exit.signal, sizeof(s->current->exit.signal), "%.*s", (int)len,
+		    name);
 		libssh2_free(s->session, name);
 	}
 }
@@ -426,13 +433,17 @@ static void ended_without_trailer(struct ssh *s)
 		if (c->frame[i].phase == FRAME_ENDED)
 			c->exit.status = c->frame[i].status;
 	str_safe(&noise, c->noise, c->noise_len > 40 ? 40 : c->noise_len, false);
-	if (c->frame[0].phase == FRAME_BEFORE && c->frame[1].phase == FRAME_BEFORE && !c->exit.signal[0])
-		ssh_command_done(s, SSH_REFUSED, "%s does not run commands through a POSIX shell%s%s", s->target.address,
+	if (c->frame[0].phase == FRAME_BEFORE && c->frame[1].phase == FRAME_BEFORE &&
+	    !c->exit.signal[0])
+		ssh_command_done(s, SSH_REFUSED,
+		    "%s does not run commands through a POSIX shell%s%s", s->target.address,
 		    noise.len ? ": " : "", buf_str(&noise));
-	else if (c->exit.signal[0] || status || c->frame[0].phase == FRAME_ENDED || c->frame[1].phase == FRAME_ENDED)
+	else if (c->exit.signal[0] || status || c->frame[0].phase == FRAME_ENDED ||
+		 c->frame[1].phase == FRAME_ENDED)
 		ssh_command_done(s, SSH_OK, "%s", "");
 	else
-		ssh_command_done(s, SSH_LOST, "the command at %s ended without a status", s->target.address);
+		ssh_command_done(
+		    s, SSH_LOST, "the command at %s ended without a status", s->target.address);
 	buf_free(&noise);
 }
 
@@ -472,7 +483,8 @@ void ssh_keepalive(struct ssh *s)
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	int next;
 
-	if (s->state != ST_RUNNING || s->pending != CALL_ANY || poll(&p, 1, 0) != 1 || !(p.revents & POLLOUT))
+	if (s->state != ST_RUNNING || s->pending != CALL_ANY || poll(&p, 1, 0) != 1 ||
+	    !(p.revents & POLLOUT))
 		return;
 	libssh2_keepalive_config(s->session, 1, 1);
 	libssh2_keepalive_send(s->session, &next);

@@ -33,8 +33,8 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
 	s->resolver = NULL;
 	if (status < 0 || !list) {
 		uv_freeaddrinfo(list);
-		ssh_fail(s, SSH_UNREACHABLE, "cannot find the address of '%s': %s", s->target.address,
-		    status < 0 ? uv_strerror(status) : "no answer");
+		ssh_fail(s, SSH_UNREACHABLE, "cannot find the address of '%s': %s",
+		    s->target.address, status < 0 ? uv_strerror(status) : "no answer");
 		return;
 	}
 	s->addresses = s->address = list;
@@ -44,7 +44,9 @@ static void resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *lis
 
 static void hints_for(struct addrinfo *h, int flags)
 {
-	*h = (struct addrinfo){ .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV | flags };
+	*h = (struct addrinfo){ .ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV | flags };
 }
 
 enum step ssh_step_resolve(struct ssh *s)
@@ -64,11 +66,13 @@ enum step ssh_step_resolve(struct ssh *s)
 	hints_for(&hints, 0);
 	s->resolver = xcalloc(1, sizeof(*s->resolver));
 	s->resolver->ssh = s;
-	rc = uv_getaddrinfo(s->pool->loop, &s->resolver->request, resolved, s->target.address, port, &hints);
+	rc = uv_getaddrinfo(
+	    s->pool->loop, &s->resolver->request, resolved, s->target.address, port, &hints);
 	if (rc < 0) {
 		free(s->resolver);
 		s->resolver = NULL;
-		return ssh_fail(s, SSH_UNREACHABLE, "cannot look up '%s': %s", s->target.address, uv_strerror(rc));
+		return ssh_fail(s, SSH_UNREACHABLE, "cannot look up '%s': %s", s->target.address,
+		    uv_strerror(rc));
 	}
 	return STEP_WAIT;
 }
@@ -92,7 +96,8 @@ enum step ssh_next_address(struct ssh *s, const char *why)
 	ssh_unwatch(s);
 	s->address = s->address->ai_next;
 	if (!s->address)
-		return ssh_fail(s, SSH_UNREACHABLE, "cannot connect to %s port %d: %s", s->target.address, s->target.port, why);
+		return ssh_fail(s, SSH_UNREACHABLE, "cannot connect to %s port %d: %s",
+		    s->target.address, s->target.port, why);
 	s->phase_began = ssh_now(s);
 	return STEP_NEXT;
 }
@@ -139,7 +144,8 @@ enum step ssh_step_connect(struct ssh *s)
 		return STEP_WAIT; /* woken too early */
 	ssh_set_state(s, ST_HANDSHAKE);
 	if (!ssh_session_start(s))
-		return ssh_fail(s, SSH_REFUSED, "this libssh2 (%s) lacks the methods we insist on", libssh2_version(0));
+		return ssh_fail(s, SSH_REFUSED, "this libssh2 (%s) lacks the methods we insist on",
+		    libssh2_version(0));
 	return STEP_NEXT;
 }
 
@@ -151,7 +157,8 @@ static enum ssh_outcome blame(const struct ssh *s, int rc)
 	if (rc == LIBSSH2_ERROR_KEX_FAILURE)
 		return SSH_REFUSED;
 	if (s->io_ended || rc == LIBSSH2_ERROR_SOCKET_NONE || rc == LIBSSH2_ERROR_BANNER_RECV ||
-	    rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_RECV || rc == LIBSSH2_ERROR_SOCKET_DISCONNECT)
+	    rc == LIBSSH2_ERROR_SOCKET_SEND || rc == LIBSSH2_ERROR_SOCKET_RECV ||
+	    rc == LIBSSH2_ERROR_SOCKET_DISCONNECT)
 		return SSH_UNREACHABLE;
 	return SSH_REFUSED;
 }
@@ -164,7 +171,8 @@ static bool too_busy(struct ssh *s)
 {
 	const char *banner = libssh2_session_banner_get(s->session);
 
-	return s->io_ended && s->busy < 3 && s->read_total < 256 && (!banner || strncmp(banner, "SSH-", 4));
+	return s->io_ended && s->busy < 3 && s->read_total < 256 &&
+	       (!banner || strncmp(banner, "SSH-", 4));
 }
 
 static enum step pause_and_retry(struct ssh *s)
@@ -194,8 +202,8 @@ static enum step handshake_failed(struct ssh *s, int rc)
 		return ssh_fail(s, SSH_REFUSED,
 		    "%s port %d offers no key exchange, host key (ed25519 or ecdsa), cipher and mac that we accept",
 		    s->target.address, s->target.port);
-	return ssh_fail(s, blame(s, rc), "no ssh session with %s port %d: %s", s->target.address, s->target.port,
-	    ssh_session_error(s, why));
+	return ssh_fail(s, blame(s, rc), "no ssh session with %s port %d: %s", s->target.address,
+	    s->target.port, ssh_session_error(s, why));
 }
 
 enum step ssh_step_handshake(struct ssh *s)
@@ -207,10 +215,11 @@ enum step ssh_step_handshake(struct ssh *s)
 	if (rc)
 		return handshake_failed(s, rc);
 	if (!ssh_session_host_key(s))
-		return ssh_fail(s, SSH_REFUSED, "%s port %d shows a host key that cannot be read", s->target.address,
-		    s->target.port);
+		return ssh_fail(s, SSH_REFUSED, "%s port %d shows a host key that cannot be read",
+		    s->target.address, s->target.port);
 	if (s->target.host_key[0] && !ssh_same_key(s->target.host_key, s->host_key))
-		return ssh_fail(s, SSH_HOST_KEY, "%s port %d shows another host key than before; nothing was sent to it",
+		return ssh_fail(s, SSH_HOST_KEY,
+		    "%s port %d shows another host key than before; nothing was sent to it",
 		    s->target.address, s->target.port);
 	ssh_set_state(s, ST_AUTH);
 	return STEP_NEXT;
@@ -221,16 +230,20 @@ enum step ssh_step_auth(struct ssh *s)
 	char why[TEXT_MAX];
 	size_t len;
 	const uint8_t *blob = ssh_key_blob(s->pool->key, &len);
-	int rc = libssh2_userauth_publickey(s->session, s->target.user, blob, len, ssh_session_sign, &s->sign_key);
+	int rc = libssh2_userauth_publickey(
+	    s->session, s->target.user, blob, len, ssh_session_sign, &s->sign_key);
 
 	if (rc == LIBSSH2_ERROR_EAGAIN)
 		return STEP_WAIT;
-	if ((rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED || rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED) && !s->io_ended)
-		return ssh_fail(s, SSH_AUTH, "%s port %d does not let user '%s' in with the site key", s->target.address,
+	if ((rc == LIBSSH2_ERROR_AUTHENTICATION_FAILED ||
+		rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED) &&
+	    !s->io_ended)
+		return ssh_fail(s, SSH_AUTH,
+		    "%s port %d does not let user '%s' in with the site key", s->target.address,
 		    s->target.port, s->target.user);
 	if (rc)
-		return ssh_fail(s, blame(s, rc), "login at %s port %d ended: %s", s->target.address, s->target.port,
-		    ssh_session_error(s, why));
+		return ssh_fail(s, blame(s, rc), "login at %s port %d ended: %s", s->target.address,
+		    s->target.port, ssh_session_error(s, why));
 	ssh_set_state(s, ST_IDLE);
 	ssh_logged_in(s);
 	return STEP_WAIT; /* it kicks itself when there is a command */

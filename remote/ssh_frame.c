@@ -14,9 +14,10 @@
  * $0 is the nonce, $1 the command. It runs in a shell of its own, so that a syntax error, an exec or a redirection in it
  * cannot keep the trailer from being printed. No quote and no newline in here: some login shells are not POSIX shells.
  */
-static const char wrapper[] = "printf \"\\036gf%s+\\n\" \"$0\";printf \"\\036gf%s+\\n\" \"$0\" >&2;"
-			      "sh -c \"$1\";s=$?;"
-			      "printf \"\\036gf%s=%d\\n\" \"$0\" $s;printf \"\\036gf%s=%d\\n\" \"$0\" $s >&2;exit $s";
+static const char wrapper[] =
+    "printf \"\\036gf%s+\\n\" \"$0\";printf \"\\036gf%s+\\n\" \"$0\" >&2;"
+    "sh -c \"$1\";s=$?;"
+    "printf \"\\036gf%s=%d\\n\" \"$0\" $s;printf \"\\036gf%s=%d\\n\" \"$0\" $s >&2;exit $s";
 
 void frame_make_nonce(char nonce[NONCE_LEN + 1])
 {
@@ -51,7 +52,7 @@ void frame_wrap(struct buf *out, const char *nonce, const char *command)
 
 void frame_init(struct frame *f)
 {
-	*f = (struct frame){ .pending = BUF(256 * 1024) };
+	*f = (struct frame){ .pending = BUF(MARK_MAX) };
 }
 
 void frame_free(struct frame *f)
@@ -89,23 +90,19 @@ static void pass(const char *s, size_t n, frame_sink *to, void *arg)
 		to(arg, s, n);
 }
 
-/* Consume one stretch of pending bytes; false when more are needed. */
-static bool advance(struct frame *f, const char *nonce, size_t *at, frame_sink *sink, void *arg)
+/* Consume one stretch of s[*at..n); false when more bytes are needed or nothing more matters. */
+static bool advance(struct frame *f, const char *nonce, const char *s, size_t n, size_t *at,
+    frame_sink *sink, void *arg)
 {
-	const char *s = f->pending.data + *at, *rs;
-	size_t n = f->pending.len - *at;
+	const char *rs = memchr(s + *at, RS, n - *at);
+	size_t plain = (rs ? (size_t)(rs - s) : n) - *at;
 	int len;
 
-	rs = memchr(s, RS, n);
-	if (!rs) {
-		pass(s, n, sink, arg);
-		*at += n;
+	pass(s + *at, plain, sink, arg);
+	*at += plain;
+	if (!rs)
 		return false;
-	}
-	pass(s, (size_t)(rs - s), sink, arg);
-	*at += (size_t)(rs - s);
-	n -= (size_t)(rs - s);
-	len = mark_at(rs, n, nonce, f->phase == FRAME_BEFORE ? '+' : '=', &f->status);
+	len = mark_at(rs, n - *at, nonce, f->phase == FRAME_BEFORE ? '+' : '=', &f->status);
 	if (len < 0)
 		return false;
 	if (!len) {
@@ -118,16 +115,25 @@ static bool advance(struct frame *f, const char *nonce, size_t *at, frame_sink *
 	return f->phase != FRAME_ENDED;
 }
 
-void frame_feed(struct frame *f, const char *nonce, const char *bytes, size_t n, frame_sink *data, frame_sink *noise, void *arg)
+void frame_feed(struct frame *f, const char *nonce, const char *bytes, size_t n, frame_sink *data,
+    frame_sink *noise, void *arg)
 {
+	struct buf joined = f->pending; /* what was left over stands in front, if anything */
 	size_t at = 0;
 
 	if (f->phase == FRAME_ENDED)
 		return;
-	buf_append(&f->pending, bytes, n);
-	while (at < f->pending.len && advance(f, nonce, &at, f->phase == FRAME_BEFORE ? noise : data, arg))
+	f->pending = (struct buf)BUF(MARK_MAX);
+	if (joined.len) {
+		joined.max = joined.len + n;
+		buf_append(&joined, bytes, n);
+		bytes = joined.data;
+		n = joined.len;
+	}
+	while (at < n &&
+	       advance(f, nonce, bytes, n, &at, f->phase == FRAME_BEFORE ? noise : data, arg))
 		;
-	if (f->phase == FRAME_ENDED)
-		at = f->pending.len;
-	buf_consume(&f->pending, at);
+	if (f->phase != FRAME_ENDED)
+		buf_append(&f->pending, bytes + at, n - at);
+	buf_free(&joined);
 }

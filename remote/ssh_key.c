@@ -75,7 +75,8 @@ static int read_key(struct ssh_key *k, const char *path, struct err *e)
 	secret_wipe(&text);
 	if (!k->pkey || EVP_PKEY_get_base_id(k->pkey) != EVP_PKEY_ED25519)
 		return err_set(e, ERR_USAGE,
-		    "site key '%s' is not an unencrypted ed25519 key in PKCS#8 PEM; move it away and a new one is made", path);
+		    "site key '%s' is not an unencrypted ed25519 key in PKCS#8 PEM; move it away and a new one is made",
+		    path);
 	return 0;
 }
 
@@ -86,7 +87,8 @@ static char *make_pem(struct err *e)
 	char *data, *pem = NULL;
 	long n;
 
-	if (pkey && bio && PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL) == 1) {
+	if (pkey && bio &&
+	    PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL) == 1) {
 		n = BIO_get_mem_data(bio, &data);
 		pem = xstrndup(data, (size_t)n);
 	} else {
@@ -116,7 +118,9 @@ static int write_all(int fd, const char *data, size_t n)
 static void sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *dir = !slash ? xstrdup(".") : slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+	char *dir = !slash          ? xstrdup(".")
+		    : slash == path ? xstrdup("/")
+				    : xstrndup(path, (size_t)(slash - path));
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd >= 0) {

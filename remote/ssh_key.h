@@ -11,9 +11,11 @@ struct ssh_key;
 
 /* Read the key at `path` (PEM, PKCS#8, mode 0600 enforced as in secret.h), or make it when the file does not exist (atomic). */
 int ssh_key_load(struct ssh_key **out, const char *path, const char *comment, struct err *e);
-const char *ssh_key_public(const struct ssh_key *k); /* "ssh-ed25519 AAAA… comment", owned by the key */
+const char *ssh_key_public(
+    const struct ssh_key *k); /* "ssh-ed25519 AAAA… comment", owned by the key */
 const uint8_t *ssh_key_blob(const struct ssh_key *k, size_t *len); /* public key in SSH wire form */
-int ssh_key_sign(const struct ssh_key *k, const void *data, size_t n, uint8_t out[64]); /* 0 or -1 */
+int ssh_key_sign(
+    const struct ssh_key *k, const void *data, size_t n, uint8_t out[64]); /* 0 or -1 */
 void ssh_key_free(struct ssh_key *k);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * Inside of ssh*.c. One struct per connection; the steps below work on it, one machine drives them.
  *
- *	ssh.c          pool, admission, public functions, ending, the loop's callbacks
+ *	ssh.c          open, drive, time out, end: one connection and the loop
+ *	ssh_pool.c     all connections: who may shake hands now, who is driven next
  *	ssh_connect.c  steps from name to login
  *	ssh_channel.c  steps of one command
  *	ssh_session.c  libssh2: memory and socket under it, preferences, host key, signature
@@ -34,7 +35,8 @@ void frame_make_nonce(char nonce[NONCE_LEN + 1]);
 void frame_wrap(struct buf *out, const char *nonce, const char *command);
 void frame_init(struct frame *f);
 /* What is data goes to `data`, what came before the mark to `noise`. Neither is called with n == 0. */
-void frame_feed(struct frame *f, const char *nonce, const char *bytes, size_t n, frame_sink *data, frame_sink *noise, void *arg);
+void frame_feed(struct frame *f, const char *nonce, const char *bytes, size_t n, frame_sink *data,
+    frame_sink *noise, void *arg);
 void frame_free(struct frame *f);
 
 /* ---- a command ---- */
@@ -47,11 +49,11 @@ struct command {
 	char *input; /* owned; wiped */
 	size_t input_len, input_at;
 	char *input_file;
-	int fd;             /* input_file while it runs; -1 */
-	char *chunk;        /* what was read from fd and not accepted yet: chunk[input_at..input_len) */
-	bool input_ended;   /* nothing more to write; end of file still to be sent */
+	int fd;      /* input_file while it runs; -1 */
+	char *chunk; /* what was read from fd and not accepted yet: chunk[input_at..input_len) */
+	bool input_ended; /* nothing more to write; end of file still to be sent */
 	bool eof_sent;
-	bool retried;       /* exec was refused once (libssh2 issue 671) */
+	bool retried; /* exec was refused once (libssh2 issue 671) */
 	size_t max_output, received;
 	duration idle_limit, total_limit;
 	uint64_t began, moved; /* loop time in ms: start, last byte of input or output */
@@ -84,7 +86,8 @@ enum state {
 	ST_DEAD,
 };
 
-enum step { STEP_NEXT, STEP_WAIT }; /* a step that failed has made the connection ST_DEAD and answers STEP_WAIT */
+/* A step that failed has made the connection ST_DEAD and answers STEP_WAIT. */
+enum step { STEP_NEXT, STEP_WAIT };
 
 /* libssh2 wants a call that could not be sent whole to be repeated before any other (libraries.md §2.3.1). */
 enum call { CALL_ANY, CALL_STDOUT, CALL_STDERR, CALL_WRITE, CALL_EOF };
@@ -120,11 +123,11 @@ struct ssh {
 	void *lost_arg;
 
 	enum state state;
-	int busy;         /* how often we were dropped before the banner */
-	duration pause;   /* length of ST_PAUSED */
-	bool admitted; /* counts against the handshake caps */
-	bool reported; /* opened() was called */
-	bool closed;   /* by ssh_close(): nothing may be called or touched any more */
+	int busy;       /* how often we were dropped before the banner */
+	duration pause; /* length of ST_PAUSED */
+	bool admitted;  /* counts against the handshake caps */
+	bool reported;  /* opened() was called */
+	bool closed;    /* by ssh_close(): nothing may be called or touched any more */
 	uv_timer_t timer;
 	uint64_t phase_began;
 	char host_key[512];
@@ -140,8 +143,8 @@ struct ssh {
 	struct list blocks; /* memory that libssh2 holds */
 	size_t block_bytes;
 	void *sign_key;
-	bool io_dead;   /* refuse all I/O: the session is being freed */
-	bool io_ended;  /* the peer closed, or the socket failed */
+	bool io_dead;      /* refuse all I/O: the session is being freed */
+	bool io_ended;     /* the peer closed, or the socket failed */
 	char goodbye[128]; /* the peer's own words when it disconnected, printable */
 	size_t read_total, read_turn;
 	uint64_t last_read, last_keepalive;
@@ -167,8 +170,15 @@ struct ssh_pool {
 	char scratch[32 * 1024]; /* reads land here; never kept across a callback */
 };
 
+/* ssh_pool.c */
+void ssh_kick(struct ssh *s);          /* drive it from the loop, soon */
+void ssh_pool_enter(struct ssh *s);    /* a new connection: waits for admission */
+void ssh_pool_shook(struct ssh *s);    /* its handshake is over, well or badly; off the lists, safe to repeat */
+void ssh_pool_leave(struct ssh *s);    /* closed: it takes part in nothing any more */
+void ssh_pool_put(struct ssh_pool *p); /* the loop gave back one of its handles */
+
 /* ssh.c */
-void ssh_kick(struct ssh *s); /* drive it from the loop, soon */
+void ssh_drive(struct ssh *s);
 void ssh_set_state(struct ssh *s, enum state to);
 void ssh_logged_in(struct ssh *s);
 /* End the connection and tell whoever waits. Always answers STEP_WAIT. */
@@ -194,12 +204,13 @@ enum step ssh_step_end(struct ssh *s);
 enum step ssh_step_close(struct ssh *s);
 void ssh_keepalive(struct ssh *s);
 /* Report the running command; the connection may be closed when this returns. */
-void ssh_command_done(struct ssh *s, enum ssh_outcome outcome, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void ssh_command_done(struct ssh *s, enum ssh_outcome outcome, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 
 /* ssh_session.c */
 bool ssh_session_start(struct ssh *s); /* false: no memory or a library without our methods */
 void ssh_session_stop(struct ssh *s, bool politely);
-bool ssh_session_host_key(struct ssh *s); /* fills s->host_key */
+bool ssh_session_host_key(struct ssh *s);        /* fills s->host_key */
 bool ssh_same_key(const char *a, const char *b); /* type and base64 equal, comments ignored */
 const char *ssh_session_error(struct ssh *s, char out[TEXT_MAX]);
 LIBSSH2_USERAUTH_PUBLICKEY_SIGN_FUNC(ssh_session_sign);

@@ -138,13 +138,14 @@ static void set_callback(LIBSSH2_SESSION *session, int which, void (*fn)(void))
 /* The pinned type first: libssh2 asks for one type only, the first that both sides have. */
 static void host_key_types(struct buf *out, const char *pinned)
 {
-	static const char *const types[] = { "ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384",
-		"ecdsa-sha2-nistp521" };
+	static const char *const types[] = { "ssh-ed25519", "ecdsa-sha2-nistp256",
+		"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521" };
 	size_t len = strcspn(pinned, " ");
 
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < ARRAY_LEN(types); i++)
-			if ((strlen(types[i]) == len && !strncmp(types[i], pinned, len)) == (pass == 0))
+			if ((strlen(types[i]) == len && !strncmp(types[i], pinned, len)) ==
+			    (pass == 0))
 				buf_printf(out, "%s%s", out->len ? "," : "", types[i]);
 }
 
@@ -155,7 +156,8 @@ static bool set_methods(struct ssh *s)
 		int type;
 		const char *names;
 	} methods[] = {
-		{ LIBSSH2_METHOD_KEX, "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256" },
+		{ LIBSSH2_METHOD_KEX,
+		    "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256" },
 		{ LIBSSH2_METHOD_CRYPT_CS, "aes256-ctr,aes128-ctr" },
 		{ LIBSSH2_METHOD_CRYPT_SC, "aes256-ctr,aes128-ctr" },
 		{ LIBSSH2_METHOD_MAC_CS, "hmac-sha2-256,hmac-sha2-512" },
@@ -167,9 +169,11 @@ static bool set_methods(struct ssh *s)
 	bool ok = true;
 
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-		ok = ok && !libssh2_session_method_pref(s->session, methods[i].type, methods[i].names);
+		ok = ok &&
+		     !libssh2_session_method_pref(s->session, methods[i].type, methods[i].names);
 	host_key_types(&types, s->target.host_key);
-	ok = ok && !libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, buf_str(&types));
+	ok =
+	    ok && !libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, buf_str(&types));
 	buf_free(&types);
 	return ok;
 }
@@ -205,7 +209,7 @@ void ssh_session_stop(struct ssh *s, bool politely)
 			break;
 	s->session = NULL;
 	s->channel = NULL;
-	list_for_each_safe(n, &s->blocks)
+	list_for_each_safe (n, &s->blocks)
 		block_free(s, CONTAINER_OF(n, struct block, link));
 }
 

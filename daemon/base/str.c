@@ -49,7 +49,6 @@ bool str_to_double(const char *s, double *out)
 bool str_to_duration(const char *s, int64_t *us)
 {
 	int64_t total = 0, n, unit, part;
-
 	bool first = true;
 
 	if (!*s)

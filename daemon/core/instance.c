@@ -266,7 +266,9 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 		}
 		core_dirty(m, &i->object);
 	}
-	if (seen->state == MACHINE_ENDED && i->state < INSTANCE_DELETING && i->state >= INSTANCE_BOOTING) {
+	/* Stopped is ended for us: it bills on and has no claim on its GPUs (vastai.md §2.7, runpod.md §4.5). */
+	if ((seen->state == MACHINE_ENDED || (seen->state == MACHINE_STOPPED && i->state >= INSTANCE_CONNECTING)) &&
+	    i->state < INSTANCE_DELETING && i->state >= INSTANCE_BOOTING) {
 		struct run *r = model_run(m, i->run_id);
 
 		instance_move(m, i, INSTANCE_EV_ENDED, i->ready_at ? CAUSE_LOST : CAUSE_BOOT_FAILED, NULL,
@@ -501,7 +503,7 @@ void instance_apply(struct model *m, struct fact *f)
 
 	if (!i)
 		return;
-	switch (f->kind) {
+	switch ((int)f->kind) {
 	case FACT_CREATED: created(m, i, f); break;
 	case FACT_DESCRIBED: described(m, i, f); break;
 	case FACT_DESTROYED: destroyed(m, i, f); break;

@@ -167,7 +167,7 @@ static int put_config(
 	    "ListenAddress %s\nPort %d\nHostKey %s/host_key\nAuthorizedKeysFile %s/authorized_keys\n",
 	    m->address, m->port, h->dir, h->dir);
 	buf_printf(
-	    &b, "ForceCommand %s/shell\nSetEnv %s\nAllowUsers %s\n", h->dir, h->mark, s->user);
+	    &b, "ForceCommand %s/shell\nSetEnv %s SHLVL=9\nAllowUsers %s\n", h->dir, h->mark, s->user);
 	buf_puts(&b,
 	    "PidFile none\nUsePAM no\nStrictModes no\nUseDNS no\nPasswordAuthentication no\nPermitRootLogin yes\n"
 	    "KbdInteractiveAuthentication no\nPermitUserEnvironment no\nPermitUserRC no\nPrintMotd no\n"

@@ -10,9 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const needed[] = { "cat", "chmod", "cp", "cut", "date", "dd", "df", "du", "env", "expr", "false", "find", "grep",
-	"head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "nohup", "ps", "rm", "sed", "sleep", "sort", "sync", "tail", "tar", "touch",
-	"tr", "true", "uname", "wc" };
+static const char *const needed[] = { "cat", "chmod", "cp", "cut", "date", "dd", "df", "du", "env",
+	"expr", "false", "find", "grep", "head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "nohup",
+	"ps", "rm", "sed", "sleep", "sort", "sync", "tail", "tar", "touch", "tr", "true", "uname",
+	"wc" };
 
 static void die(const char *what)
 {
@@ -29,12 +30,18 @@ const struct shell *shells(size_t *count)
 	if (!n) {
 		list[n++] = (struct shell){ .name = "dash", .sh = "/bin/dash" };
 		list[n++] = (struct shell){ .name = "bash --posix", .sh = "/bin/bash" };
-		list[n++] = (struct shell){ .name = "dash without setsid", .sh = "/bin/dash", .bare = true };
-		list[n++] = (struct shell){ .name = "bash without setsid", .sh = "/bin/bash", .bare = true };
+		list[n++] = (struct shell){
+			.name = "dash without setsid", .sh = "/bin/dash", .bare = true
+		};
+		list[n++] = (struct shell){
+			.name = "bash without setsid", .sh = "/bin/bash", .bare = true
+		};
 		if (!busybox && !access("/bin/busybox", X_OK))
 			busybox = "/bin/busybox";
 		if (busybox)
-			list[n++] = (struct shell){ .name = "busybox", .sh = busybox, .bare = true, .applets = busybox };
+			list[n++] = (struct shell){
+				.name = "busybox", .sh = busybox, .bare = true, .applets = busybox
+			};
 	}
 	*count = n;
 	return list;
@@ -110,11 +117,15 @@ static void become(const struct place *p, const char *command, const int fd[3])
 	for (int i = 0; i < 3; i++)
 		dup2(fd[i], i);
 	setsid(); /* what it starts must not hang on the test's own session */
-	execve(sh, (char *const[]){ (char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", (char *)(uintptr_t)command, NULL }, env);
+	execve(sh,
+	    (char *const[]){ (char *)(uintptr_t) "sh", (char *)(uintptr_t) "-c",
+		(char *)(uintptr_t)command, NULL },
+	    env);
 	_exit(126);
 }
 
-void place_run(const struct place *p, const char *command, const void *input, size_t n, struct outcome *o)
+void place_run(
+    const struct place *p, const char *command, const void *input, size_t n, struct outcome *o)
 {
 	int fd[3], status;
 	pid_t pid;

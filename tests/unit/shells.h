@@ -7,15 +7,15 @@
 #include "base/buf.h"
 
 struct shell {
-	const char *name;   /* for messages */
-	const char *sh;     /* what "sh" is */
-	bool bare;          /* only the POSIX tools that we say we need: no setsid, no timeout */
+	const char *name;    /* for messages */
+	const char *sh;      /* what "sh" is */
+	bool bare;           /* only the POSIX tools that we say we need: no setsid, no timeout */
 	const char *applets; /* a busybox that is all the tools too, or NULL */
 };
 
 struct place {
 	const struct shell *shell;
-	char dir[64];  /* holds bin/ home/ shm/ */
+	char dir[64]; /* holds bin/ home/ shm/ */
 	char path[256];
 };
 
@@ -30,7 +30,8 @@ struct outcome {
 	struct buf out, err;
 };
 /* sh -c command, as a login would: HOME, PATH and GPUFLEET_SECRET_DIR set, nothing else. Waits for it, not for what it leaves. */
-void place_run(const struct place *p, const char *command, const void *input, size_t n, struct outcome *o);
+void place_run(
+    const struct place *p, const char *command, const void *input, size_t n, struct outcome *o);
 void outcome_free(struct outcome *o);
 
 #endif

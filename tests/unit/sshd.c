@@ -80,7 +80,8 @@ int free_port(const char *address)
 	socklen_t len = sizeof(a);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || getsockname(fd, (struct sockaddr *)&a, &len) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&a, &len) < 0)
 		die("free port");
 	close(fd);
 	return ntohs(a.sin_port);
@@ -149,7 +150,8 @@ static void await(const struct sshd *d)
 	die("sshd does not answer");
 }
 
-void sshd_start(struct sshd *d, const char *address, const char *authorized, const char *host_key_type, const char *settings)
+void sshd_start(struct sshd *d, const char *address, const char *authorized,
+    const char *host_key_type, const char *settings)
 {
 	char key[128], config[128], log[128];
 	struct passwd *pw = getpwuid(getuid());
@@ -161,13 +163,15 @@ void sshd_start(struct sshd *d, const char *address, const char *authorized, con
 	if (geteuid() == 0)
 		mkdir("/run/sshd", 0755);
 	snprintf(key, sizeof(key), "%s/host", d->dir);
-	if (run_program((const char *const[]){ "/usr/bin/ssh-keygen", "-q", "-t", host_key_type, "-N", "", "-f", key, NULL }))
+	if (run_program((const char *const[]){
+		"/usr/bin/ssh-keygen", "-q", "-t", host_key_type, "-N", "", "-f", key, NULL }))
 		die("ssh-keygen");
 	read_host_key(d);
 	write_config(d, authorized, settings);
 	snprintf(config, sizeof(config), "%s/config", d->dir);
 	snprintf(log, sizeof(log), "%s/log", d->dir);
-	d->pid = spawn((const char *const[]){ "/usr/sbin/sshd", "-D", "-e", "-f", config, NULL }, log);
+	d->pid =
+	    spawn((const char *const[]){ "/usr/sbin/sshd", "-D", "-e", "-f", config, NULL }, log);
 	await(d);
 }
 

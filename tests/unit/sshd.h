@@ -18,7 +18,8 @@ struct sshd {
 };
 
 /* `authorized`: one public key line; `settings`: further lines for sshd_config or NULL. host_key_type: "ed25519", "ecdsa", "rsa". */
-void sshd_start(struct sshd *d, const char *address, const char *authorized, const char *host_key_type, const char *settings);
+void sshd_start(struct sshd *d, const char *address, const char *authorized,
+    const char *host_key_type, const char *settings);
 void sshd_stop(struct sshd *d);
 /* Run a program with these arguments (NULL-terminated) and wait; its exit status. */
 int run_program(const char *const argv[]);

@@ -13,10 +13,50 @@
 /* ---- words that reach a shell ---- */
 
 static const char *const corpus[] = {
-	";$(rm -rf ~)", "`touch /tmp/owned`", "'", "''", "'\\''", "\"", "\\", "\\\\'", "a\nb", "\n", "\r\n", "-n", "--", "*", "?", "[a-z]", "~",
-	"$HOME", "${IFS}", "!x!!", "#", "a#b", "& echo &", "| cat", ">x", "<x", "(", ")", "{", "}", "=", "%s%n%d", "\t tab ", " ", "",
-	"\xe2\x80\xaertl", "\xf0\x9f\x98\x80", "\xff\xfe\x80", "\x01\x02\x7f\x1e", "\x81\x82\x83\x84\x85\x86\x87\x88", "export X=1", "#gpufleet-end",
-	"\n#gpufleet-env\n", "\036gf0123456789abcdef=0\n",
+	";$(rm -rf ~)",
+	"`touch /tmp/owned`",
+	"'",
+	"''",
+	"'\\''",
+	"\"",
+	"\\",
+	"\\\\'",
+	"a\nb",
+	"\n",
+	"\r\n",
+	"-n",
+	"--",
+	"*",
+	"?",
+	"[a-z]",
+	"~",
+	"$HOME",
+	"${IFS}",
+	"!x!!",
+	"#",
+	"a#b",
+	"& echo &",
+	"| cat",
+	">x",
+	"<x",
+	"(",
+	")",
+	"{",
+	"}",
+	"=",
+	"%s%n%d",
+	"\t tab ",
+	" ",
+	"",
+	"\xe2\x80\xaertl",
+	"\xf0\x9f\x98\x80",
+	"\xff\xfe\x80",
+	"\x01\x02\x7f\x1e",
+	"\x81\x82\x83\x84\x85\x86\x87\x88",
+	"export X=1",
+	"#gpufleet-end",
+	"\n#gpufleet-env\n",
+	"\036gf0123456789abcdef=0\n",
 };
 
 static void words_survive_every_shell(void **state)
@@ -34,7 +74,8 @@ static void words_survive_every_shell(void **state)
 	long_value[10240] = '\0';
 	for (size_t i = 0; i <= ARRAY_LEN(corpus); i++, n++) {
 		snprintf(names[n], sizeof(names[n]), "V%zu", i);
-		vars[n] = (struct job_var){ names[n], i < ARRAY_LEN(corpus) ? corpus[i] : long_value };
+		vars[n] =
+		    (struct job_var){ names[n], i < ARRAY_LEN(corpus) ? corpus[i] : long_value };
 		buf_printf(&show, "printf '<%%s>' \"$V%zu\"\n", i);
 		buf_printf(&want, "<%s>", vars[n].value);
 	}
@@ -76,11 +117,14 @@ static void script_names_are_data(void **state)
 
 	(void)state;
 	place_make(&p, &shells(&count)[0]);
-	place_run(&p, "mkdir -p $HOME/.gpufleet/runs/names/payload; cd $HOME/.gpufleet/runs/names; touch supervisor.sh; echo x >status", NULL, 0, &o);
+	place_run(&p,
+	    "mkdir -p $HOME/.gpufleet/runs/names/payload; cd $HOME/.gpufleet/runs/names; touch supervisor.sh; echo x >status",
+	    NULL, 0, &o);
 	outcome_free(&o);
 	for (size_t i = 0; i < ARRAY_LEN(corpus); i++) {
 		buf_reset(&cmd);
-		job_start_command(&cmd, "names", &(struct job_start){ .setup = corpus[i], .run = corpus[i] });
+		job_start_command(
+		    &cmd, "names", &(struct job_start){ .setup = corpus[i], .run = corpus[i] });
 		buf_puts(&cmd, "printf '%s%s' \"$setup\" \"$run\" >&2\n");
 		place_run(&p, buf_str(&cmd), NULL, 0, &o);
 		buf_reset(&cmd);
@@ -99,9 +143,11 @@ static void script_names_are_data(void **state)
 static void keys_and_names(void **state)
 {
 	static const char *const good[] = { "a", "0", "r12ab", "abcdefghijklmnopqrstuvwxyz012345" };
-	static const char *const bad[] = { "", "A", "a-b", "a b", "a/b", "..", "a\n", "abcdefghijklmnopqrstuvwxyz0123456" };
+	static const char *const bad[] = { "", "A", "a-b", "a b", "a/b", "..", "a\n",
+		"abcdefghijklmnopqrstuvwxyz0123456" };
 	static const char *const names[] = { "A", "_", "MODEL", "HF_TOKEN", "X9" };
-	static const char *const no_names[] = { "", "9X", "a", "A-B", "A B", "A=B", "A;B", "PATH", "IFS", "HOME", "GPUFLEET_RUN", "LD_PRELOAD", "ENV" };
+	static const char *const no_names[] = { "", "9X", "a", "A-B", "A B", "A=B", "A;B", "PATH",
+		"IFS", "HOME", "GPUFLEET_RUN", "LD_PRELOAD", "ENV" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good); i++)
@@ -152,10 +198,12 @@ static int read_answer(struct answer *a, const char *text, size_t n)
 	return job_poll_read(&a->s, copy, n, &a->out, &a->out_n, &a->err, &a->err_n, &a->e);
 }
 
-#define HEAD(gate, alive, out_n, err_n)                                                                                          \
-	"gf-poll 1 gate=" gate " alive=" alive " out_size=100 err_size=50 out_n=" out_n " err_n=" err_n " boot_now=b-1\n"
-#define STATUS(state) \
-	"state=" state " exit=3 signal= timed_out=0 stopped=0 setup_failed=0 oom=0 started=1700000000 ended=1700000060 boot=b-1\n"
+#define HEAD(gate, alive, out_n, err_n)                                                            \
+	"gf-poll 1 gate=" gate " alive=" alive " out_size=100 err_size=50 out_n=" out_n            \
+	" err_n=" err_n " boot_now=b-1\n"
+#define STATUS(state)                                                                              \
+	"state=" state                                                                             \
+	" exit=3 signal= timed_out=0 stopped=0 setup_failed=0 oom=0 started=1700000000 ended=1700000060 boot=b-1\n"
 
 static void answers_are_read(void **state)
 {
@@ -190,10 +238,14 @@ static void states_are_judged(void **state)
 		{ HEAD("1", "1", "0", "0") STATUS("running") "\n", JOB_RUNNING, false, false },
 		{ HEAD("1", "0", "0", "0") STATUS("running") "\n", JOB_VANISHED, false, false },
 		{ HEAD("1", "0", "0", "0") STATUS("done") "\n", JOB_DONE, true, false },
-		{ HEAD("1", "0", "0", "0") "state=running exit= boot=b-0\n\n", JOB_VANISHED, false, true },
-		{ HEAD("1", "0", "0", "0") "state=done exit= signal=KILL boot=b-1\n\n", JOB_DONE, false, false },
-		{ HEAD("1", "0", "0", "0") "state=done exit=256 boot=b-1\n\n", JOB_DONE, false, false },
-		{ HEAD("1", "1", "0", "0") "state=\033[2J exit=0 signal=\033[2J\n\n", JOB_SETUP, false, false },
+		{ HEAD("1", "0", "0", "0") "state=running exit= boot=b-0\n\n", JOB_VANISHED, false,
+		    true },
+		{ HEAD("1", "0", "0", "0") "state=done exit= signal=KILL boot=b-1\n\n", JOB_DONE,
+		    false, false },
+		{ HEAD("1", "0", "0", "0") "state=done exit=256 boot=b-1\n\n", JOB_DONE, false,
+		    false },
+		{ HEAD("1", "1", "0", "0") "state=\033[2J exit=0 signal=\033[2J\n\n", JOB_SETUP,
+		    false, false },
 	};
 	struct answer a;
 
@@ -201,8 +253,10 @@ static void states_are_judged(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		if (read_answer(&a, cases[i].text, strlen(cases[i].text)) < 0)
 			fail_msg("case %zu: %s", i, a.e.msg);
-		if (a.s.state != cases[i].want || a.s.exit_known != cases[i].exit_known || a.s.rebooted != cases[i].rebooted)
-			fail_msg("case %zu: state %d exit_known %d rebooted %d", i, a.s.state, a.s.exit_known, a.s.rebooted);
+		if (a.s.state != cases[i].want || a.s.exit_known != cases[i].exit_known ||
+		    a.s.rebooted != cases[i].rebooted)
+			fail_msg("case %zu: state %d exit_known %d rebooted %d", i, a.s.state,
+			    a.s.exit_known, a.s.rebooted);
 		assert_null(strchr(a.s.signal, '\033'));
 	}
 }
@@ -210,10 +264,20 @@ static void states_are_judged(void **state)
 static void hostile_answers_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "\n", "gf-poll", "gf-poll 2 gate=1\n\n\n", "hello\n", HEAD("1", "1", "3", "2"), HEAD("1", "1", "3", "2") "\n",
-		HEAD("1", "1", "3", "2") "\n\nabcd", HEAD("1", "1", "3", "2") "\n\nabcdef", HEAD("1", "1", "-3", "2") "\n\n",
-		HEAD("1", "1", "99999999999999999999", "2") "\n\n", HEAD("1", "1", "2147483647", "2147483647") "\n\nx",
-		HEAD("1", "1", "x", "2") "\n\n", HEAD("1", "1", "", "2") "\n\n",
+		"",
+		"\n",
+		"gf-poll",
+		"gf-poll 2 gate=1\n\n\n",
+		"hello\n",
+		HEAD("1", "1", "3", "2"),
+		HEAD("1", "1", "3", "2") "\n",
+		HEAD("1", "1", "3", "2") "\n\nabcd",
+		HEAD("1", "1", "3", "2") "\n\nabcdef",
+		HEAD("1", "1", "-3", "2") "\n\n",
+		HEAD("1", "1", "99999999999999999999", "2") "\n\n",
+		HEAD("1", "1", "2147483647", "2147483647") "\n\nx",
+		HEAD("1", "1", "x", "2") "\n\n",
+		HEAD("1", "1", "", "2") "\n\n",
 	};
 	char *huge = xmalloc(100000);
 	struct answer a;
@@ -286,8 +350,9 @@ static void probes_are_read(void **state)
 	struct job_probe p;
 
 	(void)state;
-	probe(&p, FACTS "docker=1\npci=nvidia\ndriver_loaded=nvidia\nbegin nvidia-smi\n"
-			"0, NVIDIA H100 80GB HBM3, 81559, 570.124.06\n1, NVIDIA H100 80GB HBM3, 81559, 570.124.06\n\nend\nbegin kfd\nend\n");
+	probe(&p, FACTS
+	    "docker=1\npci=nvidia\ndriver_loaded=nvidia\nbegin nvidia-smi\n"
+	    "0, NVIDIA H100 80GB HBM3, 81559, 570.124.06\n1, NVIDIA H100 80GB HBM3, 81559, 570.124.06\n\nend\nbegin kfd\nend\n");
 	assert_string_equal(p.gpu, "H100");
 	assert_int_equal(p.gpu_count, 2);
 	assert_int_equal(p.gpu_memory_gb, 80);
@@ -300,12 +365,14 @@ static void probes_are_read(void **state)
 	assert_string_equal(p.os, "Ubuntu 22.04.4 LTS");
 }
 
-static const char amd_static[] = "{\"gpu\":0,\"asic\":{\"market_name\":\"AMD Instinct MI300X\",\"vendor_name\":\"Advanced Micro Devices Inc. [AMD/ATI]\"},"
-				 "\"vram\":{\"type\":\"HBM3\",\"size\":{\"value\":196592,\"unit\":\"MB\"}},\"driver\":{\"name\":\"amdgpu\",\"version\":\"6.10.5\"}}";
+static const char amd_static[] =
+    "{\"gpu\":0,\"asic\":{\"market_name\":\"AMD Instinct MI300X\",\"vendor_name\":\"Advanced Micro Devices Inc. [AMD/ATI]\"},"
+    "\"vram\":{\"type\":\"HBM3\",\"size\":{\"value\":196592,\"unit\":\"MB\"}},\"driver\":{\"name\":\"amdgpu\",\"version\":\"6.10.5\"}}";
 
 static void amd_formats(void **state)
 {
-	static const char *const shapes[] = { "[%s,%s]", "{\"gpu_data\":[%s,%s]}", "WARNING: not in group render\n[%s,\n%s]\nbye\n" };
+	static const char *const shapes[] = { "[%s,%s]", "{\"gpu_data\":[%s,%s]}",
+		"WARNING: not in group render\n[%s,\n%s]\nbye\n" };
 	struct buf text = BUF(65536);
 	struct job_probe p;
 
@@ -315,8 +382,9 @@ static void amd_formats(void **state)
 
 		const char *second = strchr(shapes[i], '%') + 2;
 
-		snprintf(body, sizeof(body), "%.*s%s%.*s%s%s", (int)(second - 2 - shapes[i]), shapes[i], amd_static,
-		    (int)(strchr(second, '%') - second), second, amd_static, strchr(second, '%') + 2);
+		snprintf(body, sizeof(body), "%.*s%s%.*s%s%s", (int)(second - 2 - shapes[i]),
+		    shapes[i], amd_static, (int)(strchr(second, '%') - second), second, amd_static,
+		    strchr(second, '%') + 2);
 		buf_reset(&text);
 		buf_printf(&text, FACTS "driver_loaded=amd\nbegin amd-smi\n%s\nend\n", body);
 		probe(&p, buf_str(&text));
@@ -327,7 +395,8 @@ static void amd_formats(void **state)
 		assert_string_equal(p.driver, "6.10.5");
 	}
 	buf_reset(&text);
-	buf_puts(&text, FACTS "begin amd-smi\n[{\"gpu\":0,\"asic\":{\"market_name\":\"N/A\"},\"vram\":\"N/A\",\"driver\":\"N/A\"}]\nend\n");
+	buf_puts(&text, FACTS
+	    "begin amd-smi\n[{\"gpu\":0,\"asic\":{\"market_name\":\"N/A\"},\"vram\":\"N/A\",\"driver\":\"N/A\"}]\nend\n");
 	probe(&p, buf_str(&text));
 	assert_int_equal(p.gpu_count, 1);
 	assert_int_equal(p.gpu_memory_gb, 0);
@@ -339,16 +408,18 @@ static void rocm_and_kfd(void **state)
 	struct job_probe p;
 
 	(void)state;
-	probe(&p, FACTS "begin amd-smi\nERROR: no library\nend\nbegin rocm-smi\n"
-			"{\"card0\":{\"VRAM Total Memory (B)\":\"206141652992\",\"Card series\":\"AMD Instinct MI300X\"},"
-			"\"card1\":{\"VRAM Total Memory (B)\":\"206141652992\",\"Card Series\":\"AMD Instinct MI300X\"},"
-			"\"system\":{\"Driver version\":\"6.10.5\"}}\nend\n");
+	probe(&p, FACTS
+	    "begin amd-smi\nERROR: no library\nend\nbegin rocm-smi\n"
+	    "{\"card0\":{\"VRAM Total Memory (B)\":\"206141652992\",\"Card series\":\"AMD Instinct MI300X\"},"
+	    "\"card1\":{\"VRAM Total Memory (B)\":\"206141652992\",\"Card Series\":\"AMD Instinct MI300X\"},"
+	    "\"system\":{\"Driver version\":\"6.10.5\"}}\nend\n");
 	assert_string_equal(p.gpu, "MI300X");
 	assert_int_equal(p.gpu_count, 2);
 	assert_int_equal(p.gpu_memory_gb, 192);
 	assert_string_equal(p.vendor_tool, "rocm-smi");
 	assert_string_equal(p.driver, "6.10.5");
-	probe(&p, FACTS "driver_loaded=amd\nbegin rocm-smi\nWARNING: No JSON data to report\nend\nbegin kfd\n90402 206141652992\n90402 206141652992\nend\n");
+	probe(&p, FACTS
+	    "driver_loaded=amd\nbegin rocm-smi\nWARNING: No JSON data to report\nend\nbegin kfd\n90402 206141652992\n90402 206141652992\nend\n");
 	assert_string_equal(p.gpu, "MI300X");
 	assert_int_equal(p.gpu_count, 2);
 	assert_string_equal(p.vendor_tool, "");
@@ -367,7 +438,8 @@ static void machines_without(void **state)
 	assert_string_equal(p.gpu, "");
 	assert_int_equal(p.gpu_count, 0);
 	assert_false(p.driver_missing || p.docker);
-	probe(&p, FACTS "pci=nvidia\nbegin nvidia-smi\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\nend\n");
+	probe(&p, FACTS
+	    "pci=nvidia\nbegin nvidia-smi\nNVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.\nend\n");
 	assert_true(p.driver_missing);
 	probe(&p, "gf-probe 1\nroot=1000\ndisk=\n");
 	assert_false(p.root);
@@ -380,10 +452,17 @@ static void machines_without(void **state)
 static void hostile_probes(void **state)
 {
 	static const char *const texts[] = {
-		FACTS "begin nvidia-smi\n", FACTS "begin nvidia-smi\nend", FACTS "begin \nend\n", FACTS "begin nvidia-smi\n,,,,\n0,,,\n-1, x, y, z\nend\n",
-		FACTS "begin amd-smi\n[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]\nend\n", FACTS "begin amd-smi\n{\"gpu_data\":7}\nend\n",
-		FACTS "begin amd-smi\n][\nend\n", FACTS "begin rocm-smi\n[1,2]\nend\n", FACTS "begin rocm-smi\n{\"card0\":[],\"card1\":{\"Card Series\":4}}\nend\n",
-		FACTS "begin kfd\n-1 -1\n99999999999 1\n90402 nan\n90402\n 1\nend\n", FACTS "os=\033]0;x\007\nboot_id=\xff\n=\n==\n",
+		FACTS "begin nvidia-smi\n",
+		FACTS "begin nvidia-smi\nend",
+		FACTS "begin \nend\n",
+		FACTS "begin nvidia-smi\n,,,,\n0,,,\n-1, x, y, z\nend\n",
+		FACTS "begin amd-smi\n[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]\nend\n",
+		FACTS "begin amd-smi\n{\"gpu_data\":7}\nend\n",
+		FACTS "begin amd-smi\n][\nend\n",
+		FACTS "begin rocm-smi\n[1,2]\nend\n",
+		FACTS "begin rocm-smi\n{\"card0\":[],\"card1\":{\"Card Series\":4}}\nend\n",
+		FACTS "begin kfd\n-1 -1\n99999999999 1\n90402 nan\n90402\n 1\nend\n",
+		FACTS "os=\033]0;x\007\nboot_id=\xff\n=\n==\n",
 	};
 	struct buf text = BUF(1 << 20);
 	struct job_probe p;
@@ -428,7 +507,8 @@ static void the_script_answers(void **state)
 	assert_true(p.disk_free_mb > 0);
 	assert_true(str_starts(p.home, place.dir));
 	outcome_free(&o);
-	buf_printf(&put, "cat >%s/bin/nvidia-smi; chmod 755 %s/bin/nvidia-smi", place.dir, place.dir);
+	buf_printf(
+	    &put, "cat >%s/bin/nvidia-smi; chmod 755 %s/bin/nvidia-smi", place.dir, place.dir);
 	place_run(&place, buf_str(&put), tool, sizeof(tool) - 1, &o);
 	outcome_free(&o);
 	place_run(&place, buf_str(&cmd), NULL, 0, &o);

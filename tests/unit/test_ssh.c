@@ -215,7 +215,8 @@ static int group_setup(void **state)
 	assert_int_equal(ssh_key_load(&key, path, "test", &e), 0);
 	snprintf(path, sizeof(path), "%s/other", dir);
 	assert_int_equal(ssh_key_load(&other_key, path, "other", &e), 0);
-	sshd_start(&server, "127.0.0.21", ssh_key_public(key), "ed25519", "MaxStartups 200\nMaxSessions 10");
+	sshd_start(&server, "127.0.0.21", ssh_key_public(key), "ed25519",
+	    "MaxStartups 200\nMaxSessions 10");
 	return 0;
 }
 
@@ -391,7 +392,8 @@ static void weak_servers_are_refused(void **state)
 		ssh_close(c.ssh);
 		sshd_stop(&d);
 	}
-	sshd_start(&d, "127.0.0.24", ssh_key_public(key), "rsa", "HostKeyAlgorithms ssh-rsa,rsa-sha2-512");
+	sshd_start(
+	    &d, "127.0.0.24", ssh_key_public(key), "rsa", "HostKeyAlgorithms ssh-rsa,rsa-sha2-512");
 	t = target_of(&d);
 	t.host_key[0] = '\0';
 	dial(&c, &t);
@@ -485,10 +487,13 @@ static void on_talk(uv_poll_t *h, int status, int events)
 }
 
 /* Connect to somebody who says that and nothing else. */
-static enum ssh_outcome talk(const char *says, size_t n, bool forever, bool hang_up, char message[TEXT_MAX], size_t *said)
+static enum ssh_outcome talk(
+    const char *says, size_t n, bool forever, bool hang_up, char message[TEXT_MAX], size_t *said)
 {
 	struct ssh_target target = { .address = "127.0.0.26", .user = "root" };
-	struct talker t = { .says = says, .n = n, .forever = forever, .hang_up = hang_up, .fd = -1 };
+	struct talker t = {
+		.says = says, .n = n, .forever = forever, .hang_up = hang_up, .fd = -1
+	};
 	struct conn c;
 
 	target.port = free_port(target.address);
@@ -522,12 +527,14 @@ static void liars(void **state)
 
 	(void)state;
 	ssh_pool_set_limits(pool, &l);
-	assert_int_equal(talk("HTTP/1.1 400 Bad Request\r\n\r\n", 28, false, true, message, NULL), SSH_UNREACHABLE);
+	assert_int_equal(talk("HTTP/1.1 400 Bad Request\r\n\r\n", 28, false, true, message, NULL),
+	    SSH_UNREACHABLE);
 	assert_int_equal(talk("SSH-2.0-x\r\n", 11, false, true, message, NULL), SSH_UNREACHABLE);
 	assert_int_equal(talk("SSH-2.0-x\r\n", 11, false, false, message, NULL), SSH_UNREACHABLE);
 	assert_int_equal(talk("", 0, false, true, message, NULL), SSH_UNREACHABLE);
 	/* A banner without end is cut off, soon and in little memory. */
-	assert_int_equal(talk("Welcome to the machine\r\n", 24, true, false, message, &said), SSH_UNREACHABLE);
+	assert_int_equal(
+	    talk("Welcome to the machine\r\n", 24, true, false, message, &said), SSH_UNREACHABLE);
 	assert_non_null(strstr(message, "too much data"));
 	memset(binary, 0xff, sizeof(binary));
 	memcpy(binary, "SSH-2.0-x\r\n", 11);
@@ -546,9 +553,18 @@ static void exit_statuses(void **state)
 		int status;
 		const char *signal;
 	} cases[] = {
-		{ "true", 0, "" }, { "exit 1", 1, "" }, { "exit 77", 77, "" }, { "exit 255", 255, "" }, { "kill -9 $$", 137, "KILL" },
-		{ "kill -TERM $$", 143, "TERM" }, { "no-such-program-here 2>/dev/null", 127, "" }, { "exec false", 1, "" },
-		{ "exec >&- 2>&-; exit 5", 5, "" }, { "if", 2, "" }, { "(sleep 30 &) ; exit 3", 3, "" }, { "", 0, "" },
+		{ "true", 0, "" },
+		{ "exit 1", 1, "" },
+		{ "exit 77", 77, "" },
+		{ "exit 255", 255, "" },
+		{ "kill -9 $$", 137, "KILL" },
+		{ "kill -TERM $$", 143, "TERM" },
+		{ "no-such-program-here 2>/dev/null", 127, "" },
+		{ "exec false", 1, "" },
+		{ "exec >&- 2>&-; exit 5", 5, "" },
+		{ "if", 2, "" },
+		{ "(sleep 30 &) ; exit 3", 3, "" },
+		{ "", 0, "" },
 	};
 	struct conn c;
 	struct run r;
@@ -557,9 +573,10 @@ static void exit_statuses(void **state)
 	dial_server(&c);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		run(&c, &r, cases[i].command);
-		if (r.x.outcome != SSH_OK || r.x.status != cases[i].status || strcmp(r.x.signal, cases[i].signal))
-			fail_msg("'%s': outcome %d status %d signal '%s' (%s)", cases[i].command, r.x.outcome, r.x.status,
-			    r.x.signal, r.x.message);
+		if (r.x.outcome != SSH_OK || r.x.status != cases[i].status ||
+		    strcmp(r.x.signal, cases[i].signal))
+			fail_msg("'%s': outcome %d status %d signal '%s' (%s)", cases[i].command,
+			    r.x.outcome, r.x.status, r.x.signal, r.x.message);
 		run_free(&r);
 	}
 	ssh_close(c.ssh);
@@ -597,7 +614,9 @@ static void output_is_exact(void **state)
 	run_free(&r);
 	/* Both streams at once, more than their common window: nobody waits for the other. */
 	launch(&c, &r,
-	    (struct ssh_command){ .command = "head -c 3000000 /dev/zero & head -c 3000000 /dev/zero >&2; wait; exit 9",
+	    (struct ssh_command){
+		.command =
+		    "head -c 3000000 /dev/zero & head -c 3000000 /dev/zero >&2; wait; exit 9",
 		.max_output = 8000000 });
 	finish(&r);
 	assert_int_equal(r.x.status, 9);
@@ -618,7 +637,8 @@ static void quoting_survives_login_shells(void **state)
 
 	(void)state;
 	dial_server(&c);
-	run(&c, &r, "printf '%s|' \"a'b\" '\"' '\\' '$HOME' '`id`' '!' '%s' \"\\\\n\" 'two\nlines' '*'");
+	run(&c, &r,
+	    "printf '%s|' \"a'b\" '\"' '\\' '$HOME' '`id`' '!' '%s' \"\\\\n\" 'two\nlines' '*'");
 	assert_string_equal(buf_str(&r.out), "a'b|\"|\\|$HOME|`id`|!|%s|\\n|two\nlines|*|");
 	run_free(&r);
 	ssh_close(c.ssh);
@@ -635,7 +655,9 @@ static void input_arrives(void **state)
 	for (size_t i = 0; i < 1000003; i++)
 		big[i] = (char)(i * 7 + i / 251);
 	dial_server(&c);
-	launch(&c, &r, (struct ssh_command){ .command = "cat", .input = big, .input_len = 1000003, .max_output = 2000000 });
+	launch(&c, &r,
+	    (struct ssh_command){
+		.command = "cat", .input = big, .input_len = 1000003, .max_output = 2000000 });
 	finish(&r);
 	assert_int_equal(r.x.outcome, SSH_OK);
 	assert_int_equal(r.out.len, 1000003);
@@ -646,7 +668,8 @@ static void input_arrives(void **state)
 	assert_string_equal(buf_str(&r.out), "1\n");
 	run_free(&r);
 	/* A command that does not read is not waited for. */
-	launch(&c, &r, (struct ssh_command){ .command = "exit 4", .input = big, .input_len = 1000003 });
+	launch(&c, &r,
+	    (struct ssh_command){ .command = "exit 4", .input = big, .input_len = 1000003 });
 	finish(&r);
 	assert_int_equal(r.x.status, 4);
 	run_free(&r);
@@ -692,7 +715,9 @@ static void rekeying_changes_nothing(void **state)
 	t = target_of(&d);
 	dial(&c, &t);
 	assert_int_equal(c.outcome, SSH_OK);
-	launch(&c, &r, (struct ssh_command){ .command = "cat", .input = big, .input_len = 3000000, .max_output = 4000000 });
+	launch(&c, &r,
+	    (struct ssh_command){
+		.command = "cat", .input = big, .input_len = 3000000, .max_output = 4000000 });
 	finish(&r);
 	assert_int_equal(r.x.outcome, SSH_OK);
 	assert_int_equal(r.out.len, 3000000);
@@ -786,7 +811,8 @@ static void noise_is_dropped_and_no_shell_is_refused(void **state)
 	run_free(&r);
 	ssh_close(c.ssh);
 	sshd_stop(&d);
-	sshd_start(&d, "127.0.0.22", ssh_key_public(key), "ed25519", "ForceCommand echo 'This account is not available'; exit 0");
+	sshd_start(&d, "127.0.0.22", ssh_key_public(key), "ed25519",
+	    "ForceCommand echo 'This account is not available'; exit 0");
 	t = target_of(&d);
 	dial(&c, &t);
 	run(&c, &r, "echo hello");
@@ -877,7 +903,8 @@ static void unread_requests_wait(void **state)
 	struct run r;
 
 	(void)state;
-	sshd_start(&d, "127.0.0.22", ssh_key_public(key), "ed25519", "ClientAliveInterval 1\nClientAliveCountMax 5");
+	sshd_start(&d, "127.0.0.22", ssh_key_public(key), "ed25519",
+	    "ClientAliveInterval 1\nClientAliveCountMax 5");
 	t = target_of(&d);
 	dial(&c, &t);
 	linger(1300);
@@ -944,7 +971,9 @@ static void limits_end_commands(void **state)
 	ssh_close(c.ssh);
 	dial_server(&c);
 	launch(&c, &r,
-	    (struct ssh_command){ .command = "while :; do echo x; sleep 0.05; done", .idle_limit = SECOND, .total_limit = 400 * MSEC });
+	    (struct ssh_command){ .command = "while :; do echo x; sleep 0.05; done",
+		.idle_limit = SECOND,
+		.total_limit = 400 * MSEC });
 	finish(&r);
 	assert_int_equal(r.x.outcome, SSH_LOST);
 	assert_true(r.out.len > 0);
@@ -967,7 +996,9 @@ static void stopped_mid_upload(void **state)
 	ssh_pool_set_limits(pool, &l);
 	dial_server(&c);
 	pid = serving(&c);
-	launch(&c, &r, (struct ssh_command){ .command = "echo go; cat >/dev/null", .input = big, .input_len = n });
+	launch(&c, &r,
+	    (struct ssh_command){
+		.command = "echo go; cat >/dev/null", .input = big, .input_len = n });
 	until(&r.first);
 	kill(pid, SIGSTOP);
 	finish(&r);
@@ -989,7 +1020,8 @@ static void closed_at_any_moment(void **state)
 	(void)state;
 	for (int turns = 0; turns < 70; turns += turns < 24 ? 1 : 6) {
 		begin(&c, &t);
-		launch(&c, &r, (struct ssh_command){ .command = "cat", .input = big, .input_len = 300000 });
+		launch(&c, &r,
+		    (struct ssh_command){ .command = "cat", .input = big, .input_len = 300000 });
 		for (int i = 0; i < turns && !r.done; i++)
 			uv_run(&loop, UV_RUN_ONCE);
 		c.calls = r.calls = 0;
@@ -1181,7 +1213,9 @@ static void fifty_at_once(struct sshd *d)
 
 	for (int i = 0; i < 50; i++) {
 		begin(&c[i], &t);
-		launch(&c[i], &r[i], (struct ssh_command){ .command = "wc -c", .input = input, .input_len = 100000 });
+		launch(&c[i], &r[i],
+		    (struct ssh_command){
+			.command = "wc -c", .input = input, .input_len = 100000 });
 	}
 	assert_int_equal(ssh_pool_open_count(pool), 50);
 	for (int i = 0; i < 50; i++) {

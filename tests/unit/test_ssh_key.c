@@ -45,7 +45,8 @@ static void made_once(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(ssh_key_load(&again, path, NULL, &e), 0);
-	assert_int_equal(strncmp(ssh_key_public(k), ssh_key_public(again), strlen(ssh_key_public(again))), 0);
+	assert_int_equal(
+	    strncmp(ssh_key_public(k), ssh_key_public(again), strlen(ssh_key_public(again))), 0);
 	assert_null(strchr(strchr(ssh_key_public(again), ' ') + 1, ' '));
 	ssh_key_free(k);
 	ssh_key_free(again);

@@ -20,7 +20,8 @@
 #include <cmocka.h>
 
 static struct place here;
-static char letter = 'z'; /* begins every key: the shells run at the same time on the same machine */
+static char letter =
+    'z'; /* begins every key: the shells run at the same time on the same machine */
 
 /* One key at a time. */
 static const char *keyed(const char *key)
@@ -43,7 +44,8 @@ static void sleep_ms(int ms)
 static void expect(const struct outcome *o, int status)
 {
 	if (o->status != status)
-		fail_msg("%s: status %d instead of %d: %s%s", here.shell->name, o->status, status, buf_str(&o->out), buf_str(&o->err));
+		fail_msg("%s: status %d instead of %d: %s%s", here.shell->name, o->status, status,
+		    buf_str(&o->out), buf_str(&o->err));
 }
 
 /* Run one of our commands; its standard output must be `out` when that is given. */
@@ -76,7 +78,10 @@ static void tar_file(struct buf *out, const char *name, const char *text, bool e
 	snprintf(header + 136, 12, "%011o", 0u);
 	memset(header + 148, ' ', 8);
 	header[156] = '0';
-	memcpy(header + 257, "ustar\0" "00", 8);
+	memcpy(header + 257,
+	    "ustar\0"
+	    "00",
+	    8);
 	for (size_t i = 0; i < sizeof(header); i++)
 		sum += (unsigned char)header[i];
 	snprintf(header + 148, 8, "%06o", sum);
@@ -115,7 +120,8 @@ static void put_secrets(const char *key, const struct job_var *vars, size_t coun
 	command(&cmd, &input, 0, "");
 }
 
-static void start(const char *key, bool setup, duration setup_timeout, duration run_timeout, const char *answer)
+static void start(
+    const char *key, bool setup, duration setup_timeout, duration run_timeout, const char *answer)
 {
 	struct buf cmd = BUF(30000);
 
@@ -134,7 +140,8 @@ struct poll {
 	size_t out_n, err_n;
 };
 
-static void poll_from(const char *key, struct poll *p, int64_t out_from, int64_t err_from, int64_t max)
+static void poll_from(
+    const char *key, struct poll *p, int64_t out_from, int64_t err_from, int64_t max)
 {
 	struct buf cmd = BUF(30000);
 	struct err e;
@@ -143,7 +150,8 @@ static void poll_from(const char *key, struct poll *p, int64_t out_from, int64_t
 	place_run(&here, buf_str(&cmd), NULL, 0, &p->o);
 	expect(&p->o, 0);
 	assert_string_equal(buf_str(&p->o.err), "");
-	if (job_poll_read(&p->s, buf_str(&p->o.out), p->o.out.len, &p->out, &p->out_n, &p->err, &p->err_n, &e) < 0)
+	if (job_poll_read(&p->s, buf_str(&p->o.out), p->o.out.len, &p->out, &p->out_n, &p->err,
+		&p->err_n, &e) < 0)
 		fail_msg("%s: %s: %s", here.shell->name, e.msg, buf_str(&p->o.out));
 	buf_free(&cmd);
 }
@@ -265,12 +273,21 @@ static int alive(const char *argument)
 	return count;
 }
 
+static void await_alive(const char *argument)
+{
+	for (int i = 0; i < 100 && !alive(argument); i++)
+		sleep_ms(30);
+	assert_int_equal(alive(argument), 1);
+}
+
 /* ---- what is tried in every shell ---- */
 
 static void whole_life(void **state)
 {
-	static const struct job_var vars[] = { { "MODEL", "a'b \"c\" $(id) `id` \\ \n #gpufleet-env\n*" }, { "EMPTY", "" },
-		{ "PATH", "/nowhere" }, { "x;y", "z" }, { "BYTES", "\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t" } };
+	static const struct job_var vars[] = { { "MODEL",
+						   "a'b \"c\" $(id) `id` \\ \n #gpufleet-env\n*" },
+		{ "EMPTY", "" }, { "PATH", "/nowhere" }, { "x;y", "z" },
+		{ "BYTES", "\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t" } };
 	static const struct job_var secrets[] = { { "HF_TOKEN", "hf_s3cr3t'$" } };
 	struct poll p;
 	struct outcome o;
@@ -291,19 +308,23 @@ static void whole_life(void **state)
 	start("life1", true, MINUTE, MINUTE, "attached\n");
 	await("life1", JOB_DONE, &p);
 	if (!p.s.exit_known || p.s.exit_status)
-		fail_msg("%s: exit %d: %.*s%.*s", here.shell->name, p.s.exit_status, (int)p.out_n, p.out, (int)p.err_n, p.err);
+		fail_msg("%s: exit %d: %.*s%.*s", here.shell->name, p.s.exit_status, (int)p.out_n,
+		    p.out, (int)p.err_n, p.err);
 	assert_string_equal(p.s.signal, "");
 	assert_false(p.s.timed_out || p.s.stopped || p.s.setup_failed || p.s.rebooted);
 	assert_true(p.s.started > 0 && p.s.ended >= p.s.started);
 	assert_true(str_starts(p.out, "in setup\nphase setup\nrun "));
 	assert_true(has(p.out, p.out_n, "life1 running /"));
-	assert_true(has(p.out, p.out_n, "<a'b \"c\" $(id) `id` \\ \n #gpufleet-env\n*>\n<>\n<\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t>\n"));
+	assert_true(has(p.out, p.out_n,
+	    "<a'b \"c\" $(id) `id` \\ \n #gpufleet-env\n*>\n<>\n<\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t>\n"));
 	assert_true(has(p.out, p.out_n, "token hf_s3cr3t'$\n"));
 	assert_true(has(p.err, p.err_n, "oops\n"));
 	assert_string_equal(p.s.progress, "2/2 done \\x1b[31m");
 	outcome_free(&p.o);
 	assert_false(secret_exists("life1"));
-	place_run(&here, "grep -r s3cr3t $HOME/.gpufleet/runs/*life1/env $HOME/.gpufleet/runs/*life1/status", NULL, 0, &o);
+	place_run(&here,
+	    "grep -r s3cr3t $HOME/.gpufleet/runs/*life1/env $HOME/.gpufleet/runs/*life1/status",
+	    NULL, 0, &o);
 	expect(&o, 1);
 	outcome_free(&o);
 	poll_from("life1", &p, 3, 2, 5);
@@ -325,7 +346,8 @@ static void whole_life(void **state)
 	outcome_free(&p.o);
 }
 
-static void run_to_end(const char *key, const char *setup, const char *run, bool executable, struct poll *p)
+static void run_to_end(
+    const char *key, const char *setup, const char *run, bool executable, struct poll *p)
 {
 	push(key, setup, run, executable);
 	put_env(key, NULL, 0);
@@ -351,7 +373,9 @@ static void endings(void **state)
 		{ NULL, "#!/bin/sh\r\nexit 0\r\n", true, 126, "", false, "Windows line ends" },
 		{ NULL, "exit 0\r\n", false, 126, "", false, "Windows line ends" },
 		{ NULL, "exit 5", true, 5, "", false, "" },
-		{ NULL, "#!/bin/sh\n(trap 'exit 0' INT; kill -INT $(cut -d' ' -f4 /proc/self/stat); sleep 2; exit 1)\n", true, 0, "", false, "" },
+		{ NULL,
+		    "#!/bin/sh\n(trap 'exit 0' INT; kill -INT $(cut -d' ' -f4 /proc/self/stat); sleep 2; exit 1)\n",
+		    true, 0, "", false, "" },
 	};
 	char key[16];
 	struct poll p;
@@ -363,10 +387,12 @@ static void endings(void **state)
 			continue;
 		snprintf(key, sizeof(key), "end%zu", i);
 		run_to_end(key, cases[i].setup, cases[i].run, cases[i].executable, &p);
-		if (!p.s.exit_known || p.s.exit_status != cases[i].status || strcmp(p.s.signal, cases[i].signal) ||
+		if (!p.s.exit_known || p.s.exit_status != cases[i].status ||
+		    strcmp(p.s.signal, cases[i].signal) ||
 		    p.s.setup_failed != cases[i].setup_failed || !has(p.err, p.err_n, cases[i].err))
-			fail_msg("%s: case %zu: exit %d signal '%s' setup_failed %d: %.*s", here.shell->name, i, p.s.exit_status, p.s.signal,
-			    p.s.setup_failed, (int)p.err_n, p.err);
+			fail_msg("%s: case %zu: exit %d signal '%s' setup_failed %d: %.*s",
+			    here.shell->name, i, p.s.exit_status, p.s.signal, p.s.setup_failed,
+			    (int)p.err_n, p.err);
 		outcome_free(&p.o);
 		clean(key);
 	}
@@ -416,8 +442,8 @@ static void stops(void **state)
 	start("stop12", false, 0, 0, "started\n");
 	await_output("stop1", "ready");
 	await_output("stop12", "ready");
-	assert_int_equal(alive("77.1"), 1);
-	assert_int_equal(alive("77.9"), 1);
+	await_alive("77.1");
+	await_alive("77.9");
 	stop("stop1", SECOND);
 	if (!here.shell->bare)
 		stop("stop1", SECOND);
@@ -458,8 +484,9 @@ static void vanishes(void **state)
 	put_secrets("gone1", secrets, 1);
 	start("gone1", false, 0, 0, "started\n");
 	await_output("gone1", "ready");
-	assert_int_equal(alive("78.1"), 1);
-	place_run(&here, "set -- $(cat $HOME/.gpufleet/runs/*gone1/started/pid); kill -9 $1", NULL, 0, &o);
+	await_alive("78.1");
+	place_run(&here, "set -- $(cat $HOME/.gpufleet/runs/*gone1/started/pid); kill -9 $1", NULL,
+	    0, &o);
 	expect(&o, 0);
 	outcome_free(&o);
 	await("gone1", JOB_VANISHED, &p);
@@ -472,7 +499,8 @@ static void vanishes(void **state)
 	assert_int_equal(alive("78.1"), 0);
 	assert_false(secret_exists("gone1"));
 	/* After a reboot the same process number means nothing. */
-	place_run(&here, "sed -i 's/boot=.*/boot=another-boot/' $HOME/.gpufleet/runs/*gone1/status", NULL, 0, &o);
+	place_run(&here, "sed -i 's/boot=.*/boot=another-boot/' $HOME/.gpufleet/runs/*gone1/status",
+	    NULL, 0, &o);
 	outcome_free(&o);
 	poll_once("gone1", &p);
 	assert_int_equal(p.s.state, JOB_VANISHED);
@@ -539,7 +567,9 @@ static void incomplete_pushes_change_nothing(void **state)
 	job_complaint(text, buf_str(&o.err), o.err.len);
 	assert_string_equal(text, "the payload arrived incomplete");
 	outcome_free(&o);
-	place_run(&here, "cat $HOME/.gpufleet/runs/*half1/payload/run.sh; ls $HOME/.gpufleet/runs/*half1", NULL, 0, &o);
+	place_run(&here,
+	    "cat $HOME/.gpufleet/runs/*half1/payload/run.sh; ls $HOME/.gpufleet/runs/*half1", NULL,
+	    0, &o);
 	assert_string_equal(buf_str(&o.out), "echo first\npayload\n");
 	outcome_free(&o);
 	buf_reset(&cmd);
@@ -594,10 +624,14 @@ static void secrets_need_a_place_of_our_own(void **state)
 	(void)state;
 	dash_only();
 	put_secrets("sec1", secrets, 1);
-	place_run(&here, "ls -ld $GPUFLEET_SECRET_DIR/gf-*sec1 $GPUFLEET_SECRET_DIR/gf-*sec1/env | cut -c 1-10", NULL, 0, &o);
+	place_run(&here,
+	    "ls -ld $GPUFLEET_SECRET_DIR/gf-*sec1 $GPUFLEET_SECRET_DIR/gf-*sec1/env | cut -c 1-10",
+	    NULL, 0, &o);
 	assert_string_equal(buf_str(&o.out), "drwx------\n-rw-------\n");
 	outcome_free(&o);
-	place_run(&here, "mkdir $HOME/elsewhere; ln -s $HOME/elsewhere $GPUFLEET_SECRET_DIR/gf-zsec2", NULL, 0, &o);
+	place_run(&here,
+	    "mkdir $HOME/elsewhere; ln -s $HOME/elsewhere $GPUFLEET_SECRET_DIR/gf-zsec2", NULL, 0,
+	    &o);
 	outcome_free(&o);
 	job_secrets_command(&cmd, &input, keyed("sec2"), secrets, 1);
 	place_run(&here, buf_str(&cmd), input.data, input.len, &o);
@@ -618,10 +652,13 @@ static void a_host_is_returned(void **state)
 
 	(void)state;
 	dash_only();
-	place_run(&here, "mkdir -m 700 $HOME/.ssh; printf 'ssh-rsa AAAA owner' >$HOME/.ssh/authorized_keys", NULL, 0, &o);
+	place_run(&here,
+	    "mkdir -m 700 $HOME/.ssh; printf 'ssh-rsa AAAA owner' >$HOME/.ssh/authorized_keys",
+	    NULL, 0, &o);
 	outcome_free(&o);
 	for (int i = 0; i < 2; i++) {
-		job_authorize_command(&cmd, &input, "ssh-ed25519 AAAAC3 me@laptop\nssh-rsa second line");
+		job_authorize_command(
+		    &cmd, &input, "ssh-ed25519 AAAAC3 me@laptop\nssh-rsa second line");
 		command(&cmd, &input, 0, "");
 	}
 	job_authorize_command(&cmd, &input, "ssh-rsa AAAA owner"); /* was there before us */

@@ -1031,7 +1031,8 @@ static void test_hostile_bodies(void **state)
 		"", " ", "\xff\xfe", "null", "true", "0", "\"\"", "[]", "{}", "[[[[[[[[[[", "{\"a\":{\"a\":{\"a\":",
 		"<html><body>502 Bad Gateway</body></html>", "API requests too frequent", "{\"success\":1}", "{\"success\":null}",
 		"{\"error\":{},\"msg\":[],\"detail\":7}", "{\"error\":\"\\u001b]52;c;QUJD\\u0007\",\"msg\":\"\\u202e\\u0000x\"}",
-		"{\"msg\":\"\x1b[31mred\"}", "{\"instances\":\"x\",\"offers\":\"x\",\"results\":\"x\"}", "{\"instances\":[[]],\"offers\":[[]],\"results\":[[]]}",
+		"{\"msg\":\"\x1b[31mred\"}", "{\"instances\":\"x\",\"offers\":\"x\",\"results\":\"x\"}",
+		"{\"instances\":[[]],\"offers\":[[]],\"results\":[[]]}",
 		"{\"instances\":{\"id\":12345678,\"gpu_name\":\"\\ud83d\\ude00\",\"num_gpus\":1e99,\"gpu_ram\":1e308,\"ports\":{\"22/tcp\":{}}}}",
 		"{\"instances\":{\"id\":12345678.5}}", "{\"instances\":{\"id\":1e400}}", "{\"id\":9223372036854775807,\"credit\":1e308}",
 		"{\"id\":9223372036854775808}", "{\"id\":-1,\"credit\":-1e308}", "{\"new_contract\":1e18}", "{\"new_contract\":[1]}",
@@ -1040,7 +1041,8 @@ static void test_hostile_bodies(void **state)
 		"\"cpu_ram\":1e308,\"cpu_cores\":1e-308,\"cpu_cores_effective\":1e-308,\"storage_cost\":1e9,\"min_bid\":1e9,\"geolocation\":\",,,,\"}]}",
 		"{\"results\":[{\"source\":\"instance-99999999999999999999\",\"amount\":1e308,\"start\":1e308,\"end\":-1}]}",
 	};
-	static const int statuses[] = { 0, 100, 200, 204, 301, 400, 401, 402, 403, 404, 408, 409, 410, 418, 422, 429, 500, 503, 599, -1, 99999 };
+	static const int statuses[] = { 0, 100, 200, 204, 301, 400, 401, 402, 403, 404, 408, 409, 410, 418, 422, 429, 500, 503, 599,
+		-1, 99999 };
 	char deep[2001];
 
 	(void)state;

@@ -1,0 +1,277 @@
+/*
+ * What a complete listing says (reliability §2.6, §2.7, §2.9): about machines we know, about creates nobody answered, and about
+ * machines nobody knows. A listing is a claim: it can be void, and one absence proves nothing.
+ */
+#include "base/str.h"
+#include "core/internal.h"
+#include "core/mark.h"
+
+static const struct machine *find_by_id(const struct fact *f, const char *id)
+{
+	for (size_t k = 0; k < f->machine_count; k++)
+		if (!strcmp(f->machines[k].id, id))
+			return &f->machines[k];
+	return NULL;
+}
+
+static bool reached_lately(const struct model *m, const struct instance *i)
+{
+	return i->last_contact && (i->state == INSTANCE_READY || i->state == INSTANCE_BUSY) &&
+	       m->now - i->last_contact < 2 * m->policy.poll_steady;
+}
+
+/*
+ * Canaries: machines that answered us by SSH moments ago are alive. A listing that shows none of several, or that is empty
+ * while one lives, is void (H21, H22, H25).
+ */
+static bool is_void(const struct model *m, const struct account_state *a, const struct fact *f)
+{
+	int alive = 0, shown = 0;
+
+	list_for_each(n, &a->instance_list) {
+		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);
+
+		if (i->state < INSTANCE_BOOTING || i->state > INSTANCE_BUSY || !reached_lately(m, i))
+			continue;
+		alive++;
+		shown += find_by_id(f, i->provider_id) != NULL;
+	}
+	return alive && !shown && (alive > 1 || !f->machine_count);
+}
+
+/* Count an absence only when it is far enough from the last one, and only for what existed before the listing began. */
+static void count_absence(struct model *m, struct instance *i, duration spacing)
+{
+	if (i->absent_at && m->now - i->absent_at < spacing)
+		return;
+	if (!i->absent_listings)
+		i->first_absent = m->now;
+	i->absent_listings++;
+	i->absent_at = m->now;
+	core_dirty(m, &i->object);
+	core_touch(m, &i->object);
+}
+
+static duration settle_time(const struct model *m, const struct account_state *a)
+{
+	return a->facts.single_flight ? m->policy.settle_single_flight : m->policy.settle;
+}
+
+static void not_listed(struct model *m, struct account_state *a, struct instance *i, instant began)
+{
+	const struct policy *p = &m->policy;
+	struct run *r = model_run(m, i->run_id);
+
+	switch (i->state) {
+	case INSTANCE_DELETING:
+		if (began > i->deleting_at && (i->delete_accepted || i->describe_absent))
+			count_absence(m, i, p->gone_spacing);
+		break;
+	case INSTANCE_AMBIGUOUS:
+		if (began <= i->sent)
+			break;
+		count_absence(m, i, p->absence_spacing);
+		if (i->absent_listings >= p->absence_listings && m->now - i->sent >= settle_time(m, a) &&
+		    !(a->facts.single_flight && !a->facts.exclusive))
+			instance_move(m, i, INSTANCE_EV_ABSENT, CAUSE_ABSENT, NULL, "absent in %d complete listings over %lld s",
+			    i->absent_listings, (long long)((m->now - i->sent) / SECOND));
+		break;
+	case INSTANCE_BOOTING:
+	case INSTANCE_CONNECTING:
+	case INSTANCE_READY:
+	case INSTANCE_BUSY:
+	case INSTANCE_DRAINING:
+		if (began <= i->created || m->now - i->created < settle_time(m, a) / 10)
+			break; /* not yet visible */
+		count_absence(m, i, p->absence_spacing);
+		if (i->absent_listings < p->absence_listings || (i->state < INSTANCE_READY && m->now - i->created < settle_time(m, a)))
+			break;
+		if (!i->meter_end)
+			i->meter_end = i->last_seen; /* an estimate until the bill arrives */
+		instance_move(m, i, INSTANCE_EV_LOST, i->ready_at ? CAUSE_LOST : CAUSE_BOOT_FAILED, NULL,
+		    "absent in %d complete listings", i->absent_listings);
+		if (r)
+			run_machine_lost(m, r, "the provider does not list the machine any more");
+		break;
+	case INSTANCE_PLANNED:
+	case INSTANCE_DISPATCHING:
+	case INSTANCE_GONE:
+	case INSTANCE_STATES: break;
+	}
+}
+
+/* A second machine of one request, a late arrival, something back from the dead, or ours without a row: a new row that deletes it. */
+static void take_in(struct model *m, const struct account_state *a, const struct machine *seen, const struct instance *like,
+    enum cause cause, const char *why)
+{
+	struct instance row = { .object.id = m->next_id, .state = INSTANCE_DELETING, .cause = cause }, *i;
+	struct mark mark;
+
+	str_copy(row.account, a->facts.name);
+	str_copy(row.provider, a->facts.provider);
+	str_copy(row.provider_id, seen->id);
+	str_copy(row.mark, seen->mark);
+	str_copy(row.reason, why);
+	str_copy(row.gpu, *seen->gpu ? seen->gpu : like ? like->gpu : "");
+	row.gpu_count = seen->gpu_count ? seen->gpu_count : like ? like->gpu_count : 0;
+	row.price_hour = seen->price_hour ? seen->price_hour : like ? like->price_hour : 0;
+	row.fleet_id = like ? like->fleet_id : 0;
+	row.slot = like ? like->slot : 0;
+	row.marked = *seen->mark != '\0';
+	row.planned = row.sent = row.created = seen->created ? seen->created : m->now;
+	row.meter_start = row.created;
+	row.last_seen = m->now;
+	row.running_at = row.created;
+	row.deleting_at = m->now;
+	if (mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site) == MARK_OURS)
+		row.deadline = mark.deadline;
+	/* An orphan gets its grace before the delete goes out. */
+	if (cause == CAUSE_ORPHAN && row.deadline > m->now)
+		row.retry_at = m->now + m->policy.orphan_grace;
+	i = model_add_instance(m, &row);
+	core_event(m, &i->object, "", cause_name(cause), "DELETING", cause, NULL, "%s: %s", seen->id, why);
+	core_dirty(m, &i->object);
+	core_touch(m, &i->object);
+}
+
+static struct instance *known(const struct account_state *a, const struct machine *seen)
+{
+	struct instance *gone = NULL;
+
+	list_for_each(n, &a->instance_list) {
+		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
+
+		if (strcmp(i->provider_id, seen->id) != 0)
+			continue;
+		if (i->state != INSTANCE_GONE)
+			return i;
+		gone = i;
+	}
+	return gone;
+}
+
+static struct instance *same_intent(const struct account_state *a, const struct machine *seen, bool open)
+{
+	list_for_each(n, &a->instance_list) {
+		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
+
+		if (mark_same_intent(i->mark, seen->mark) && (i->state == INSTANCE_AMBIGUOUS) == open)
+			return i;
+	}
+	return NULL;
+}
+
+/* A machine with our valid mark that no row has under its id. */
+static void unknown_ours(struct model *m, struct account_state *a, const struct machine *seen)
+{
+	struct instance *i = same_intent(a, seen, true);
+
+	if (i) {
+		instance_adopt(m, i, seen);
+		return;
+	}
+	i = same_intent(a, seen, false);
+	if (!i)
+		take_in(m, a, seen, NULL, CAUSE_ORPHAN, "carries our mark, but the database does not know it");
+	else if (i->state == INSTANCE_DISPATCHING)
+		return; /* the answer is still on its way */
+	else if (i->state == INSTANCE_GONE && !*i->provider_id)
+		take_in(m, a, seen, i, CAUSE_LATE, "appeared after its create was proved absent");
+	else if (i->state == INSTANCE_GONE)
+		take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
+	else
+		take_in(m, a, seen, i, CAUSE_DUPLICATE, "a second machine of one request");
+}
+
+static bool in_snapshot(const struct instance *i, const char *id)
+{
+	char quoted[ID_MAX + 4];
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", id);
+	return i->snapshot && strstr(i->snapshot, quoted);
+}
+
+/*
+ * Hot Aisle: the create left no name. What is new since the snapshot, unmarked and unknown, is the machine, if the account is
+ * only ours (reliability §2.6): the first becomes the instance, further ones are duplicates.
+ */
+static void claim_unmarked(struct model *m, struct account_state *a, const struct fact *f)
+{
+	struct instance *i = model_instance(m, a->create_lock);
+	bool claimed = false;
+
+	if (!a->facts.exclusive || !i || i->state != INSTANCE_AMBIGUOUS || f->began <= i->sent)
+		return;
+	for (size_t k = 0; k < f->machine_count; k++) {
+		const struct machine *seen = &f->machines[k];
+
+		if (*seen->mark || in_snapshot(i, seen->id) || known(a, seen))
+			continue;
+		if (claimed)
+			take_in(m, a, seen, i, CAUSE_DUPLICATE, "a second machine of one request");
+		else
+			instance_adopt(m, i, seen);
+		claimed = true;
+	}
+}
+
+static void take_snapshot(struct model *m, struct account_state *a, const struct fact *f)
+{
+	struct instance *i = model_instance(m, a->create_lock);
+	struct buf b = BUF(1u << 20);
+
+	if (!i || i->state != INSTANCE_PLANNED || i->snapshot)
+		return;
+	buf_putc(&b, '[');
+	for (size_t k = 0; k < f->machine_count; k++)
+		buf_printf(&b, "%s\"%s\"", k ? "," : "", f->machines[k].id);
+	buf_putc(&b, ']');
+	i->snapshot = buf_take(&b);
+	core_dirty(m, &i->object);
+	core_touch(m, &i->object);
+}
+
+void listing_apply(struct model *m, struct account_state *a, const struct fact *f)
+{
+	struct mark mark;
+
+	if (is_void(m, a, f)) {
+		snprintf(a->trouble, sizeof(a->trouble), "a listing was void: it does not show machines that answer");
+		core_event(m, &a->object, "", "void", "", CAUSE_NONE, NULL, "%s: %s", a->facts.name, a->trouble);
+		return;
+	}
+	a->unmanaged = 0;
+	for (size_t k = 0; k < f->machine_count; k++) {
+		const struct machine *seen = &f->machines[k];
+		struct instance *i = known(a, seen);
+		bool ours = mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site) == MARK_OURS;
+
+		if (i && i->state != INSTANCE_GONE) {
+			if (i->state == INSTANCE_DELETING && seen->state == MACHINE_ENDED && i->delete_accepted)
+				continue; /* some providers list the dead for a while */
+			instance_seen(m, i, seen);
+		} else if (seen->state == MACHINE_ENDED) {
+			continue;
+		} else if (i && !(ours && mark_same_intent(i->mark, seen->mark))) {
+			a->unmanaged += !ours; /* an id or a name given to somebody else's machine */
+		} else if (i) {
+			if (f->began > i->gone)
+				take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
+		} else if (ours) {
+			unknown_ours(m, a, seen);
+		} else {
+			a->unmanaged++;
+		}
+	}
+	if (a->facts.single_flight) {
+		claim_unmarked(m, a, f);
+		take_snapshot(m, a, f);
+	}
+	list_for_each_safe(n, &a->instance_list) {
+		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
+		const struct machine *seen = *i->provider_id ? find_by_id(f, i->provider_id) : NULL;
+
+		if (!seen || (seen->state == MACHINE_ENDED && i->state == INSTANCE_DELETING))
+			not_listed(m, a, i, f->began);
+	}
+}

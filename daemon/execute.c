@@ -1,0 +1,150 @@
+#include "base/str.h"
+#include "execute_private.h"
+
+int execute_open(struct execute **out, struct engine *en, struct ssh_key *key, struct err *e)
+{
+	struct execute *x = xcalloc(1, sizeof(*x));
+
+	x->en = en;
+	x->key = key;
+	rng_kernel(&x->rng);
+	list_init(&x->tasks);
+	list_init(&x->conns);
+	list_init(&x->secrets);
+	x->limits = xcalloc(engine_config(en)->account_count + 1, sizeof(*x->limits));
+	if (http_open(&x->http, engine_loop(en), "gpufleetd/1", e) < 0) {
+		free(x->limits);
+		free(x);
+		return -1;
+	}
+	x->pool = ssh_pool_new(engine_loop(en), key);
+	*out = x;
+	return 0;
+}
+
+static void secret_free(struct kept_secret *s)
+{
+	list_remove(&s->link);
+	secret_wipe(&s->value);
+	free(s);
+}
+
+void execute_close(struct execute *x)
+{
+	x->closing = true;
+	provider_close(x);
+	remote_close(x);
+	http_close(x->http);
+	ssh_pool_close(x->pool);
+}
+
+void execute_free(struct execute *x)
+{
+	size_t at = 0;
+	char *id;
+
+	if (!x)
+		return;
+	list_for_each_safe(n, &x->secrets)
+		secret_free(CONTAINER_OF(n, struct kept_secret, link));
+	while ((id = model_each(&x->keys, &at)))
+		free(id);
+	map_free(&x->keys);
+	map_free(&x->conn_by_instance);
+	free(x->limits);
+	free(x);
+}
+
+void execute_action(struct execute *x, const struct action *a)
+{
+	switch (a->kind) {
+	case ACTION_OFFERS:
+	case ACTION_LIST:
+	case ACTION_BALANCE:
+	case ACTION_CREATE:
+	case ACTION_DESCRIBE:
+	case ACTION_MARK:
+	case ACTION_DESTROY:
+	case ACTION_BILL: provider_action(x, a); break;
+	case ACTION_CONNECT:
+	case ACTION_DISCONNECT:
+	case ACTION_CLEAN:
+	case ACTION_PUSH:
+	case ACTION_START:
+	case ACTION_POLL:
+	case ACTION_STOP:
+	case ACTION_COLLECT: remote_action(x, a); break;
+	}
+}
+
+void execute_account_facts(const struct config *c, const struct account *a, struct account_facts *out)
+{
+	const struct provider *p = provider_find(a->provider);
+
+	if (!p)
+		BUG("account '%s' has unknown provider '%s'", a->name, a->provider);
+	memset(out, 0, sizeof(*out));
+	str_copy(out->name, a->name);
+	str_copy(out->provider, a->provider);
+	str_copy(out->title, p->title);
+	out->mark_at_create = p->caps & CAP_MARK_AT_CREATE;
+	out->single_flight = p->caps & CAP_SINGLE_FLIGHT;
+	out->local = p->caps & CAP_LOCAL;
+	out->bill_by_machine = p->caps & CAP_BILL_BY_MACHINE;
+	out->counts = p->caps & CAP_COUNTS;
+	out->container = p->caps & CAP_CONTAINER;
+	out->exclusive = a->exclusive;
+	out->billing = p->billing;
+	out->create_timeout = p->create_timeout;
+	out->boot_allowance = c->defaults.boot ? c->defaults.boot : p->boot_allowance;
+	out->teardown_allowance = p->teardown_allowance;
+	/* A simulated cloud settles in seconds; the configuration may say how soon to believe a bill. */
+	if (c->proof.bill_poll < out->billing.settle_delay && c->proof.bill_poll < MINUTE)
+		out->billing.settle_delay = c->proof.bill_poll;
+}
+
+void execute_run_path(const struct engine *en, const char *key, const char *name, char *out, size_t size)
+{
+	snprintf(out, size, "%s/runs/%s%s%s", engine_config(en)->state_dir, key, *name ? "/" : "", name);
+}
+
+void execute_keep_secret(struct execute *x, const char *run_key, const char *name, const char *value)
+{
+	struct kept_secret *s = xcalloc(1, sizeof(*s));
+
+	str_copy(s->run_key, run_key);
+	str_copy(s->name, name);
+	secret_set(&s->value, value);
+	list_append(&x->secrets, &s->link);
+}
+
+const char *kept_secret_find(const struct execute *x, const char *run_key, const char *name)
+{
+	list_for_each(n, &x->secrets) {
+		const struct kept_secret *s = CONTAINER_OF(n, struct kept_secret, link);
+
+		if (!strcmp(s->run_key, run_key) && !strcmp(s->name, name))
+			return s->value.value;
+	}
+	return NULL;
+}
+
+void kept_secrets_drop(struct execute *x, const char *run_key)
+{
+	list_for_each_safe(n, &x->secrets) {
+		struct kept_secret *s = CONTAINER_OF(n, struct kept_secret, link);
+
+		if (!strcmp(s->run_key, run_key))
+			secret_free(s);
+	}
+}
+
+int execute_ssh_connections(const struct execute *x)
+{
+	return ssh_pool_open_count(x->pool);
+}
+
+int execute_http_in_flight(const struct execute *x)
+{
+	return http_in_flight(x->http);
+}

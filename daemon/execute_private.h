@@ -1,0 +1,39 @@
+/* Between execute.c, execute_provider.c and execute_remote.c only. */
+#ifndef GPUFLEET_EXECUTE_PRIVATE_H
+#define GPUFLEET_EXECUTE_PRIVATE_H
+
+#include "base/rng.h"
+#include "execute.h"
+#include "providers/call.h"
+#include "providers/http.h"
+
+struct kept_secret {
+	struct list link;
+	char run_key[16], name[NAME_MAX_];
+	struct secret value;
+};
+
+struct execute {
+	struct engine *en;
+	struct http *http;
+	struct ssh_pool *pool;
+	struct ssh_key *key;
+	struct rng rng;
+	struct call_limits *limits; /* one per configured account, by its index */
+	struct list tasks;          /* provider operations under way */
+	struct list conns;          /* connections to instances */
+	struct map conn_by_instance;
+	struct list secrets;
+	struct map keys;            /* account index + 1 → char *: key id that OP_KEY answered */
+	int work;                   /* jobs in the thread pool */
+	bool closing;
+};
+
+void provider_action(struct execute *x, const struct action *a);
+void provider_close(struct execute *x);
+void remote_action(struct execute *x, const struct action *a);
+void remote_close(struct execute *x);
+const char *kept_secret_find(const struct execute *x, const char *run_key, const char *name);
+void kept_secrets_drop(struct execute *x, const char *run_key);
+
+#endif

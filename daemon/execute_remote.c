@@ -1,0 +1,606 @@
+/*
+ * Work on machines: one kept connection per instance, remote commands (remote/job.h) over it, their answers turned into facts.
+ *
+ * An `op` is one action: one or more commands in sequence on the instance's connection. It ends with exactly one fact.
+ */
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "execute_private.h"
+#include "remote/archive.h"
+#include "remote/job.h"
+#include "remote/result_jsonl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define POLL_BYTES     (256 * 1024)          /* of each stream, per round trip */
+#define RESULTS_MAX    (64 * 1024 * 1024)
+#define STREAM_MAX     (1024LL * 1024 * 1024) /* output of one run kept on this host */
+
+struct conn {
+	struct list link;
+	struct execute *x;
+	int64_t instance_id;
+	struct ssh *ssh;
+	char host_key[512];
+	enum ssh_outcome failure; /* why it did not open */
+	bool dead;
+	int users; /* commands under way */
+};
+
+static void conn_free(struct conn *c)
+{
+	ssh_close(c->ssh);
+	list_remove(&c->link);
+	if (map_get(&c->x->conn_by_instance, c->instance_id) == c)
+		map_remove(&c->x->conn_by_instance, c->instance_id);
+	free(c);
+}
+
+/* A dead connection is forgotten at once, so that the next command opens a new one; freed when its commands have answered. */
+static void conn_die(struct conn *c)
+{
+	c->dead = true;
+	if (map_get(&c->x->conn_by_instance, c->instance_id) == c)
+		map_remove(&c->x->conn_by_instance, c->instance_id);
+	if (!c->users)
+		conn_free(c);
+}
+
+static void on_open(void *arg, enum ssh_outcome outcome, const char *message, const char *host_key)
+{
+	struct conn *c = arg;
+
+	if (outcome == SSH_OK) {
+		str_copy(c->host_key, host_key);
+		return;
+	}
+	log_debug("instance %lld: SSH: %s", (long long)c->instance_id, message);
+	c->failure = outcome;
+	conn_die(c);
+}
+
+static void on_lost(void *arg, const char *message)
+{
+	struct conn *c = arg;
+
+	log_info("instance %lld: SSH connection lost: %s", (long long)c->instance_id, message);
+	conn_die(c);
+}
+
+static struct conn *conn_new(struct execute *x, const struct instance *i)
+{
+	const struct account *a = config_account(engine_config(x->en), i->account);
+	struct ssh_target t = { .port = i->port };
+	struct conn *c = xcalloc(1, sizeof(*c));
+
+	c->x = x;
+	c->instance_id = i->object.id;
+	str_copy(t.address, i->address);
+	str_copy(t.user, *i->user ? i->user : a && *a->user ? a->user : provider_find(i->provider)->user);
+	str_copy(t.host_key, i->host_key);
+	list_append(&x->conns, &c->link);
+	c->ssh = ssh_open(x->pool, &t, on_open, c);
+	ssh_on_lost(c->ssh, on_lost, c);
+	return c;
+}
+
+static struct conn *conn_get(struct execute *x, const struct instance *i)
+{
+	struct conn *c = map_get(&x->conn_by_instance, i->object.id);
+
+	if (!c) {
+		c = conn_new(x, i);
+		map_set(&x->conn_by_instance, c->instance_id, c);
+	}
+	return c;
+}
+
+struct op {
+	struct execute *x;
+	struct action action;
+	struct conn *conn;
+	char key[16];       /* of the run, for run actions */
+	int step;
+	struct buf out, err;
+	uv_work_t work;
+	int64_t bytes;      /* collected */
+	char message[TEXT_MAX];
+	struct result_metric *rows;
+	size_t row_count;
+};
+
+static struct op *op_new(struct execute *x, const struct action *a)
+{
+	struct op *op = xcalloc(1, sizeof(*op));
+
+	op->x = x;
+	op->action = *a;
+	op->out.max = a->kind == ACTION_COLLECT ? RESULTS_MAX + 1024 * 1024 : 2 * POLL_BYTES + JOB_OUTPUT_MAX;
+	op->err.max = JOB_OUTPUT_MAX;
+	return op;
+}
+
+static void op_free(struct op *op)
+{
+	buf_free(&op->out);
+	buf_free(&op->err);
+	free(op->rows);
+	free(op);
+}
+
+/* ---- facts ---- */
+
+static enum fact_kind fact_kind_of(enum action_kind k)
+{
+	static const enum fact_kind kinds[] = { [ACTION_CONNECT] = FACT_CONNECTED, [ACTION_CLEAN] = FACT_CLEANED,
+		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_POLL] = FACT_RUN_STATUS,
+		[ACTION_STOP] = FACT_RUN_STOPPED, [ACTION_COLLECT] = FACT_RUN_COLLECTED };
+
+	return kinds[k];
+}
+
+/* One fact ends the op. `refused`: trying again will not help. */
+static void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum cause cause, const char *message)
+{
+	struct fact f = { .kind = fact_kind_of(op->action.kind), .id = op->action.id, .contact = contact, .flag = refused,
+		.cause = cause, .message = message, .count = op->bytes };
+
+	engine_fact(op->x->en, &f);
+	op_free(op);
+}
+
+static void probe_answered(struct op *op, const char *host_key)
+{
+	struct job_probe p;
+	struct fact_probe probe = { .gpu_count = 0 };
+	struct err e = { 0 };
+	struct fact f = { .kind = FACT_CONNECTED, .id = op->action.id, .contact = SSH_OK, .text = host_key, .message = "",
+		.probe = &probe };
+
+	if (job_probe_read(&p, buf_str(&op->out), op->out.len, &e) < 0) {
+		op_end(op, SSH_REFUSED, false, CAUSE_NONE, e.msg);
+		return;
+	}
+	str_copy(probe.boot_id, p.boot_id);
+	str_copy(probe.gpu, p.gpu);
+	probe.gpu_count = p.gpu_count;
+	probe.docker = p.docker;
+	engine_fact(op->x->en, &f);
+	op_free(op);
+}
+
+/* ---- output of a run, stored by offset ---- */
+
+static int64_t store_output(struct op *op, const char *name, int64_t at, const char *data, size_t n)
+{
+	char path[1024];
+	char *copy;
+	int fd;
+	ssize_t put = 0;
+
+	if (!n || at + (int64_t)n > STREAM_MAX)
+		return at + (int64_t)n; /* beyond the cap it is counted, not kept */
+	execute_run_path(op->x->en, op->key, name, path, sizeof(path));
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		log_error("cannot write '%s': %s", path, strerror(errno));
+		return at;
+	}
+	copy = xmalloc(n);
+	memcpy(copy, data, n);
+	log_redact(copy, n);
+	put = pwrite(fd, copy, n, at);
+	free(copy);
+	close(fd);
+	return at + (put > 0 ? put : 0);
+}
+
+static void poll_answered(struct op *op)
+{
+	struct run *r = model_run(engine_model(op->x->en), op->action.id);
+	struct job_status s;
+	struct fact_status st = { .exit_status = -1 };
+	struct fact f = { .kind = FACT_RUN_STATUS, .id = op->action.id, .contact = SSH_OK, .status = &st };
+	const char *out, *err;
+	size_t out_n, err_n;
+	struct err e = { 0 };
+	static const enum fact_job jobs[] = { [JOB_NONE] = FACT_JOB_NONE, [JOB_SETUP] = FACT_JOB_SETUP,
+		[JOB_RUNNING] = FACT_JOB_RUNNING, [JOB_DONE] = FACT_JOB_DONE, [JOB_VANISHED] = FACT_JOB_VANISHED };
+
+	if (!r || job_poll_read(&s, buf_str(&op->out), op->out.len, &out, &out_n, &err, &err_n, &e) < 0) {
+		log_warn("run %lld: %s", (long long)op->action.id, e.msg);
+		op_end(op, SSH_REFUSED, false, CAUSE_NONE, e.msg);
+		return;
+	}
+	st.job = jobs[s.state];
+	st.exit_status = s.exit_known ? s.exit_status : -1;
+	str_copy(st.signal, s.oom ? "KILL (out of memory)" : s.signal);
+	st.timed_out = s.timed_out;
+	st.setup_failed = s.setup_failed;
+	str_copy(st.progress, s.progress);
+	st.out_size = store_output(op, "stdout", r->out_size, out, out_n);
+	st.err_size = store_output(op, "stderr", r->err_size, err, err_n);
+	st.more = (st.out_size < s.out_size || st.err_size < s.err_size) && (out_n || err_n);
+	engine_fact(op->x->en, &f);
+	engine_output_grew(op->x->en, op->action.id);
+	op_free(op);
+}
+
+/* ---- results: unpacked in the thread pool ---- */
+
+static int read_whole(const char *path, struct buf *out)
+{
+	char chunk[65536];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -1;
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(out, chunk, (size_t)n))
+		;
+	close(fd);
+	return 0;
+}
+
+static void unpack_work(uv_work_t *w)
+{
+	struct op *op = CONTAINER_OF(w, struct op, work);
+	struct archive_limits limits = { 10000, RESULTS_MAX };
+	struct buf text = BUF(16 * 1024 * 1024);
+	struct err e = { 0 };
+	char dir[1024], path[1100];
+	size_t skipped = 0, bad = 0;
+
+	execute_run_path(op->x->en, op->key, "results", dir, sizeof(dir));
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
+		snprintf(op->message, sizeof(op->message), "cannot make '%.150s': %s", dir, strerror(errno));
+		return;
+	}
+	if (archive_unpack(dir, op->out.data, op->out.len, &limits, &skipped, &e) < 0)
+		snprintf(op->message, sizeof(op->message), "results: %.200s", e.msg);
+	else if (skipped)
+		snprintf(op->message, sizeof(op->message), "%zu entries of results were not taken", skipped);
+	snprintf(path, sizeof(path), "%s/results.jsonl", dir);
+	if (read_whole(path, &text) == 0)
+		op->row_count = result_jsonl_read(buf_str(&text), text.len, &op->rows, &bad);
+	if (bad)
+		snprintf(op->message, sizeof(op->message), "%zu lines of results.jsonl are not results", bad);
+	buf_free(&text);
+}
+
+static void unpack_done(uv_work_t *w, int status)
+{
+	struct op *op = CONTAINER_OF(w, struct op, work);
+	struct result_row *rows = xcalloc(op->row_count, sizeof(*rows));
+	const struct instance *i;
+	const struct run *r = model_run(engine_model(op->x->en), op->action.id);
+	struct conn *c;
+
+	(void)status;
+	op->x->work--;
+	for (size_t k = 0; k < op->row_count; k++) {
+		rows[k] = (struct result_row){ .run_id = op->action.id, .number = op->rows[k].number, .value = op->rows[k].value,
+			.seq = (int)k };
+		str_copy(rows[k].metric, op->rows[k].metric);
+		str_copy(rows[k].unit, op->rows[k].unit);
+		str_copy(rows[k].text, op->rows[k].text);
+		str_copy(rows[k].labels, op->rows[k].labels);
+	}
+	engine_results(op->x->en, rows, op->row_count);
+	free(rows);
+	/* What the run left on the machine is not needed any more; nobody waits for this. */
+	i = r ? model_instance(engine_model(op->x->en), r->instance_id) : NULL;
+	c = i ? map_get(&op->x->conn_by_instance, i->object.id) : NULL;
+	if (c && !op->x->closing) {
+		struct buf cmd = BUF(SSH_COMMAND_MAX);
+
+		job_clean_command(&cmd, op->key);
+		ssh_exec(c->ssh, &(struct ssh_command){ .command = buf_str(&cmd) });
+		buf_free(&cmd);
+	}
+	kept_secrets_drop(op->x, op->key);
+	op_end(op, SSH_OK, false, CAUSE_NONE, op->message);
+}
+
+/* ---- commands ---- */
+
+static void op_step(struct op *op);
+
+static void on_output(void *arg, enum ssh_stream stream, const char *data, size_t n)
+{
+	struct op *op = arg;
+
+	buf_append(stream == SSH_STDOUT ? &op->out : &op->err, data, n);
+}
+
+static void on_done(void *arg, const struct ssh_exit *x)
+{
+	struct op *op = arg;
+	struct conn *c = op->conn;
+	enum ssh_outcome outcome = x->outcome == SSH_OK ? SSH_OK : c->failure ? c->failure : x->outcome;
+	char host_key[512], complaint[TEXT_MAX];
+	struct engine_span span = engine_enter("ssh answer");
+
+	str_copy(host_key, c->host_key);
+	op->conn = NULL;
+	c->users--;
+	if (outcome == SSH_LOST || c->dead)
+		conn_die(c);
+	if (outcome != SSH_OK) {
+		op_end(op, outcome, x->cut, CAUSE_NONE, x->message);
+	} else if (x->status != 0 && op->action.kind != ACTION_STOP) {
+		job_complaint(complaint, buf_str(&op->err), op->err.len);
+		if (!*complaint)
+			snprintf(complaint, sizeof(complaint), "the machine answered with status %d", x->status);
+		/* The machine answered and said no: for a push or a start, once more will not help. */
+		op_end(op, op->action.kind == ACTION_COLLECT || op->action.kind == ACTION_CLEAN ? SSH_OK : SSH_REFUSED,
+		    op->action.kind == ACTION_PUSH || op->action.kind == ACTION_START, CAUSE_NONE, complaint);
+	} else if (op->action.kind == ACTION_CONNECT) {
+		probe_answered(op, host_key);
+	} else if (op->action.kind == ACTION_POLL) {
+		poll_answered(op);
+	} else if (op->action.kind == ACTION_COLLECT) {
+		op->bytes = (int64_t)op->out.len;
+		op->x->work++;
+		uv_queue_work(engine_loop(op->x->en), &op->work, unpack_work, unpack_done);
+	} else if (op->action.kind == ACTION_PUSH) {
+		op->step++;
+		op_step(op);
+	} else {
+		char word[TEXT_MAX];
+		struct buf safe = BUF(sizeof(word));
+
+		str_safe(&safe, buf_str(&op->out), strcspn(buf_str(&op->out), "\n"), false);
+		str_copy(word, buf_str(&safe));
+		buf_free(&safe);
+		op_end(op, SSH_OK, false, CAUSE_NONE, word);
+	}
+	engine_leave(span);
+}
+
+static void op_exec(struct op *op, const struct instance *i, const char *command, const void *input, size_t n, const char *file)
+{
+	struct conn *c = conn_get(op->x, i);
+
+	op->conn = c;
+	c->users++;
+	buf_reset(&op->out);
+	buf_reset(&op->err);
+	ssh_exec(c->ssh, &(struct ssh_command){ .command = command, .input = input, .input_len = n, .input_file = file,
+	    .max_output = op->out.max + op->err.max, .output = on_output, .done = on_done, .arg = op,
+	    .idle_limit = op->action.kind == ACTION_PUSH || op->action.kind == ACTION_COLLECT ? 2 * MINUTE : 30 * SECOND });
+}
+
+/* ---- push: payload, environment, secrets ---- */
+
+struct vars {
+	struct job_var items[96];
+	size_t count;
+};
+
+static void add_var(struct vars *v, const char *name, const char *value)
+{
+	if (v->count < ARRAY_LEN(v->items))
+		v->items[v->count++] = (struct job_var){ name, value };
+}
+
+static void push_env(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input)
+{
+	json_t *params = r->params ? json_read(r->params, strlen(r->params), NULL) : NULL, *v;
+	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
+	struct vars vars = { .count = 0 };
+	const char *name;
+	char count[16], id[24];
+
+	snprintf(count, sizeof(count), "%d", i->gpu_count);
+	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
+	json_object_foreach(params, name, v)
+		if (json_is_string(v))
+			add_var(&vars, name, json_string_value(v));
+	add_var(&vars, "GPUFLEET_GPU", i->gpu);
+	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
+	add_var(&vars, "GPUFLEET_PROVIDER", i->provider);
+	add_var(&vars, "GPUFLEET_REGION", i->region);
+	add_var(&vars, "GPUFLEET_FLEET", f ? f->name : "");
+	add_var(&vars, "GPUFLEET_RUN_ID", id);
+	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);
+	job_env_command(cmd, input, r->key, vars.items, vars.count);
+	json_decref(params);
+}
+
+/* 1: there are secrets, command written; 0: none; -1: one is not known, sentence in why. */
+static int push_secrets(struct op *op, const struct run *r, struct buf *cmd, struct buf *input, char why[TEXT_MAX])
+{
+	struct secret read[16] = { { NULL } };
+	char names[TEXT_MAX], *rest = names, *name;
+	struct vars vars = { .count = 0 };
+	struct err e = { 0 };
+	int result = 0;
+
+	str_copy(names, r->secrets);
+	while ((name = str_split(&rest, ",")) && vars.count < ARRAY_LEN(read)) {
+		const char *value = *name ? kept_secret_find(op->x, r->key, name) : NULL;
+
+		if (!*name)
+			continue;
+		if (!value && config_secret_read(engine_config(op->x->en), name, r->owner, &read[vars.count], &e) == 0)
+			value = read[vars.count].value;
+		if (!value) {
+			snprintf(why, TEXT_MAX, "secret %.40s is not known any more (it was given with the command and lost with the "
+						"daemon): %.120s", name, e.msg);
+			result = -1;
+			break;
+		}
+		add_var(&vars, name, value);
+		result = 1;
+	}
+	if (result == 1)
+		job_secrets_command(cmd, input, r->key, vars.items, vars.count);
+	for (size_t k = 0; k < ARRAY_LEN(read); k++)
+		secret_wipe(&read[k]);
+	return result;
+}
+
+static void op_push(struct op *op, const struct run *r, const struct instance *i)
+{
+	struct buf cmd = BUF(SSH_COMMAND_MAX), input = BUF(1u << 20);
+	char path[1024], why[TEXT_MAX];
+	struct stat st;
+	int secrets;
+
+	if (op->step == 0) {
+		execute_run_path(op->x->en, r->key, "payload.tar", path, sizeof(path));
+		if (stat(path, &st) < 0) {
+			snprintf(why, sizeof(why), "the files of the run are missing on this host: %s", strerror(errno));
+			op_end(op, SSH_OK, true, CAUSE_PUSH_FAILED, why);
+			goto out;
+		}
+		job_push_command(&cmd, r->key, (size_t)st.st_size);
+		op_exec(op, i, buf_str(&cmd), NULL, 0, path);
+	} else if (op->step == 1) {
+		push_env(op, r, i, &cmd, &input);
+		op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
+	} else if (op->step == 2 && (secrets = push_secrets(op, r, &cmd, &input, why)) != 0) {
+		if (secrets < 0)
+			op_end(op, SSH_OK, true, CAUSE_SECRET, why);
+		else
+			op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
+	} else {
+		op_end(op, SSH_OK, false, CAUSE_NONE, "pushed");
+	}
+out:
+	if (input.data)
+		explicit_bzero(input.data, input.cap);
+	buf_free(&input);
+	buf_free(&cmd);
+}
+
+static void start_command(struct buf *cmd, const struct run *r)
+{
+	json_t *spec = r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
+	const char *setup = json_str(spec, "setup", "");
+	struct job_start s = { .setup = *setup ? setup : NULL, .run = json_str(spec, "run", "run.sh"), .setup_timeout = r->setup_timeout,
+		.run_timeout = r->run_timeout };
+
+	job_start_command(cmd, r->key, &s);
+	json_decref(spec);
+}
+
+static void op_step(struct op *op)
+{
+	struct model *m = engine_model(op->x->en);
+	const struct run *r = model_run(m, op->action.id);
+	const struct instance *i = model_instance(m, r ? r->instance_id : op->action.id);
+	struct buf cmd = BUF(SSH_COMMAND_MAX);
+
+	if (!i || !*i->address || (op->action.kind >= ACTION_PUSH && !r)) {
+		op_end(op, SSH_UNREACHABLE, false, CAUSE_NONE, "no address");
+		return;
+	}
+	if (r)
+		str_copy(op->key, r->key);
+	switch ((int)op->action.kind) {
+	case ACTION_CONNECT: job_probe_command(&cmd); break;
+	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
+	case ACTION_PUSH: op_push(op, r, i); return;
+	case ACTION_START: start_command(&cmd, r); break;
+	case ACTION_POLL: job_poll_command(&cmd, r->key, r->out_size, r->err_size, POLL_BYTES); break;
+	case ACTION_STOP: job_stop_command(&cmd, r->key, 10 * SECOND); break;
+	case ACTION_COLLECT: job_collect_command(&cmd, r->key, RESULTS_MAX); break;
+	default: BUG("action %s is not for a machine", action_name(op->action.kind));
+	}
+	op_exec(op, i, buf_str(&cmd), NULL, 0, NULL);
+	buf_free(&cmd);
+}
+
+void remote_action(struct execute *x, const struct action *a)
+{
+	struct conn *c;
+
+	if (x->closing)
+		return;
+	if (a->kind == ACTION_DISCONNECT) {
+		c = map_get(&x->conn_by_instance, a->id);
+		if (c && !c->users)
+			conn_free(c);
+		return;
+	}
+	op_step(op_new(x, a));
+}
+
+/* ---- commands of people ---- */
+
+struct execute_exec {
+	struct execute *x;
+	struct conn *conn;
+	struct ssh_command c; /* the caller's callbacks; NULL after cancel */
+};
+
+static void exec_output(void *arg, enum ssh_stream stream, const char *data, size_t n)
+{
+	struct execute_exec *ex = arg;
+
+	if (ex->c.output)
+		ex->c.output(ex->c.arg, stream, data, n);
+}
+
+static void exec_done(void *arg, const struct ssh_exit *x)
+{
+	struct execute_exec *ex = arg;
+	struct conn *c = ex->conn;
+	struct ssh_exit copy = *x;
+
+	if (x->outcome != SSH_OK && c->failure)
+		copy.outcome = c->failure;
+	c->users--;
+	if (copy.outcome == SSH_LOST || c->dead)
+		conn_die(c);
+	if (ex->c.done)
+		ex->c.done(ex->c.arg, &copy);
+	free(ex);
+}
+
+int execute_exec(struct execute *x, const struct instance *i, const struct ssh_command *c, struct execute_exec **out, struct err *e)
+{
+	struct execute_exec *ex;
+	struct ssh_command mine = *c;
+	struct conn *conn;
+
+	*out = NULL;
+	if (x->closing || (i->state != INSTANCE_READY && i->state != INSTANCE_BUSY))
+		return err_set(e, ERR_CONFLICT, "the instance is %s, not READY", instance_fsm.state_names[i->state]);
+	ex = xcalloc(1, sizeof(*ex));
+	ex->x = x;
+	ex->c = *c;
+	/* A connection of its own: a long command must not hold up the polling of a run. */
+	conn = conn_new(x, i);
+	conn->users = 1;
+	conn->dead = true; /* freed when its one command has ended */
+	ex->conn = conn;
+	mine.output = exec_output;
+	mine.done = exec_done;
+	mine.arg = ex;
+	ssh_exec(conn->ssh, &mine);
+	*out = ex;
+	return 0;
+}
+
+void execute_exec_cancel(struct execute_exec *ex)
+{
+	struct conn *c = ex->conn;
+
+	c->users = 0;
+	conn_free(c); /* ends the command; its callbacks are not called any more */
+	free(ex);
+}
+
+void remote_close(struct execute *x)
+{
+	list_for_each_safe(n, &x->conns)
+		conn_free(CONTAINER_OF(n, struct conn, link));
+}
