@@ -79,12 +79,12 @@ int connect_where(struct where *w, const char *socket_option, const char *config
 {
 	const char *env = getenv("GPUFLEET_SOCKET");
 	const char *named = socket_option ? socket_option : env && *env ? env : NULL;
-	struct err ignored = { 0 };
 
 	*w = (struct where){ 0 };
 	if (find_config(w, config_option, e) < 0)
 		return -1;
-	if (*w->config && read_keys(w, system_config(w) || named ? &ignored : e) < 0 && !system_config(w) && !named)
+	/* The system's file need not be readable to everybody who may use the system's daemon. */
+	if (*w->config && read_keys(w, e) < 0 && !system_config(w) && !named)
 		return -1;
 	if (!*w->socket && system_config(w))
 		str_copy(w->socket, PATHS_SYSTEM_SOCKET);

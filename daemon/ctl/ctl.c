@@ -85,18 +85,36 @@ void ctl_print_json(const json_t *j)
 	fflush(stdout);
 }
 
-void ctl_say(const char *fmt, ...)
+static void print_line(FILE *to, enum style style, const char *fmt, va_list ap)
 {
-	struct buf safe = BUF(64 * 1024);
-	char text[8192];
+	struct buf safe = BUF(128 * 1024);
+	char text[16384];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	str_safe(&safe, text, strlen(text), true);
+	if (style == STYLE_PLAIN)
+		fprintf(to, "%s\n", buf_str(&safe));
+	else
+		fprintf(to, "%s%s%s\n", term_style(to, style), buf_str(&safe), term_style(to, STYLE_PLAIN));
+	buf_free(&safe);
+}
+
+void ctl_print(FILE *to, enum style style, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	print_line(to, style, fmt, ap);
 	va_end(ap);
-	str_safe(&safe, text, strlen(text), true);
-	fprintf(stderr, "%s\n", buf_str(&safe));
-	buf_free(&safe);
+}
+
+void ctl_say(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	print_line(stderr, STYLE_PLAIN, fmt, ap);
+	va_end(ap);
 }
 
 enum err_code ctl_cause_code(const char *cause)

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "ctl/args.h"
 #include "ctl/client.h"
+#include "ctl/term.h"
 
 #define EXIT_INTERRUPTED 130 /* as the shell says for SIGINT */
 
@@ -46,7 +47,9 @@ void ctl_new_key(char out[33]);
 
 /* Print a document to standard output: indented on a terminal, one line elsewhere. */
 void ctl_print_json(const json_t *j);
-void ctl_say(const char *fmt, ...) PRINTF_LIKE(1, 2); /* a line on standard error, made safe */
+/* A line, made safe, in a style; and the plain one on standard error. */
+void ctl_print(FILE *to, enum style style, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void ctl_say(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* Exit status for the cause that ended a fleet or run: unplaceable 4, money 3 … */
 int ctl_cause_exit(const char *cause);
