@@ -57,7 +57,7 @@ int sql_error(sqlite3 *db, struct err *e, const char *doing)
 
 int sql_exec(sqlite3 *db, const char *sql, struct err *e)
 {
-	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_error(db, e, sql);
+	return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sql_error(db, e, "cannot execute");
 }
 
 int sql_int(sqlite3 *db, const char *sql, int64_t *out, struct err *e)

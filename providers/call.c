@@ -56,6 +56,8 @@ struct call *call_new(const struct provider *p, enum provider_op_kind op,
 	c->p = p;
 	c->kind = op;
 	c->pace = (struct pace){ limits, op, p->rate[op] };
+	if (args->account && args->account->rate_factor > 1)
+		c->pace.rule.every /= args->account->rate_factor;
 	c->rng = rng;
 	c->args = *args;
 	c->args.mark = keep(c, 0, args->mark);

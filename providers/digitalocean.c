@@ -311,7 +311,7 @@ static bool fingerprint(const char *public_key, char out[48])
 	crypto_md5(data, n, digest);
 	free(data);
 	for (int i = 0; i < 16; i++)
-		snprintf(out + 3 * i, 4, "%02x%s", digest[i], i < 15 ? ":" : "");
+		snprintf(out + 3 * i, i < 15 ? 4 : 3, "%02x%s", digest[i], i < 15 ? ":" : "");
 	return true;
 }
 

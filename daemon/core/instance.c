@@ -233,6 +233,28 @@ static void note_mark(struct model *m, struct instance *i, const char *mark)
 	}
 }
 
+/* Providers quote and list with different rounding: only a difference that matters is a new rate. */
+static void note_price(struct model *m, struct instance *i, money price)
+{
+	struct fleet *f = model_fleet(m, i->fleet_id);
+	money change = price > i->price_hour ? price - i->price_hour : i->price_hour - price;
+	const char *state = instance_fsm.state_names[i->state];
+	char was[32], is[32];
+
+	if (change < CENT && change * 200 < i->price_hour)
+		return;
+	money_format(i->price_hour, was);
+	money_format(price, is);
+	core_event(m, &i->object, state, "price", state, CAUSE_NONE, NULL, "the provider now says %s/h, not %s/h", is, was);
+	/* Dearer than quoted: reserve the difference; the fleet's cap ends it when that is too much. */
+	if (price > i->price_hour)
+		i->hold = (money)((__int128)i->hold * price / (i->price_hour ? i->price_hour : 1));
+	i->price_hour = price;
+	core_dirty(m, &i->object);
+	if (f)
+		core_touch(m, &f->object);
+}
+
 void instance_seen(struct model *m, struct instance *i, const struct machine *seen)
 {
 	struct account_state *a = account_of(m, i);
@@ -249,23 +271,8 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 	}
 	if (*seen->user)
 		str_copy(i->user, seen->user);
-	if (seen->price_hour > 0 && seen->price_hour != i->price_hour && i->state < INSTANCE_DELETING) {
-		char was[32], is[32];
-
-		money_format(i->price_hour, was);
-		money_format(seen->price_hour, is);
-		core_event(m, &i->object, instance_fsm.state_names[i->state], "price", instance_fsm.state_names[i->state], CAUSE_NONE,
-		    NULL, "the provider now says %s/h, not %s/h", is, was);
-		if (seen->price_hour > i->price_hour) {
-			/* Dearer than quoted: reserve the difference; the fleet's cap ends it when that is too much. */
-			money_format(seen->price_hour, is);
-			i->hold = (money)((__int128)i->hold * seen->price_hour / (i->price_hour ? i->price_hour : 1));
-			i->price_hour = seen->price_hour;
-			if (model_fleet(m, i->fleet_id))
-				core_touch(m, &model_fleet(m, i->fleet_id)->object);
-		}
-		core_dirty(m, &i->object);
-	}
+	if (seen->price_hour > 0 && i->state < INSTANCE_DELETING)
+		note_price(m, i, seen->price_hour);
 	/* Stopped is ended for us: it bills on and has no claim on its GPUs (vastai.md §2.7, runpod.md §4.5). */
 	if ((seen->state == MACHINE_ENDED || (seen->state == MACHINE_STOPPED && i->state >= INSTANCE_CONNECTING)) &&
 	    i->state < INSTANCE_DELETING && i->state >= INSTANCE_BOOTING) {
@@ -372,7 +379,7 @@ static void destroyed(struct model *m, struct instance *i, const struct fact *f)
 		i->delete_accepted = true;
 		if (!i->meter_end)
 			i->meter_end = m->now;
-		i->retry_at = m->now + DESTROY_AGAIN;
+		i->retry_at = m->now + m->policy.poll_boot;
 	} else {
 		duration wait = f->retry_after ? f->retry_after : core_backoff(i->tries + 2, DESTROY_BACKOFF);
 

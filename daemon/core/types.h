@@ -46,6 +46,7 @@ struct account {
 	char user[32]; /* remote login */
 	int ssh_port;  /* 0: what the provider says, else its default */
 	int disk_gb;
+	int rate_factor;          /* this account may ask so many times more than published; 0: once */
 	bool community;           /* RunPod community cloud too */
 	int min_reliability_ppm;  /* vast.ai; 950000 = 0.95 */
 	struct static_host *hosts; /* owned by the configuration */

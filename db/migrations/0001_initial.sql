@@ -107,8 +107,8 @@ CREATE TABLE runs (
 	outcome TEXT NOT NULL,
 	cause TEXT NOT NULL,
 	reason TEXT NOT NULL,
-	params TEXT CHECK (params IS NULL OR json_valid(params)),
-	spec TEXT CHECK (spec IS NULL OR json_valid(spec)),
+	params TEXT,
+	spec TEXT,
 	secrets TEXT NOT NULL,
 	setup_timeout INTEGER NOT NULL,
 	run_timeout INTEGER NOT NULL,
@@ -158,7 +158,7 @@ CREATE TABLE results (
 	unit TEXT NOT NULL,
 	value REAL,
 	text TEXT NOT NULL,
-	labels TEXT NOT NULL CHECK (json_valid(labels)),
+	labels TEXT NOT NULL,
 	PRIMARY KEY (run_id, seq)
 ) STRICT;
 
