@@ -350,3 +350,8 @@ void store_get_stats(struct store *s, struct store_stats *out)
 	*out = s->stats;
 	pthread_mutex_unlock(&s->lock);
 }
+
+const char *store_library_version(void)
+{
+	return sqlite3_libversion();
+}

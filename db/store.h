@@ -61,5 +61,6 @@ int store_deliver(struct store *s);
 
 struct store_stats { int64_t commits, rows; duration slowest; };
 void store_get_stats(struct store *s, struct store_stats *out);
+const char *store_library_version(void);
 
 #endif

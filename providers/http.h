@@ -28,5 +28,6 @@ int http_in_flight(const struct http *h);
 void http_close(struct http *h);
 /* Is the URL acceptable as an API base: https, or http to a loopback address? */
 bool http_url_ok(const char *url);
+const char *http_library_version(void);
 
 #endif

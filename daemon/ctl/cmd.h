@@ -11,4 +11,7 @@ extern const struct command command_offers, command_up, command_extend, command_
     command_why, command_providers, command_recipes, command_doctor, command_version, command_init, command_completion,
     command_help;
 
+/* The table of `providers`, for `init`. */
+void providers_print(const json_t *list, FILE *to);
+
 #endif

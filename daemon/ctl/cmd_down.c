@@ -160,7 +160,7 @@ static int end_all(struct ctl *c, const json_t *names, json_t *out, struct err *
 
 static int run_down(struct ctl *c, struct err *e)
 {
-	json_t *names, *out;
+	json_t *names = NULL, *out;
 	int rc;
 
 	if (choose_names(c, &names, e) < 0)
@@ -192,7 +192,7 @@ const struct command command_down = {
 	.synopsis = "FLEET ... | --all",
 	.summary = "give machines back",
 	.details =
-	    "Returns when the provider has taken every delete and shows none of the machines any more; that they stay gone is watched\n"
+	    "Returns when the provider has taken every delete and shows none of the machines any more; that they stay gone is watched "
 	    "on, see: gpufleetctl status",
 	.max = -1,
 	.operand = "fleet",

@@ -12,7 +12,7 @@ static int wait_granted(struct ctl *c, const char *name, json_t **fleet, struct 
 
 	progress_begin(&p);
 	for (;;) {
-		if (fleet_get(c, name, fleet, e) < 0)
+		if (ctl_get_fleet(c, name, fleet, e) < 0)
 			return -1;
 		if (!json_path(*fleet, "extend_pending") || json_is_null(json_path(*fleet, "extend_pending")))
 			return 0;

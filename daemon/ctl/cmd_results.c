@@ -123,7 +123,7 @@ static enum results_format choose_format(const struct ctl *c)
 	return c->json ? RESULTS_JSON : RESULTS_TABLE;
 }
 
-static int run_results_command(struct ctl *c, struct err *e)
+static int run_results(struct ctl *c, struct err *e)
 {
 	enum results_format format = choose_format(c);
 	const json_t *files;
@@ -131,13 +131,13 @@ static int run_results_command(struct ctl *c, struct err *e)
 	int64_t id;
 	int rc = 0;
 
-	if (ctl_run_id(c->args.words[0], &id, e) < 0 || run_results(c, id, &answer, e) < 0)
+	if (ctl_run_id(c->args.words[0], &id, e) < 0 || ctl_get_results(c, id, &answer, e) < 0)
 		return -1;
 	files = json_path(answer, "files");
 	if (format == RESULTS_TABLE)
 		ctl_print(stdout, show_run_style(json_path(answer, "run")), "run %lld: %s  %s", (long long)id,
 		    show_run_state(json_path(answer, "run")).s, json_str(answer, "run.title", ""));
-	results_print(answer, format, stdout);
+	ctl_print_results(answer, format, stdout);
 	if (args_has(&c->args, "save"))
 		rc = save_all(c, id, files, args_text(&c->args, "save"), e);
 	else if (format == RESULTS_TABLE)
@@ -161,5 +161,5 @@ const struct command command_results = {
 	.operand = "run",
 	.opts = opts,
 	.opt_count = ARRAY_LEN(opts),
-	.run = run_results_command,
+	.run = run_results,
 };

@@ -81,18 +81,18 @@ static bool is_waiting(const json_t *run)
 static int wait_started(struct ctl *c, struct watch *w, int64_t id, struct err *e)
 {
 	json_t *run, *fleet;
-	char head[64], state[16] = "";
+	char head[192], state[16] = "";
 	bool waiting = true;
 
 	while (waiting) {
-		if (run_get(c, id, &run, e) == 0) {
+		if (ctl_get_run(c, id, &run, e) == 0) {
 			w->lost_since = 0;
 			waiting = is_waiting(run);
 			snprintf(head, sizeof(head), "run %lld %s", (long long)id, show_run_state(run).s);
 			if (!w->progress.live && strcmp(state, json_str(run, "state", "")) != 0)
 				progress_note(&w->progress, "%s", head);
 			str_copy(state, json_str(run, "state", ""));
-			if (waiting && fleet_get(c, json_str(run, "fleet", "?"), &fleet, NULL) == 0) {
+			if (waiting && ctl_get_fleet(c, json_str(run, "fleet", "?"), &fleet, NULL) == 0) {
 				watch_show(w, fleet, head);
 				json_decref(fleet);
 			}
@@ -170,14 +170,14 @@ static int report(struct ctl *c, const json_t *run, struct err *e)
 	struct err problem = { 0 };
 	int rc;
 
-	if (run_results(c, json_int(run, "id", 0), &answer, &problem) < 0)
+	if (ctl_get_results(c, json_int(run, "id", 0), &answer, &problem) < 0)
 		ctl_say("the results of run %lld cannot be shown: %s", (long long)json_int(run, "id", 0), problem.msg);
 	else if (c->json)
 		ctl_print_json(answer);
 	else if (json_array_size(json_path(answer, "results")))
-		results_print(answer, RESULTS_TABLE, stderr);
+		ctl_print_results(answer, RESULTS_TABLE, stderr);
 	json_decref(answer);
-	rc = run_exit(run, e);
+	rc = ctl_run_exit(run, e);
 	ctl_print(stderr, show_run_style(run), "run %lld: %s in %s, %s%s%s", (long long)json_int(run, "id", 0),
 	    show_run_state(run).s, show_between(run, "started", "ended").s, show_money(run, "metered").s, e->code ? "; " : "",
 	    e->code ? e->msg : "");
@@ -253,7 +253,7 @@ const struct command command_run = {
 	.synopsis = "RECIPE|DIRECTORY|SCRIPT --on FLEET | --gpu GPU[:N] [options] [-- ARGUMENT ...]",
 	.summary = "run a benchmark or script, show its output, collect its results",
 	.details =
-	    "A file is sent and executed; a directory with recipe.yaml or run.sh is sent whole; anything else is a recipe that is part\n"
+	    "A file is sent and executed; a directory with recipe.yaml or run.sh is sent whole; anything else is a recipe that is part "
 	    "of gpufleet, see: gpufleetctl recipes. Returns the exit status of the script; own failures are 120 + the code.",
 	.min = 1,
 	.max = 1,

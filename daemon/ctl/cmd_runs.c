@@ -102,7 +102,7 @@ static int wait_run(struct ctl *c, struct watch *w, int64_t id, duration limit, 
 	int rc = 0;
 
 	for (;;) {
-		if (run_get(c, id, &run, e) == 0) {
+		if (ctl_get_run(c, id, &run, e) == 0) {
 			w->lost_since = 0;
 			if (!strcmp(json_str(run, "state", ""), "DONE"))
 				break;
@@ -122,7 +122,7 @@ static int wait_run(struct ctl *c, struct watch *w, int64_t id, duration limit, 
 		term_sleep(SECOND / 2);
 	}
 	progress_clear(&w->progress);
-	rc = run_exit(run, e);
+	rc = ctl_run_exit(run, e);
 	if (c->json)
 		ctl_print_json(run);
 	else

@@ -1,4 +1,5 @@
 #include "ctl/cmd.h"
+#include "base/crypto.h"
 #include "base/str.h"
 #include "ctl/keys.h"
 #include "ctl/output.h"
@@ -49,28 +50,60 @@ static int check_where(const json_t *where, struct err *e)
 	return 0;
 }
 
+/* Where small files that can be made again are kept, made when missing. Caller frees. */
+static char *cache_dir(void)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	char *base = xdg && *xdg == '/' ? xstrdup(xdg) : xasprintf("%s/.cache", home && *home == '/' ? home : "/nowhere");
+	char *own = xasprintf("%s/gpufleet", base), *dir = xasprintf("%s/hosts", own);
+
+	mkdir(base, 0700);
+	mkdir(own, 0700);
+	mkdir(dir, 0700);
+	free(base);
+	free(own);
+	return dir;
+}
+
 /*
- * known_hosts with the one key, in memory: ssh reads it by its number and nothing is left behind. The descriptor has to stay
- * open in ssh; it closes everything from 3 on, so the path names this process, which ssh becomes. Hence a real file.
+ * known_hosts with the one key. The file is named by its content, so it is never wrong and never in the way: ssh may read it
+ * whenever it likes and nobody has to remove it behind a program that we became.
  */
 static int write_known_hosts(const json_t *where, char **path, struct err *e)
 {
-	const char *dir = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
-	FILE *f;
-	int fd;
-
-	if (!dir || *dir != '/' || stat(dir, &st) < 0 || access(dir, W_OK) < 0)
-		dir = "/tmp";
-	*path = xasprintf("%s/gpufleet-known-XXXXXX", dir);
-	fd = mkostemp(*path, O_CLOEXEC);
-	if (fd < 0 || !(f = fdopen(fd, "w")))
-		return err_errno(e, ERR_FAILED, "cannot write '%s'", *path);
+	char *dir = cache_dir(), *fresh = xasprintf("%s/.new-XXXXXX", dir), hex[17];
 	/* With HostKeyAlias the name does not depend on how address and port are written. */
-	fprintf(f, "gpufleet %s\n", json_str(where, "host_key", ""));
-	if (fclose(f) < 0)
-		return err_errno(e, ERR_FAILED, "cannot write '%s'", *path);
-	return 0;
+	char *line = xasprintf("gpufleet %s\n", json_str(where, "host_key", ""));
+	uint8_t digest[SHA256_LEN];
+	ssize_t n = (ssize_t)strlen(line);
+	int fd = mkostemp(fresh, O_CLOEXEC), rc = 0;
+
+	crypto_sha256(line, strlen(line), digest);
+	str_hex(digest, 8, hex);
+	*path = xasprintf("%s/%s", dir, hex);
+	if (fd < 0 || write(fd, line, (size_t)n) != n || rename(fresh, *path) < 0)
+		rc = err_errno(e, ERR_FAILED, "cannot write the host key to '%s'", dir);
+	if (fd >= 0)
+		close(fd);
+	if (fd >= 0 && rc < 0)
+		unlink(fresh);
+	free(line);
+	free(fresh);
+	free(dir);
+	return rc;
+}
+
+/* A path as an ssh option wants it: in quotes, % and $ not meant. */
+static char *ssh_path(const char *path)
+{
+	struct buf b = BUF(4096);
+
+	for (; *path; path++) {
+		if (*path == '%')
+			buf_putc(&b, '%');
+		buf_putc(&b, *path);
+	}
+	return buf_take(&b);
 }
 
 /* argv for ssh: options, destination, the command's words. Everything is freed by the exec or at exit. */
@@ -81,7 +114,7 @@ static char **build_argv(const struct ctl *c, const json_t *where, const char *k
 
 	argv[n++] = xstrdup("ssh");
 	argv[n++] = xstrdup("-o");
-	argv[n++] = xasprintf("UserKnownHostsFile=\"%s\"", known);
+	argv[n++] = xasprintf("UserKnownHostsFile=\"%s\"", ssh_path(known));
 	argv[n++] = xstrdup("-o");
 	argv[n++] = xstrdup("GlobalKnownHostsFile=/dev/null");
 	argv[n++] = xstrdup("-o");
@@ -105,33 +138,6 @@ static char **build_argv(const struct ctl *c, const json_t *where, const char *k
 	return argv;
 }
 
-/* The file goes away when ssh has read it: a child watches for the end of ssh and removes it. */
-static void remove_later(const char *path)
-{
-	int ends[2];
-	char drop;
-	pid_t pid;
-
-	if (pipe(ends) < 0)
-		return; /* the file stays: it holds a public key */
-	pid = fork();
-	if (pid != 0) {
-		close(ends[0]);
-		return; /* the write end lives on in ssh until that ends */
-	}
-	if (fork() != 0)
-		_exit(0);
-	close(ends[1]);
-	close(STDIN_FILENO);
-	close(STDOUT_FILENO);
-	close(STDERR_FILENO);
-	setsid();
-	while (read(ends[0], &drop, 1) < 0 && errno == EINTR)
-		;
-	unlink(path);
-	_exit(0);
-}
-
 static int run_ssh(struct ctl *c, struct err *e)
 {
 	char name[80], *known;
@@ -149,9 +155,7 @@ static int run_ssh(struct ctl *c, struct err *e)
 	}
 	if (write_known_hosts(where, &known, e) < 0)
 		return -1;
-	(void)remove_later;
 	execvp("ssh", build_argv(c, where, known));
-	unlink(known);
 	return err_errno(e, ERR_FAILED, "cannot run 'ssh'");
 }
 
@@ -258,7 +262,7 @@ const struct command command_exec = {
 	.group = "Machines",
 	.synopsis = "FLEET[/I] -- COMMAND ...",
 	.summary = "run a command on a machine through the daemon; no key of yours is needed",
-	.details = "One word is a command line for the remote shell; several words are passed as they are. Returns the command's exit\n"
+	.details = "One word is a command line for the remote shell; several words are passed as they are. Returns the command's exit "
 		   "status; own failures are 120 + the code.",
 	.min = 1,
 	.max = -1,

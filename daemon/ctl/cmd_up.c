@@ -65,7 +65,7 @@ static int wait_up(struct ctl *c, struct watch *w, const char *name, struct err 
 			say_ready(c, fleet);
 			rc = 0;
 		} else if (end == WATCH_ENDED) {
-			rc = order_failed(fleet, e);
+			rc = order_fleet_failed(fleet, e);
 		}
 		json_decref(fleet);
 		if (rc == -2)
@@ -141,7 +141,7 @@ const struct command command_up = {
 	.summary = "rent machines and wait until they are ready",
 	.details =
 	    "Shows the plan first: the offers in the order in which they are tried, the price, and the most it can cost.\n"
-	    "Nothing is bought without a yes or --yes. The machines are given back when their time is over, when nobody uses them, when\n"
+	    "Nothing is bought without a yes or --yes. The machines are given back when their time is over, when nobody uses them, when "
 	    "their money is spent, or with 'gpufleetctl down'.",
 	.min = 1,
 	.max = 1,

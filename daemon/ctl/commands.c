@@ -1,9 +1,10 @@
 #include "ctl/cmd.h"
 #include "base/str.h"
+#include "ctl/connect.h"
 #include "ctl/help.h"
 
 /* In the order in which help lists them; rows of one group stand together. */
-const struct command *const commands[] = {
+const struct command *const ctl_commands[] = {
 	&command_init,
 	&command_offers,
 	&command_up,
@@ -30,10 +31,38 @@ const struct command *const commands[] = {
 	NULL,
 };
 
+/* What the shell may complete. A daemon that is not there gives no names, and is not started for them. */
+static int print_names(struct ctl *c, const char *kind, struct err *e)
+{
+	const char *path = !strcmp(kind, "fleet") ? "/v1/fleets" : !strcmp(kind, "run") ? "/v1/runs?limit=50" : "/v1/recipes";
+	const char *list = !strcmp(kind, "fleet") ? "fleets" : !strcmp(kind, "run") ? "runs" : "recipes";
+	struct where w;
+	const json_t *row;
+	json_t *answer;
+	size_t n;
+
+	if (connect_where(&w, c->socket_option, c->config_option, e) < 0)
+		return -1;
+	if (connect_probe(w.socket) != 0)
+		return err_set(e, ERR_UNREACHABLE, "no daemon answers on '%s'", w.socket);
+	if (ctl_get(c, path, &answer, e) < 0)
+		return -1;
+	json_array_foreach(json_path(answer, list), n, row) {
+		if (!strcmp(kind, "run"))
+			printf("%lld\n", (long long)json_int(row, "id", 0));
+		else if (str_is_name(json_str(row, "name", ""), 63))
+			puts(json_str(row, "name", ""));
+	}
+	json_decref(answer);
+	return 0;
+}
+
 static int run_help(struct ctl *c, struct err *e)
 {
 	const struct command *command;
 
+	if (args_has(&c->args, "names"))
+		return print_names(c, args_text(&c->args, "names"), e);
 	if (args_has(&c->args, "dump")) {
 		help_dump(stdout);
 		return 0;
@@ -49,7 +78,10 @@ static int run_help(struct ctl *c, struct err *e)
 	return 0;
 }
 
+static const char *const name_words[] = { "fleet", "run", "recipe", NULL };
+
 static const struct opt help_opts[] = {
+	{ "names", 0, ARG_WORD, "KIND", "names of fleets, runs or recipes, for completion", name_words, 0, 0, false },
 	{ "dump", 0, ARG_FLAG, NULL, "commands and options as lines with tabs, for scripts", NULL, 0, 0, false },
 };
 

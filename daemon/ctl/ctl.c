@@ -175,9 +175,9 @@ int ctl_fleet_slot(const char *text, char *name, size_t size, int64_t *slot, str
 
 const struct command *command_find(const char *name)
 {
-	for (size_t i = 0; commands[i]; i++)
-		if (!strcmp(commands[i]->name, name) || (commands[i]->alias && !strcmp(commands[i]->alias, name)))
-			return commands[i];
+	for (size_t i = 0; ctl_commands[i]; i++)
+		if (!strcmp(ctl_commands[i]->name, name) || (ctl_commands[i]->alias && !strcmp(ctl_commands[i]->alias, name)))
+			return ctl_commands[i];
 	return NULL;
 }
 
@@ -186,10 +186,10 @@ static int unknown_command(const char *word, struct err *e)
 	const char *names[128] = { NULL }, *near;
 	size_t n = 0;
 
-	for (size_t i = 0; commands[i] && n + 3 < ARRAY_LEN(names); i++) {
-		names[n++] = commands[i]->name;
-		if (commands[i]->alias)
-			names[n++] = commands[i]->alias;
+	for (size_t i = 0; ctl_commands[i] && n + 3 < ARRAY_LEN(names); i++) {
+		names[n++] = ctl_commands[i]->name;
+		if (ctl_commands[i]->alias)
+			names[n++] = ctl_commands[i]->alias;
 	}
 	near = str_nearest(word, names);
 	if (near)

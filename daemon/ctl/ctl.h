@@ -23,7 +23,7 @@ struct ctl {
 };
 
 /* All commands, ended by NULL. */
-extern const struct command *const commands[];
+extern const struct command *const ctl_commands[];
 const struct command *command_find(const char *name); /* by name or alias, or NULL */
 
 /* The whole program: parse, run, print what went wrong. Returns the exit status. */

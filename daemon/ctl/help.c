@@ -37,12 +37,12 @@ void help_all(FILE *to)
 
 	fprintf(to, "%susage:%s gpufleetctl [--socket PATH] [--config FILE] [--json] [--no-color] COMMAND ...\n",
 	    term_style(to, STYLE_BOLD), term_style(to, STYLE_PLAIN));
-	for (size_t i = 0; commands[i]; i++) {
-		if (strcmp(group, commands[i]->group) != 0) {
-			group = commands[i]->group;
+	for (size_t i = 0; ctl_commands[i]; i++) {
+		if (strcmp(group, ctl_commands[i]->group) != 0) {
+			group = ctl_commands[i]->group;
 			fprintf(to, "\n%s%s%s\n", term_style(to, STYLE_BOLD), group, term_style(to, STYLE_PLAIN));
 		}
-		flow(to, commands[i]->summary, fprintf(to, "  %s", commands[i]->name), NAME_WIDTH + 2);
+		flow(to, ctl_commands[i]->summary, fprintf(to, "  %s", ctl_commands[i]->name), NAME_WIDTH + 2);
 	}
 	fprintf(to, "\ngpufleetctl COMMAND --help explains one of them.\n");
 }
@@ -90,12 +90,12 @@ void help_dump(FILE *to)
 {
 	for (size_t i = 0; i < global_opt_count; i++)
 		fprintf(to, "*\t--%s\t%s\n", global_opts[i].name, global_opts[i].arg ? global_opts[i].arg : "");
-	for (size_t i = 0; commands[i]; i++) {
-		fprintf(to, "%s\t\t%s\n", commands[i]->name, commands[i]->synopsis);
-		for (size_t k = 0; k < commands[i]->opt_count; k++) {
-			const struct opt *o = &commands[i]->opts[k];
+	for (size_t i = 0; ctl_commands[i]; i++) {
+		fprintf(to, "%s\t\t%s\n", ctl_commands[i]->name, ctl_commands[i]->synopsis);
+		for (size_t k = 0; k < ctl_commands[i]->opt_count; k++) {
+			const struct opt *o = &ctl_commands[i]->opts[k];
 
-			fprintf(to, "%s\t--%s\t%s\t%c\n", commands[i]->name, o->name, o->arg ? o->arg : "",
+			fprintf(to, "%s\t--%s\t%s\t%c\n", ctl_commands[i]->name, o->name, o->arg ? o->arg : "",
 			    o->letter ? o->letter : '-');
 		}
 	}

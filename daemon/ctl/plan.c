@@ -231,7 +231,7 @@ int order_consent(struct ctl *c, json_t *body, enum consent *consent, struct err
 	return rc;
 }
 
-int order_failed(const json_t *fleet, struct err *e)
+int order_fleet_failed(const json_t *fleet, struct err *e)
 {
 	const char *reason = json_str(fleet, "reason", ""), *cause = json_str(fleet, "cause", "");
 	const char *name = json_str(fleet, "name", "?");

@@ -39,6 +39,6 @@ enum consent { CONSENT_YES, CONSENT_NO, CONSENT_DRY };
 int order_consent(struct ctl *c, json_t *body, enum consent *consent, struct err *e);
 
 /* The fleet ended before it was of use: a sentence and the exit status. */
-int order_failed(const json_t *fleet, struct err *e);
+int order_fleet_failed(const json_t *fleet, struct err *e);
 
 #endif

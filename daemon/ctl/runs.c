@@ -2,7 +2,7 @@
 #include "base/str.h"
 #include "ctl/show.h"
 
-int run_get(struct ctl *c, int64_t id, json_t **run, struct err *e)
+int ctl_get_run(struct ctl *c, int64_t id, json_t **run, struct err *e)
 {
 	char path[64];
 	json_t *answer;
@@ -16,7 +16,7 @@ int run_get(struct ctl *c, int64_t id, json_t **run, struct err *e)
 	return *run ? 0 : err_set(e, ERR_FAILED, "the daemon's answer holds no run");
 }
 
-int run_results(struct ctl *c, int64_t id, json_t **answer, struct err *e)
+int ctl_get_results(struct ctl *c, int64_t id, json_t **answer, struct err *e)
 {
 	char path[64];
 
@@ -24,7 +24,7 @@ int run_results(struct ctl *c, int64_t id, json_t **answer, struct err *e)
 	return ctl_get(c, path, answer, e);
 }
 
-int run_exit(const json_t *run, struct err *e)
+int ctl_run_exit(const json_t *run, struct err *e)
 {
 	const char *outcome = json_str(run, "outcome", ""), *cause = json_str(run, "cause", "");
 	const char *reason = json_str(run, "reason", "");
@@ -71,7 +71,7 @@ static void results_table(struct table *t, const json_t *list)
 	}
 }
 
-void results_print(const json_t *answer, enum results_format format, FILE *to)
+void ctl_print_results(const json_t *answer, enum results_format format, FILE *to)
 {
 	struct table t;
 

@@ -14,7 +14,7 @@ struct seen {
 	char state[32];
 };
 
-int fleet_get(struct ctl *c, const char *name, json_t **fleet, struct err *e)
+int ctl_get_fleet(struct ctl *c, const char *name, json_t **fleet, struct err *e)
 {
 	char *path = ctl_path("/v1/fleets/%s", name);
 	json_t *answer;
@@ -45,12 +45,12 @@ static int64_t count_ready(const json_t *fleet)
 	return ready;
 }
 
-bool fleet_is_ready(const json_t *fleet)
+bool watch_is_ready(const json_t *fleet)
 {
 	return is(fleet, "OPEN") && count_ready(fleet) >= json_int(fleet, "instances_wanted", 1);
 }
 
-bool fleet_is_down(const json_t *fleet)
+bool watch_is_down(const json_t *fleet)
 {
 	const json_t *i;
 	size_t n;
@@ -177,13 +177,13 @@ static int wait_for(struct ctl *c, struct watch *w, const char *name, duration l
 	json_t *now;
 
 	for (*fleet = NULL;; period = period * 5 / 4 < PERIOD_LAST ? period * 5 / 4 : PERIOD_LAST) {
-		if (fleet_get(c, name, &now, e) == 0) {
+		if (ctl_get_fleet(c, name, &now, e) == 0) {
 			json_decref(*fleet);
 			*fleet = now;
 			w->lost_since = 0;
 			watch_show(w, now, up ? NULL : "giving back");
 			*end = up ? WATCH_READY : WATCH_ENDED;
-			if (up ? fleet_is_ready(now) : fleet_is_down(now))
+			if (up ? watch_is_ready(now) : watch_is_down(now))
 				return 0;
 			*end = WATCH_ENDED;
 			if (up && !is(now, "OPEN"))

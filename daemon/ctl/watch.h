@@ -8,7 +8,7 @@
 #include "ctl/progress.h"
 
 /* The fleet inside {"fleet": …}, the caller's. */
-int fleet_get(struct ctl *c, const char *name, json_t **fleet, struct err *e);
+int ctl_get_fleet(struct ctl *c, const char *name, json_t **fleet, struct err *e);
 
 enum watch_end { WATCH_READY, WATCH_ENDED, WATCH_INTERRUPTED, WATCH_TIMEOUT };
 
@@ -33,7 +33,7 @@ int watch_ready(struct ctl *c, struct watch *w, const char *name, duration limit
 int watch_down(struct ctl *c, struct watch *w, const char *name, duration limit, json_t **fleet, enum watch_end *end,
     struct err *e);
 
-bool fleet_is_ready(const json_t *fleet);
-bool fleet_is_down(const json_t *fleet);
+bool watch_is_ready(const json_t *fleet);
+bool watch_is_down(const json_t *fleet);
 
 #endif

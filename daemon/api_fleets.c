@@ -1,0 +1,793 @@
+/*
+ * Offers, plans and fleets: what can be had, what it would cost, open, extend, close; commands on a fleet's machines.
+ */
+#include "api_private.h"
+#include "base/clock.h"
+#include "base/gpu.h"
+#include "base/str.h"
+#include "core/cost.h"
+#include "core/place.h"
+#include "remote/job.h"
+
+#define INSTANCES_MAX 1000
+#define LIFE_MAX      (365 * DAY)
+
+static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
+	"region", "spot", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
+
+/* ---- the wish ---- */
+
+static int read_int(const json_t *in, const char *key, int64_t min, int64_t max, int64_t fallback, int *out, struct err *e)
+{
+	const json_t *v = json_object_get(in, key);
+	int64_t n = json_int(in, key, INT64_MIN);
+
+	if (!v || json_is_null(v))
+		n = fallback;
+	else if (n < min || n > max)
+		return err_set(e, ERR_USAGE, "'%s' must be a whole number from %lld to %lld", key, (long long)min, (long long)max);
+	*out = (int)n;
+	return 0;
+}
+
+static int read_duration(const json_t *in, const char *key, duration min, duration fallback, duration *out, struct err *e)
+{
+	const json_t *v = json_object_get(in, key);
+	double s = json_num(in, key, -1);
+
+	*out = fallback;
+	if (!v || json_is_null(v))
+		return 0;
+	if (s < 0 || s * (double)SECOND > (double)LIFE_MAX || (duration)(s * (double)SECOND) < min)
+		return err_set(e, ERR_USAGE, "'%s' must be from %lld s to a year", key, (long long)(min / SECOND));
+	*out = (duration)(s * (double)SECOND);
+	return 0;
+}
+
+static int read_money(const json_t *in, const char *key, money fallback, money *out, struct err *e)
+{
+	const json_t *v = json_object_get(in, key);
+
+	*out = fallback;
+	if (!v || json_is_null(v))
+		return 0;
+	return json_money(in, key, out) ? 0 : err_set(e, ERR_USAGE, "'%s' must be an amount of dollars", key);
+}
+
+static int read_accounts(struct request *r, const json_t *list, struct fleet *f, struct err *e)
+{
+	const struct config *c = engine_config(r->api->en);
+	struct buf b = BUF(sizeof(f->accounts) - 1);
+	const json_t *v;
+	size_t k;
+
+	json_array_foreach(list, k, v) {
+		const char *name = json_string_value(v);
+		bool known = false;
+
+		for (size_t a = 0; name && a < c->account_count; a++)
+			known |= !strcmp(c->accounts[a].name, name) || !strcmp(c->accounts[a].provider, name);
+		if (!known) {
+			const char *names[CONFIG_ACCOUNTS_MAX + 1] = { NULL }, *near;
+
+			for (size_t a = 0; a < c->account_count; a++)
+				names[a] = c->accounts[a].name;
+			near = name ? str_nearest(name, names) : NULL;
+			buf_free(&b);
+			return err_set(e, ERR_USAGE, near ? "no account or provider '%.60s' is configured; did you mean %s?" :
+							    "no account or provider '%.60s' is configured", name ? name : "", near);
+		}
+		buf_printf(&b, "%s%s", k ? "," : "", name);
+	}
+	str_copy(f->accounts, buf_str(&b));
+	buf_free(&b);
+	return 0;
+}
+
+static int read_labels(const json_t *labels, struct fleet *f, struct err *e)
+{
+	struct buf b = BUF(sizeof(f->labels) - 1);
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)(uintptr_t)labels, key, v) {
+		if (!str_is_name(key, 40) || !json_is_string(v) || !str_is_name(json_string_value(v), 60)) {
+			buf_free(&b);
+			return err_set(e, ERR_USAGE, "label '%.40s': keys and values are letters, digits, '.', '_' and '-'", key);
+		}
+		buf_printf(&b, "%s%s=%s", b.len ? "," : "", key, json_string_value(v));
+	}
+	str_copy(f->labels, buf_str(&b));
+	buf_free(&b);
+	return 0;
+}
+
+/* Known by the catalogue, or sold by somebody under its raw name. */
+static int read_gpu(struct request *r, const char *text, struct fleet *f, struct err *e)
+{
+	const struct model *m = engine_model(r->api->en);
+	const struct config *c = engine_config(r->api->en);
+	const char *near;
+	char word[GPU_MAX];
+	int count;
+
+	if (!*text)
+		return err_set(e, ERR_USAGE, "'gpu' is missing: say which GPU, for example MI300X or H100");
+	if (!gpu_spec_parse(text, word, sizeof(word), &count))
+		return err_set(e, ERR_USAGE, "'%.60s' is not GPU or GPU:COUNT", text);
+	str_copy(f->gpu, word);
+	if (count)
+		f->gpu_count = count;
+	if (gpu_find(word))
+		return 0;
+	for (size_t k = 0; k < m->account_count; k++)
+		for (size_t j = 0; j < m->accounts[k]->offer_count; j++)
+			if (str_ieq(m->accounts[k]->offers[j].gpu, word))
+				return 0;
+	for (size_t k = 0; k < c->account_count; k++)
+		for (int h = 0; h < c->accounts[k].host_count; h++)
+			if (str_ieq(c->accounts[k].hosts[h].gpu, word))
+				return 0;
+	near = gpu_nearest(word);
+	return err_set(e, ERR_USAGE, near ? "unknown GPU '%s'; did you mean %s?" : "unknown GPU '%s'; see: gpufleetctl offers", word, near);
+}
+
+int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct err *e)
+{
+	const struct config *c = engine_config(r->api->en);
+	const char *name = json_str(in, "name", ""), *owner = json_str(in, "owner", "");
+
+	memset(f, 0, sizeof(*f));
+	if (read_int(in, "count", 1, 64, 1, &f->gpu_count, e) < 0 || read_int(in, "instances", 1, INSTANCES_MAX, 1, &f->instances, e) < 0 ||
+	    read_gpu(r, json_str(in, "gpu", ""), f, e) < 0 || read_int(in, "disk", 1, 100000, 0, &f->disk_gb, e) < 0 ||
+	    read_duration(in, "for", MINUTE, c->defaults.lifetime, &f->lifetime, e) < 0 ||
+	    read_duration(in, "idle", 0, c->defaults.idle, &f->idle_limit, e) < 0 ||
+	    read_duration(in, "retry_for", 0, 0, &f->retry_for, e) < 0 ||
+	    read_duration(in, "keep_on_failure", 0, 0, &f->keep_on_failure, e) < 0 ||
+	    read_money(in, "max_cost", c->defaults.max_cost, &f->max_cost, e) < 0 ||
+	    read_money(in, "max_price", c->defaults.max_price, &f->max_price, e) < 0 ||
+	    read_money(in, "accept_minimum", c->defaults.accept_minimum, &f->accept_minimum, e) < 0 ||
+	    read_accounts(r, json_object_get(in, "providers"), f, e) < 0 || read_labels(json_object_get(in, "labels"), f, e) < 0)
+		return -1;
+	if (*name && !str_is_name(name, 40))
+		return err_set(e, ERR_USAGE, "a name is up to 40 letters, digits, '.', '_' and '-', and begins with a letter or digit");
+	if (*name && strspn(name, "0123456789") == strlen(name))
+		return err_set(e, ERR_USAGE, "a name must not be a number only");
+	if (*owner && !str_is_name(owner, 60))
+		return err_set(e, ERR_USAGE, "'owner' is letters, digits, '.', '_' and '-'");
+	if (*owner && strcmp(owner, r->user) != 0 && r->role != ROLE_ADMIN)
+		return err_set(e, ERR_REFUSED, "only an administrator may open a fleet for somebody else");
+	str_copy(f->name, name);
+	str_copy(f->owner, *owner ? owner : r->user);
+	f->owner_uid = r->uid;
+	str_copy(f->region, json_str(in, "region", ""));
+	str_copy(f->image, json_str(in, "image", ""));
+	f->spot = json_bool(in, "spot", false);
+	return 0;
+}
+
+void fleet_name_free(struct api *a, struct fleet *f)
+{
+	const struct model *m = engine_model(a->en);
+	char word[GPU_MAX];
+	size_t n = 0;
+
+	if (*f->name)
+		return;
+	for (const char *p = f->gpu; *p && n + 1 < sizeof(word); p++)
+		if ((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9'))
+			word[n++] = *p;
+		else if (*p >= 'A' && *p <= 'Z')
+			word[n++] = (char)(*p - 'A' + 'a');
+	word[n] = '\0';
+	for (int k = 1; !*f->name || model_fleet_by_name(m, f->name); k++)
+		snprintf(f->name, sizeof(f->name), "%s-%d", n ? word : "fleet", k);
+}
+
+/* ---- the market: asked now ---- */
+
+struct asking {
+	struct hold *hold;
+	struct api *api;
+	struct fleet fleet;
+	int waiting;
+	planned_fn *then;
+	void *arg;
+};
+
+static void asked_all(struct asking *q)
+{
+	struct request *r = hold_take(q->hold);
+
+	if (r)
+		q->then(r, &q->fleet, q->arg);
+	free(q);
+}
+
+static void got_offers(void *arg, const struct account *a, struct op_reply *reply)
+{
+	struct asking *q = arg;
+	struct fact f = { .kind = FACT_OFFERS, .account = a->name, .verdict = reply->verdict, .message = reply->message,
+		.offers = reply->offers, .offer_count = reply->offer_count, .gpu = q->fleet.gpu, .gpu_count = q->fleet.gpu_count };
+
+	reply->offers = NULL;
+	reply->offer_count = 0;
+	engine_fact(q->api->en, &f);
+	for (size_t k = 0; k < f.offer_count; k++)
+		free(f.offers[k].spec);
+	free(f.offers);
+	if (!--q->waiting)
+		asked_all(q);
+}
+
+void fleet_market(struct request *r, const struct fleet *f, planned_fn *then, void *arg)
+{
+	struct engine *en = r->api->en;
+	const struct config *c = engine_config(en);
+	struct model *m = engine_model(en);
+	struct asking *q = xcalloc(1, sizeof(*q));
+	/* Without a count in mind, or when nobody has it whole, other sizes matter: ask for every count. */
+	struct op_args args = { .spot = f->spot, .disk_gb = f->disk_gb };
+
+	q->hold = request_hold(r);
+	q->api = r->api;
+	q->fleet = *f;
+	q->fleet.gpu_count = f->gpu_count;
+	q->then = then;
+	q->arg = arg;
+	q->waiting = 1;
+	str_copy(args.gpu, f->gpu);
+	for (size_t k = 0; k < c->account_count; k++) {
+		const struct account_state *a = model_account(m, c->accounts[k].name);
+
+		if (!a || !place_account_allowed(f, a))
+			continue;
+		q->waiting++;
+		args.disk_gb = f->disk_gb ? f->disk_gb : c->accounts[k].disk_gb;
+		execute_operation(engine_execute(en), &c->accounts[k], OP_OFFERS, &args, got_offers, q);
+	}
+	if (!--q->waiting)
+		asked_all(q);
+}
+
+/* ---- plans ---- */
+
+static json_t *accounts_asked(const struct model *m, const struct fleet *f)
+{
+	json_t *list = json_array();
+
+	for (size_t k = 0; k < m->account_count; k++) {
+		const struct account_state *a = m->accounts[k];
+		json_t *o;
+
+		if (!place_account_allowed(f, a))
+			continue;
+		o = json_object();
+		json_put_str(o, "account", a->facts.name);
+		json_put_bool(o, "ok", !a->offers_failures && !a->denied);
+		json_put_str(o, "message", a->trouble);
+		json_put_int(o, "offers", (int64_t)a->offer_count);
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
+static void say_trouble(const struct model *m, const struct fleet *f, struct buf *text)
+{
+	for (size_t k = 0; k < m->account_count; k++)
+		if (place_account_allowed(f, m->accounts[k]) && m->accounts[k]->offers_failures)
+			buf_printf(text, "\n%s could not be asked: %s", m->accounts[k]->facts.name, m->accounts[k]->trouble);
+}
+
+static json_t *packings_json(const struct model *m, const struct fleet *f, struct buf *text)
+{
+	struct packing p[8];
+	size_t n = place_packings(m, f, p, ARRAY_LEN(p));
+	json_t *list = json_array();
+	char price[32];
+
+	if (n)
+		buf_puts(text, "\nWhat is sold in smaller pieces:");
+	for (size_t k = 0; k < n; k++) {
+		json_t *o = json_object();
+
+		json_put_int(o, "instances", p[k].instances);
+		json_put_int(o, "count", p[k].gpu_count);
+		json_put(o, "offer", view_offer(p[k].offer));
+		json_put_money(o, "price_hour", p[k].price_hour);
+		json_array_append_new(list, o);
+		money_format(p[k].price_hour, price);
+		buf_printf(text, "\n  --instances %d --count %d   %s/h at %s (%s)", p[k].instances, p[k].gpu_count, price, p[k].offer->account,
+		    p[k].offer->key);
+	}
+	return list;
+}
+
+/* The plan as people read it; *first is the offer that is tried first, NULL when there is none. */
+static json_t *plan_json(const struct model *m, struct fleet *f, const struct offer **first)
+{
+	size_t count;
+	const struct offer **list = place_candidates(m, f, &count);
+	json_t *o = json_object(), *offers = json_array(), *alternatives = json_array();
+	struct buf text = BUF(16384);
+	char why[TEXT_MAX], price[32], worst[32], life[24];
+	duration lifetime = f->lifetime;
+	money hold = 0;
+
+	list_init(&f->instance_list);
+	list_init(&f->run_list);
+	*first = place_next(m, f, 0, clock_wall(), &lifetime, why);
+	for (size_t k = 0; k < count && k < 20; k++)
+		json_array_append_new(offers, view_offer(list[k]));
+	free(list);
+	if (*first) {
+		hold = money_times(cost_hold(&model_account(m, (*first)->account)->facts, (*first)->price_hour, (*first)->minimum_charge,
+				       lifetime), f->instances);
+		money_format(money_times((*first)->price_hour, f->instances), price);
+		money_format(hold, worst);
+		duration_format(lifetime, life);
+		buf_printf(&text, "%d x %s:%d at %s (%s), %s/h; at the worst %s for %s with boot and teardown", f->instances, f->gpu,
+		    f->gpu_count, (*first)->account, (*first)->key, price, worst, life);
+		if (lifetime < f->lifetime)
+			buf_puts(&text, "; shortened to fit --max-cost");
+	} else {
+		buf_puts(&text, why);
+		if (!count && f->gpu_count > 1) {
+			json_decref(alternatives);
+			alternatives = packings_json(m, f, &text);
+		}
+	}
+	say_trouble(m, f, &text);
+	json_put_str(o, "gpu", f->gpu);
+	json_put_int(o, "count", f->gpu_count);
+	json_put_int(o, "instances", f->instances);
+	json_put(o, "offers", offers);
+	json_put_money(o, "price_hour", *first ? money_times((*first)->price_hour, f->instances) : 0);
+	json_put_money(o, "worst_case", hold);
+	json_put(o, "lifetime", json_real((double)lifetime / (double)SECOND));
+	json_put_bool(o, "shortened", lifetime < f->lifetime);
+	json_put(o, "alternatives", alternatives);
+	json_put(o, "accounts", accounts_asked(m, f));
+	json_put_str(o, "text", buf_str(&text));
+	buf_free(&text);
+	return o;
+}
+
+bool fleet_placeable(struct request *r, struct fleet *f)
+{
+	const struct model *m = engine_model(r->api->en);
+	const struct offer *first;
+	json_t *plan = plan_json(m, f, &first), *more;
+	size_t count;
+	struct err e;
+
+	if (first || f->retry_for) {
+		json_decref(plan);
+		return true;
+	}
+	free(place_candidates(m, f, &count));
+	/* There are offers, but the money does not reach: that is a refusal, not a lack of machines. */
+	err_set(&e, count ? ERR_REFUSED : ERR_CAPACITY, "%s", json_str(plan, "text", ""));
+	more = json_object();
+	json_put(more, "alternatives", json_incref(json_object_get(plan, "alternatives")));
+	json_put(more, "plan", plan);
+	request_problem(r, &e, more);
+	return false;
+}
+
+static void planned(struct request *r, struct fleet *f, void *arg)
+{
+	const struct offer *first;
+
+	(void)arg;
+	request_json(r, 200, plan_json(engine_model(r->api->en), f, &first));
+}
+
+void post_plans(struct request *r)
+{
+	struct fleet f;
+	struct err e;
+
+	if (!check_keys(r, fleet_keys))
+		return;
+	if (fleet_from_body(r, r->in, &f, &e) < 0)
+		request_error(r, &e);
+	else
+		fleet_market(r, &f, planned, NULL);
+}
+
+static void fleet_durable(void *arg, int64_t id, const struct err *error)
+{
+	struct hold *h = arg;
+	struct api *a = h->r ? h->r->api : NULL;
+	struct request *r = hold_take(h);
+	struct fleet *f = a ? model_fleet(engine_model(a->en), id) : NULL;
+	json_t *o;
+
+	(void)error; /* it stands in memory and is committed as soon as the disk allows; nothing is bought before */
+	if (!r || !f)
+		return;
+	o = json_object();
+	json_put(o, "fleet", view_fleet(engine_model(a->en), f, clock_wall()));
+	request_json(r, strcmp(r->method, "POST") || *r->arg[0] ? 202 : 201, o);
+}
+
+static void open_planned(struct request *r, struct fleet *f, void *arg)
+{
+	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
+	struct hold *h;
+
+	(void)arg;
+	if (!fleet_placeable(r, f))
+		return;
+	fleet_name_free(r->api, f);
+	h = request_hold(r);
+	if (engine_request(r->api->en, &fact, fleet_durable, h) < 0) {
+		hold_take(h);
+		request_error(r, &fact.error);
+	}
+}
+
+void post_fleets(struct request *r)
+{
+	struct fleet f;
+	struct err e;
+
+	if (!check_keys(r, fleet_keys))
+		return;
+	if (fleet_from_body(r, r->in, &f, &e) < 0)
+		request_error(r, &e);
+	else
+		fleet_market(r, &f, open_planned, NULL);
+}
+
+/* ---- offers ---- */
+
+static bool wanted(const struct request *r, const struct fleet *f, const struct offer *o)
+{
+	struct fleet one = *f;
+
+	one.gpu_count = o->gpu_count;
+	if (!*f->gpu)
+		str_copy(one.gpu, o->gpu);
+	one.spot = query_bool(r, "spot") ? true : o->spot;
+	one.accept_minimum = INT64_MAX;
+	if (f->gpu_count && o->gpu_count != f->gpu_count)
+		return false;
+	return place_fits(&one, o, NULL) || (query_bool(r, "all") && !o->available && str_ieq(one.gpu, o->gpu));
+}
+
+static int by_gpu_price(const void *x, const void *y)
+{
+	const struct offer *a = *(const struct offer *const *)x, *b = *(const struct offer *const *)y;
+	money pa = a->price_hour / a->gpu_count, pb = b->price_hour / b->gpu_count;
+
+	return pa != pb ? (pa < pb ? -1 : 1) : a->gpu_count != b->gpu_count ? a->gpu_count - b->gpu_count : strcmp(a->key, b->key);
+}
+
+static void offers_asked(struct request *r, struct fleet *f, void *arg)
+{
+	const struct model *m = engine_model(r->api->en);
+	const struct offer **list = NULL;
+	json_t *o = json_object(), *offers = json_array();
+	size_t n = 0;
+
+	(void)arg;
+	for (size_t k = 0; k < m->account_count; k++) {
+		const struct account_state *a = m->accounts[k];
+
+		if (!place_account_allowed(f, a))
+			continue;
+		list = xreallocarray(list, n + a->offer_count + 1, sizeof(*list));
+		for (size_t j = 0; j < a->offer_count; j++)
+			if (wanted(r, f, &a->offers[j]))
+				list[n++] = &a->offers[j];
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), by_gpu_price);
+	for (size_t k = 0; k < n; k++)
+		json_array_append_new(offers, view_offer(list[k]));
+	free(list);
+	json_put(o, "offers", offers);
+	json_put(o, "accounts", accounts_asked(m, f));
+	request_json(r, 200, o);
+}
+
+void get_offers(struct request *r)
+{
+	struct fleet f = { .spot = query_bool(r, "spot"), .accept_minimum = INT64_MAX };
+	const char *gpu = query(r, "gpu", ""), *provider = query(r, "provider", "");
+	json_t *list = json_array();
+	struct err e;
+	int count;
+
+	if (*provider)
+		json_array_append_new(list, json_string(provider));
+	if (read_accounts(r, list, &f, &e) < 0 || (*gpu && read_gpu(r, gpu, &f, &e) < 0) ||
+	    (*query(r, "max_price", "") && !money_parse(query(r, "max_price", ""), &f.max_price) &&
+		err_set(&e, ERR_USAGE, "max_price must be dollars") < 0)) {
+		json_decref(list);
+		request_error(r, &e);
+		return;
+	}
+	json_decref(list);
+	count = (int)query_int(r, "count", 0);
+	if (count < 0 || count > 64) {
+		err_set(&e, ERR_USAGE, "count must be from 1 to 64");
+		request_error(r, &e);
+		return;
+	}
+	f.gpu_count = count ? count : f.gpu_count;
+	str_copy(f.region, query(r, "region", ""));
+	fleet_market(r, &f, offers_asked, NULL);
+}
+
+/* ---- fleets ---- */
+
+struct fleet *fleet_named(struct request *r, const char *name)
+{
+	struct model *m = engine_model(r->api->en);
+	int64_t id;
+
+	if (str_to_i64(name, 1, INT64_MAX, &id))
+		return model_fleet(m, id);
+	return model_fleet_by_name(m, name);
+}
+
+static bool no_fleet(struct request *r, const struct fleet *f)
+{
+	struct err e;
+
+	if (f)
+		return false;
+	err_set(&e, ERR_NOT_FOUND, "there is no fleet '%.60s'; see: gpufleetctl status", r->arg[0]);
+	request_error(r, &e);
+	return true;
+}
+
+void get_status(struct request *r)
+{
+	request_json(r, 200, view_status(engine_model(r->api->en), false, clock_wall()));
+}
+
+void get_fleets(struct request *r)
+{
+	request_json(r, 200, view_status(engine_model(r->api->en), query_bool(r, "all"), clock_wall()));
+}
+
+static int ask_fleet(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	const char *name = arg;
+	json_t *fleet;
+	int64_t id = 0;
+
+	if (!str_to_i64(name, 1, INT64_MAX, &id))
+		id = 0;
+	if (history_fleet(h, name, id, &fleet, e) < 0)
+		return -1;
+	*out = json_object();
+	json_put(*out, "fleet", fleet);
+	return 0;
+}
+
+void get_fleet(struct request *r)
+{
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	json_t *o;
+
+	if (!f) {
+		request_history(r, ask_fleet, xstrdup(r->arg[0]));
+		return;
+	}
+	o = json_object();
+	json_put(o, "fleet", view_fleet(engine_model(r->api->en), f, clock_wall()));
+	request_json(r, 200, o);
+}
+
+static void change_fleet(struct request *r, struct fact *fact)
+{
+	struct hold *h = request_hold(r);
+
+	if (engine_request(r->api->en, fact, fleet_durable, h) < 0) {
+		hold_take(h);
+		request_error(r, &fact->error);
+	}
+}
+
+void delete_fleet(struct request *r)
+{
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	struct fact fact = { .kind = FACT_FLEET_CLOSE, .actor = r->user, .cause = CAUSE_RELEASED };
+
+	if (no_fleet(r, f) || !may_touch(r, f->owner))
+		return;
+	fact.id = f->object.id;
+	change_fleet(r, &fact);
+}
+
+void post_extend(struct request *r)
+{
+	static const char *const keys[] = { "for", NULL };
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	struct fact fact = { .kind = FACT_FLEET_EXTEND, .actor = r->user };
+	struct err e;
+
+	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys))
+		return;
+	if (read_duration(r->in, "for", MINUTE, 0, &fact.span, &e) < 0 || !fact.span) {
+		if (!fact.span)
+			err_set(&e, ERR_USAGE, "'for' is missing: the new lifetime in seconds, counted from READY");
+		request_error(r, &e);
+		return;
+	}
+	fact.id = f->object.id;
+	change_fleet(r, &fact);
+}
+
+/* ---- commands on machines ---- */
+
+static struct instance *instance_for(struct request *r, struct fleet *f)
+{
+	int64_t slot = json_int(r->in, "instance", 0);
+	struct instance *best = NULL;
+	struct err e;
+
+	list_for_each(n, &f->instance_list) {
+		struct instance *i = INSTANCE_OF(n);
+
+		if (i->slot == slot && i->state != INSTANCE_GONE)
+			best = i;
+	}
+	if (!best || (best->state != INSTANCE_READY && best->state != INSTANCE_BUSY)) {
+		err_set(&e, best ? ERR_CONFLICT : ERR_NOT_FOUND,
+		    best ? "%s/%lld is %s, not READY yet" : "fleet '%s' has no instance %lld now", f->name, (long long)slot,
+		    best ? instance_fsm.state_names[best->state] : "");
+		request_error(r, &e);
+		return NULL;
+	}
+	return best;
+}
+
+static void touch(struct request *r, const struct fleet *f)
+{
+	struct fact fact = { .kind = FACT_FLEET_TOUCH, .id = f->object.id, .actor = r->user };
+
+	engine_fact(r->api->en, &fact);
+}
+
+struct command {
+	struct request *r;
+	struct execute_exec *ex;
+	int64_t instance_id;
+	int keys_left;
+};
+
+static void exec_gone(struct request *r)
+{
+	struct command *c = r->state;
+
+	if (c && c->ex)
+		execute_exec_cancel(c->ex);
+	free(c);
+}
+
+static void exec_output(void *arg, enum ssh_stream stream, const char *data, size_t n)
+{
+	struct command *c = arg;
+	char *copy = xstrndup(data, n);
+	json_t *o = json_object();
+
+	json_put_str(o, "stream", stream == SSH_STDOUT ? "stdout" : "stderr");
+	json_put_str(o, "text", copy);
+	stream_put(c->r, o);
+	free(copy);
+}
+
+static void exec_done(void *arg, const struct ssh_exit *x)
+{
+	struct command *c = arg;
+	json_t *o = json_object();
+
+	c->ex = NULL;
+	if (x->outcome == SSH_OK) {
+		json_put_int(o, "exit", x->status);
+	} else {
+		json_put_str(o, "error", x->message);
+		json_put_str(o, "code", x->outcome == SSH_LOST ? "failed" : "unreachable");
+	}
+	stream_put(c->r, o);
+	stream_end(c->r);
+}
+
+void post_exec(struct request *r)
+{
+	static const char *const keys[] = { "command", "instance", NULL };
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	const char *command = json_str(r->in, "command", "");
+	struct instance *i;
+	struct command *c;
+	struct err e;
+
+	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys) || !(i = instance_for(r, f)))
+		return;
+	if (!*command || strlen(command) > SSH_COMMAND_MAX / 2) {
+		err_set(&e, ERR_USAGE, *command ? "the command is too long; put it into a script and use: gpufleetctl run" : "'command' is missing");
+		request_error(r, &e);
+		return;
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->r = r;
+	r->state = c;
+	r->gone = exec_gone;
+	if (execute_exec(engine_execute(r->api->en), i, &(struct ssh_command){ .command = command, .max_output = 1u << 30,
+	    .idle_limit = DAY, .output = exec_output, .done = exec_done, .arg = c }, &c->ex, &e) < 0) {
+		request_error(r, &e);
+		return;
+	}
+	touch(r, f);
+	request_stream(r);
+}
+
+static void authorized(void *arg, const struct ssh_exit *x)
+{
+	struct command *c = arg;
+	struct request *r = c->r;
+	const struct instance *i = model_instance(engine_model(r->api->en), c->instance_id);
+	const struct account *a = i ? config_account(engine_config(r->api->en), i->account) : NULL;
+	json_t *o;
+	struct err e;
+
+	c->ex = NULL;
+	if (x->outcome != SSH_OK || x->status || !i || !a) {
+		err_set(&e, ERR_UNREACHABLE, "your key could not be put on the machine: %s",
+		    *x->message ? x->message : "it refused to store it");
+		request_error(r, &e);
+		return;
+	}
+	o = json_object();
+	json_put_str(o, "address", i->address);
+	json_put_int(o, "port", i->port);
+	json_put_str(o, "user", *i->user ? i->user : *a->user ? a->user : provider_find(i->provider)->user);
+	json_put_str(o, "host_key", i->host_key);
+	request_json(r, 200, o);
+}
+
+void post_authorize(struct request *r)
+{
+	static const char *const keys[] = { "public_keys", "instance", NULL };
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	const json_t *list = json_object_get(r->in, "public_keys"), *v;
+	struct buf cmd = BUF(SSH_COMMAND_MAX), input = BUF(65536);
+	struct instance *i;
+	struct command *c;
+	struct err e;
+	size_t k;
+
+	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys) || !(i = instance_for(r, f)))
+		return;
+	/* One command adds them all: the text of each goes to its standard input, a line each. */
+	json_array_foreach(list, k, v) {
+		const char *line = json_string_value(v);
+
+		if (!line || strpbrk(line, "\r\n") || !(str_starts(line, "ssh-") || str_starts(line, "ecdsa-") || str_starts(line, "sk-")))
+			continue;
+		buf_reset(&cmd);
+		job_authorize_command(&cmd, &input, line);
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->r = r;
+	c->instance_id = i->object.id;
+	r->state = c;
+	r->gone = exec_gone;
+	if (!cmd.len) {
+		err_set(&e, ERR_USAGE, "'public_keys' has no OpenSSH public key");
+		request_error(r, &e);
+	} else if (execute_exec(engine_execute(r->api->en), i, &(struct ssh_command){ .command = buf_str(&cmd), .input = buf_str(&input),
+		       .input_len = input.len, .done = authorized, .arg = c }, &c->ex, &e) < 0) {
+		request_error(r, &e);
+	} else {
+		touch(r, f);
+	}
+	buf_free(&cmd);
+	buf_free(&input);
+}

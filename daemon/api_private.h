@@ -1,0 +1,132 @@
+/* Between the files of the API only: a request's life, answers now and later, streams. */
+#ifndef GPUFLEET_API_PRIVATE_H
+#define GPUFLEET_API_PRIVATE_H
+
+#include "api.h"
+#include "base/json.h"
+#include "db/history.h"
+#include "execute.h"
+#include "view.h"
+
+#include <microhttpd.h>
+
+#define BODY_MAX     (1024u * 1024)
+#define RUN_BODY_MAX (64u * 1024 * 1024)
+#define STREAM_MAX   (1024u * 1024) /* a reader that is this far behind is let go */
+
+enum role { ROLE_NOBODY, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
+
+struct api {
+	struct engine *en;
+	struct MHD_Daemon *mhd;
+	uv_poll_t poll;
+	uv_timer_t timer, ping;
+	char socket_path[512], db_path[600], version[32];
+	struct list requests;
+	struct list remembered; /* answers by Idempotency-Key */
+	int remembered_count;
+	void (*shutdown)(void *arg);
+	void *shutdown_arg;
+	bool closing;
+};
+
+struct request {
+	struct list link;
+	struct api *api;
+	struct MHD_Connection *mc;
+	char method[8], path[600];
+	char arg[2][256];   /* what the stars of the pattern stood for */
+	struct buf body;
+	bool too_big;
+	uid_t uid;
+	gid_t gid;
+	char user[NAME_MAX_];
+	enum role role;
+	json_t *in;         /* the body, parsed; an object or NULL */
+	/* answer */
+	bool answered, suspended, queued;
+	int status;
+	char *text;
+	size_t text_len;
+	const char *type;
+	/* stream */
+	bool streaming, ended;
+	struct buf out;
+	void (*pump)(struct request *r);                            /* something may have happened: put more */
+	void (*event)(struct request *r, const struct event *e);
+	void (*gone)(struct request *r);                            /* free `state` */
+	void *state;
+	struct hold *hold;
+};
+
+/* A pointer to a request that may be gone when the answer comes. */
+struct hold {
+	struct request *r; /* NULL: gone */
+};
+struct hold *request_hold(struct request *r);
+struct request *hold_take(struct hold *h); /* frees the hold; NULL when the request is gone */
+
+/* Answer once; `body` is stolen. */
+void request_json(struct request *r, int status, json_t *body);
+void request_error(struct request *r, const struct err *e);
+/* As request_error with further members of the problem; `more` is stolen. */
+void request_problem(struct request *r, const struct err *e, json_t *more);
+void request_bytes(struct request *r, const char *type, char *data, size_t n); /* data is taken */
+void request_stream(struct request *r); /* NDJSON from now on */
+void stream_put(struct request *r, json_t *line); /* stolen */
+void stream_end(struct request *r);
+
+/* Query parameters. */
+const char *query(const struct request *r, const char *key, const char *fallback);
+int64_t query_int(const struct request *r, const char *key, int64_t fallback);
+bool query_bool(const struct request *r, const char *key);
+
+/* The body's keys are all among `known` (NULL-terminated); answers 400 and returns false otherwise. */
+bool check_keys(struct request *r, const char *const *known);
+/* May this caller change what `owner` owns? Answers 403 and returns false otherwise. */
+bool may_touch(struct request *r, const char *owner);
+
+/* A question about the past, asked in the thread pool with its own connection; answered with what `ask` makes. */
+typedef int ask_fn(struct history *h, void *arg, json_t **out, struct err *e);
+void request_history(struct request *r, ask_fn *ask, void *arg /* freed with free() */);
+
+/* Fleet by the name or number in the path; NULL: not in memory (nothing answered yet). */
+struct fleet *fleet_named(struct request *r, const char *name);
+
+/* Fill a fleet's wish from a body (POST /v1/fleets, /v1/plans, /v1/runs); -1: e. */
+int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct err *e);
+/* Ask all allowed providers for offers, then `then(r, f, arg)`; r is still there. */
+typedef void planned_fn(struct request *r, struct fleet *f, void *arg);
+void fleet_market(struct request *r, const struct fleet *f, planned_fn *then, void *arg);
+/* Is there an offer the fleet can take, with its money? Else answers the problem with alternatives and returns false. */
+bool fleet_placeable(struct request *r, struct fleet *f);
+/* Choose a name when there is none. */
+void fleet_name_free(struct api *a, struct fleet *f);
+
+/* handlers */
+void get_status(struct request *r);
+void get_fleets(struct request *r);
+void get_fleet(struct request *r);
+void get_offers(struct request *r);
+void post_plans(struct request *r);
+void post_fleets(struct request *r);
+void delete_fleet(struct request *r);
+void post_extend(struct request *r);
+void post_authorize(struct request *r);
+void post_exec(struct request *r);
+void post_runs(struct request *r);
+void get_runs(struct request *r);
+void get_run(struct request *r);
+void delete_run(struct request *r);
+void get_logs(struct request *r);
+void get_results(struct request *r);
+void get_file(struct request *r);
+void get_cost(struct request *r);
+void get_events(struct request *r);
+void get_why(struct request *r);
+void get_providers(struct request *r);
+void post_check(struct request *r);
+void get_recipes(struct request *r);
+void get_doctor(struct request *r);
+
+#endif

@@ -1,0 +1,765 @@
+/*
+ * Runs: submit, look, follow, collect.
+ */
+#include "api_private.h"
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/embed.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "config/recipe.h"
+#include "core/place.h"
+#include "remote/archive.h"
+#include "remote/job.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILES_MAX  2000
+#define CHUNK      (64 * 1024)
+#define RECIPE_DIR "remote/recipes/"
+
+static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "keep_on_failure",
+	"gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers", "region", "spot", "image", "disk",
+	"owner", "labels", "retry_for", "accept_minimum", "offer", NULL };
+
+/* ---- the payload ---- */
+
+struct payload {
+	struct archive_file files[FILES_MAX];
+	void *owned[FILES_MAX]; /* what must be freed with it */
+	size_t count;
+};
+
+struct wish {
+	struct run run;
+	struct payload payload;
+	struct recipe recipe;
+	bool has_recipe;
+	struct fleet fleet; /* of `gpu` */
+};
+
+static void wish_free(struct wish *w)
+{
+	for (size_t k = 0; k < w->payload.count; k++)
+		free(w->payload.owned[k]);
+	if (w->has_recipe)
+		recipe_free(&w->recipe);
+	free(w->run.params);
+	free(w->run.spec);
+	free(w);
+}
+
+static int add_file(struct payload *p, const char *name, const void *data, size_t n, bool executable, void *owned, struct err *e)
+{
+	if (p->count == FILES_MAX)
+		return err_set(e, ERR_USAGE, "a payload has at most %d files", FILES_MAX);
+	p->files[p->count] = (struct archive_file){ name, data, n, executable };
+	p->owned[p->count++] = owned;
+	return 0;
+}
+
+static int shipped_recipe(struct wish *w, const char *name, struct err *e)
+{
+	char prefix[128];
+	const struct embedded *f = NULL;
+	const char *names[65] = { NULL }, *near;
+	size_t n = 0;
+
+	snprintf(prefix, sizeof(prefix), RECIPE_DIR "%.64s/", name);
+	if (str_is_name(name, 64))
+		while ((f = embed_next(prefix, f)))
+			if (add_file(&w->payload, f->name + strlen(prefix), f->data, f->size, strstr(f->name, ".sh") != NULL, NULL, e) < 0)
+				return -1;
+	if (w->payload.count)
+		return 0;
+	for (f = NULL; (f = embed_next(RECIPE_DIR, f)) && n + 1 < ARRAY_LEN(names);)
+		if (strstr(f->name, "/recipe.yaml"))
+			names[n++] = xstrndup(f->name + strlen(RECIPE_DIR), strcspn(f->name + strlen(RECIPE_DIR), "/"));
+	near = str_nearest(name, names);
+	err_set(e, ERR_USAGE, near ? "there is no recipe '%.60s'; did you mean %s?" : "there is no recipe '%.60s'; see: gpufleetctl recipes",
+	    name, near);
+	while (n)
+		free((char *)(uintptr_t)names[--n]);
+	return -1;
+}
+
+static int payload_files(struct wish *w, const json_t *list, struct err *e)
+{
+	const json_t *v;
+	size_t k;
+
+	json_array_foreach(list, k, v) {
+		const char *name = json_str(v, "name", ""), *text = json_str(v, "text", NULL), *b64 = json_str(v, "base64", NULL);
+		uint8_t *data = NULL;
+		size_t n = text ? strlen(text) : 0;
+
+		if (!*name || *name == '/' || strstr(name, "..") || strlen(name) > 200)
+			return err_set(e, ERR_USAGE, "payload file '%.60s': names are relative and have no '..'", name);
+		if (!text) {
+			data = b64 ? crypto_base64_decode(b64, &n) : NULL;
+			if (!data)
+				return err_set(e, ERR_USAGE, "payload file '%.60s' has neither text nor valid base64", name);
+		}
+		if (add_file(&w->payload, name, data ? (void *)data : (const void *)text, n, json_bool(v, "executable", false), data, e) < 0) {
+			free(data);
+			return -1;
+		}
+	}
+	return w->payload.count ? 0 : err_set(e, ERR_USAGE, "the payload has no files");
+}
+
+static const struct archive_file *find_file(const struct payload *p, const char *name)
+{
+	for (size_t k = 0; k < p->count; k++)
+		if (!strcmp(p->files[k].name, name))
+			return &p->files[k];
+	return NULL;
+}
+
+/* Arguments reach the script through a file of ours that execs it with them, quoted. */
+static int add_arguments(struct wish *w, const json_t *args, char run[128], struct err *e)
+{
+	const struct archive_file *script = find_file(&w->payload, run);
+	struct buf b = BUF(1u << 20);
+	const json_t *v;
+	size_t k;
+
+	if (!json_array_size(args))
+		return 0;
+	buf_puts(&b, "#!/bin/sh\nexec ");
+	if (!script || !script->executable)
+		buf_puts(&b, "sh ");
+	buf_puts(&b, "./");
+	str_shell_quote(&b, run);
+	json_array_foreach(args, k, v) {
+		buf_putc(&b, ' ');
+		str_shell_quote(&b, json_string_value(v) ? json_string_value(v) : "");
+	}
+	buf_putc(&b, '\n');
+	str_copy_n(run, 128, "gpufleet-arguments.sh");
+	{
+		size_t n = b.len;
+		char *text = buf_take(&b);
+
+		if (add_file(&w->payload, "gpufleet-arguments.sh", text, n, true, text, e) < 0) {
+			free(text);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int read_recipe(struct wish *w, struct err *e)
+{
+	static const char *const readers[] = { "gpufleet-jsonl", NULL };
+	const struct archive_file *f = find_file(&w->payload, "recipe.yaml");
+	struct buf report = BUF(65536);
+	int r;
+
+	if (!f)
+		return 0;
+	r = recipe_read(&w->recipe, "recipe.yaml", f->data, f->size, readers, &report, e);
+	buf_free(&report);
+	w->has_recipe = r == 0;
+	return r;
+}
+
+static int bind_params(struct request *r, struct wish *w, struct err *e)
+{
+	const json_t *set = json_object_get(r->in, "set");
+	json_t *params = NULL;
+
+	if (w->has_recipe) {
+		if (recipe_bind_params(&w->recipe, set, &params, e) < 0)
+			return -1;
+	} else {
+		const char *key;
+		json_t *v;
+
+		params = json_object();
+		json_object_foreach((json_t *)(uintptr_t)set, key, v) {
+			if (!job_name_ok(key) || !json_is_string(v)) {
+				json_decref(params);
+				return err_set(e, ERR_USAGE, "--set %.40s: a script takes variables in capitals, like SIZE=4096", key);
+			}
+			json_put_str(params, key, json_string_value(v));
+		}
+	}
+	w->run.params = json_text(params);
+	json_decref(params);
+	return 0;
+}
+
+static int check_secrets(struct request *r, struct wish *w, struct err *e)
+{
+	const struct config *c = engine_config(r->api->en);
+	json_t *given = json_object_get(r->in, "secrets"), *v;
+	struct buf names = BUF(sizeof(w->run.secrets) - 1);
+	struct secret value = { NULL };
+	const char *name;
+	int result = 0;
+
+	json_object_foreach(given, name, v)
+		if (result == 0 && !job_name_ok(name))
+			result = err_set(e, ERR_USAGE, "'%.40s' cannot be the name of a secret", name);
+		else
+			buf_printf(&names, "%s%s", names.len ? "," : "", name);
+	for (int k = 0; k < w->recipe.secret_count && w->has_recipe; k++)
+		if (!json_object_get(given, w->recipe.secrets[k]))
+			buf_printf(&names, "%s%s", names.len ? "," : "", w->recipe.secrets[k]);
+	str_copy(w->run.secrets, buf_str(&names));
+	buf_free(&names);
+	if (result == 0) {
+		char copy[TEXT_MAX], *rest = copy, *one;
+
+		str_copy(copy, w->run.secrets);
+		while (result == 0 && (one = str_split(&rest, ","))) {
+			if (!*one || json_is_string(json_object_get(given, one)))
+				continue;
+			if (config_secret_read(c, one, r->user, &value, e) < 0)
+				result = err_set(e, ERR_USAGE, "it needs the secret %.40s: give it with --secret %.40s from your environment, or "
+							       "have it configured under 'secrets'", one, one);
+			secret_wipe(&value);
+		}
+	}
+	return result;
+}
+
+static int check_needs(const struct wish *w, const char *gpu, struct err *e)
+{
+	const struct gpu *g = gpu_find(gpu);
+
+	if (!w->has_recipe || !g)
+		return 0;
+	if (w->recipe.needs.vendor != GPU_VENDOR_UNKNOWN && w->recipe.needs.vendor != g->vendor)
+		return err_set(e, ERR_USAGE, "%s needs a GPU of %s; %s is of %s", w->recipe.name, gpu_vendor_name(w->recipe.needs.vendor), g->name,
+		    gpu_vendor_name(g->vendor));
+	if (w->recipe.needs.gpu_memory_gb > g->memory_gb)
+		return err_set(e, ERR_USAGE, "%s needs %d GB of GPU memory; %s has %d", w->recipe.name, w->recipe.needs.gpu_memory_gb, g->name,
+		    g->memory_gb);
+	return 0;
+}
+
+static int build_wish(struct request *r, struct wish *w, struct err *e)
+{
+	const json_t *payload = json_object_get(r->in, "payload");
+	const char *recipe = json_str(r->in, "recipe", "");
+	char run[128], setup[128] = "";
+	double timeout = json_num(r->in, "timeout", 0);
+	uint8_t random[8];
+	json_t *spec;
+
+	if ((*recipe != '\0') == (payload != NULL))
+		return err_set(e, ERR_USAGE, "say what to run: 'recipe' or 'payload', one of them");
+	if (payload ? payload_files(w, json_object_get(payload, "files"), e) < 0 : shipped_recipe(w, recipe, e) < 0)
+		return -1;
+	if (read_recipe(w, e) < 0)
+		return -1;
+	str_copy(run, w->has_recipe ? w->recipe.run : json_str(payload, "run", "run.sh"));
+	str_copy(setup, w->has_recipe ? w->recipe.setup : json_str(payload, "setup", ""));
+	if (!find_file(&w->payload, run) || (*setup && !find_file(&w->payload, setup)))
+		return err_set(e, ERR_USAGE, "the payload has no file '%s'", find_file(&w->payload, run) ? setup : run);
+	if (add_arguments(w, json_object_get(r->in, "args"), run, e) < 0 || bind_params(r, w, e) < 0 || check_secrets(r, w, e) < 0)
+		return -1;
+	if (timeout < 0 || timeout > 30.0 * 86400)
+		return err_set(e, ERR_USAGE, "'timeout' must be from a second to 30 days");
+	w->run.setup_timeout = w->has_recipe ? w->recipe.setup_timeout : 0;
+	w->run.run_timeout = timeout > 0 ? (duration)(timeout * (double)SECOND) : w->has_recipe ? w->recipe.run_timeout : 0;
+	rng_fill(engine_model(r->api->en)->rng, random, sizeof(random));
+	str_base32(random, sizeof(random), w->run.key);
+	str_copy(w->run.recipe, *recipe ? recipe : w->has_recipe ? w->recipe.name : "script");
+	str_copy(w->run.title, json_str(r->in, "title", w->run.recipe));
+	str_copy(w->run.owner, r->user);
+	spec = json_object();
+	json_put_str(spec, "run", run);
+	json_put_str(spec, "setup", setup);
+	json_put_str(spec, "reader", w->has_recipe ? w->recipe.reader : "gpufleet-jsonl");
+	w->run.spec = json_text(spec);
+	json_decref(spec);
+	return 0;
+}
+
+/* On disk before anybody hears of the run. */
+static int write_payload(struct request *r, const struct wish *w, struct err *e)
+{
+	struct buf tar = BUF(256u * 1024 * 1024);
+	char path[1024];
+	int fd = -1, result = -1;
+
+	execute_run_path(r->api->en, w->run.key, "", path, sizeof(path));
+	if (mkdir(path, 0700) < 0) {
+		err_errno(e, ERR_FAILED, "cannot make '%s'", path);
+		goto out;
+	}
+	if (archive_pack(&tar, w->payload.files, w->payload.count, e) < 0)
+		goto out;
+	execute_run_path(r->api->en, w->run.key, "payload.tar", path, sizeof(path));
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, tar.data, tar.len) != (ssize_t)tar.len || fsync(fd) < 0)
+		err_errno(e, ERR_FAILED, "cannot store the files of the run in '%s'", path);
+	else
+		result = 0;
+out:
+	if (fd >= 0)
+		close(fd);
+	buf_free(&tar);
+	return result;
+}
+
+static void run_durable(void *arg, int64_t id, const struct err *error)
+{
+	struct hold *h = arg;
+	struct api *a = h->r ? h->r->api : NULL;
+	struct request *r = hold_take(h);
+	struct run *run = a ? model_run(engine_model(a->en), id) : NULL;
+	struct fleet *f = run ? model_fleet(engine_model(a->en), run->fleet_id) : NULL;
+	json_t *o;
+
+	(void)error;
+	if (!r || !run || !f)
+		return;
+	o = json_object();
+	json_put(o, "run", view_run(engine_model(a->en), run));
+	json_put(o, "fleet", view_fleet(engine_model(a->en), f, clock_wall()));
+	request_json(r, strcmp(r->method, "POST") ? 202 : 201, o);
+}
+
+static void keep_secrets(struct request *r, const struct wish *w)
+{
+	json_t *v;
+	const char *name;
+
+	json_object_foreach(json_object_get(r->in, "secrets"), name, v)
+		if (json_is_string(v))
+			execute_keep_secret(engine_execute(r->api->en), w->run.key, name, json_string_value(v));
+}
+
+static void submit(struct request *r, struct wish *w, struct fleet *f)
+{
+	struct fact fact = { .kind = FACT_RUN_SUBMIT, .actor = r->user, .run = &w->run };
+	struct err e;
+	struct hold *h;
+
+	w->run.fleet_id = f->object.id;
+	if (write_payload(r, w, &e) < 0) {
+		request_error(r, &e);
+		return;
+	}
+	keep_secrets(r, w);
+	h = request_hold(r);
+	if (engine_request(r->api->en, &fact, run_durable, h) < 0) {
+		hold_take(h);
+		request_error(r, &fact.error);
+	}
+	w->run.params = w->run.spec = NULL; /* taken by the fact, accepted or not */
+}
+
+static void wish_gone(struct request *r)
+{
+	if (r->state)
+		wish_free(r->state);
+}
+
+static void place_and_submit(struct request *r, struct fleet *f, void *arg)
+{
+	struct wish *w = arg;
+	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
+
+	if (!fleet_placeable(r, f))
+		return;
+	fleet_name_free(r->api, f);
+	if (engine_request(r->api->en, &fact, NULL, NULL) < 0)
+		request_error(r, &fact.error);
+	else
+		submit(r, w, model_fleet(engine_model(r->api->en), fact.answer_id));
+}
+
+void post_runs(struct request *r)
+{
+	struct wish *w = xcalloc(1, sizeof(*w));
+	const char *name = json_str(r->in, "fleet", "");
+	struct fleet *f;
+	struct err e;
+
+	r->state = w;
+	r->gone = wish_gone;
+	if (!check_keys(r, run_keys))
+		return;
+	if ((*name != '\0') == (json_object_get(r->in, "gpu") != NULL)) {
+		err_set(&e, ERR_USAGE, "say where to run: 'fleet' or 'gpu', one of them");
+		request_error(r, &e);
+		return;
+	}
+	if (build_wish(r, w, &e) < 0) {
+		request_error(r, &e);
+		return;
+	}
+	if (*name) {
+		f = fleet_named(r, name);
+		if (!f) {
+			err_set(&e, ERR_NOT_FOUND, "there is no fleet '%.60s'; see: gpufleetctl status", name);
+			request_error(r, &e);
+		} else if (may_touch(r, f->owner)) {
+			if (check_needs(w, f->gpu, &e) < 0)
+				request_error(r, &e);
+			else
+				submit(r, w, f);
+		}
+		return;
+	}
+	if (fleet_from_body(r, r->in, &w->fleet, &e) < 0 || check_needs(w, w->fleet.gpu, &e) < 0) {
+		request_error(r, &e);
+		return;
+	}
+	w->fleet.instances = 1;
+	w->fleet.for_run = true;
+	fleet_market(r, &w->fleet, place_and_submit, w);
+}
+
+/* ---- looking ---- */
+
+static int64_t run_id(const struct request *r)
+{
+	const char *text = r->arg[0];
+	int64_t id;
+
+	if (str_starts(text, "run-"))
+		text += 4;
+	return str_to_i64(text, 1, INT64_MAX, &id) ? id : 0;
+}
+
+static struct run *live_run(struct request *r)
+{
+	return model_run(engine_model(r->api->en), run_id(r));
+}
+
+static int ask_run(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	json_t *run;
+
+	if (history_run(h, *(int64_t *)arg, &run, e) < 0)
+		return -1;
+	*out = json_object();
+	json_put(*out, "run", run);
+	return 0;
+}
+
+static void *id_arg(int64_t id)
+{
+	int64_t *p = xmalloc(sizeof(*p));
+
+	*p = id;
+	return p;
+}
+
+void get_run(struct request *r)
+{
+	struct run *run = live_run(r);
+	json_t *o;
+
+	if (!run) {
+		request_history(r, ask_run, id_arg(run_id(r)));
+		return;
+	}
+	o = json_object();
+	json_put(o, "run", view_run(engine_model(r->api->en), run));
+	request_json(r, 200, o);
+}
+
+void delete_run(struct request *r)
+{
+	struct run *run = live_run(r);
+	struct fact fact = { .kind = FACT_RUN_CANCEL, .actor = r->user };
+	struct hold *h;
+
+	if (!run) {
+		request_history(r, ask_run, id_arg(run_id(r))); /* ended long ago: cancelling it again changes nothing */
+		return;
+	}
+	if (!may_touch(r, run->owner))
+		return;
+	fact.id = run->object.id;
+	h = request_hold(r);
+	if (engine_request(r->api->en, &fact, run_durable, h) < 0) {
+		hold_take(h);
+		request_error(r, &fact.error);
+	}
+}
+
+struct runs_query {
+	int64_t fleet_id;
+	int limit;
+};
+
+static int ask_runs(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	const struct runs_query *q = arg;
+
+	return history_runs(h, q->fleet_id, q->limit, out, e);
+}
+
+void get_runs(struct request *r)
+{
+	struct runs_query *q = xcalloc(1, sizeof(*q));
+	const char *name = query(r, "fleet", "");
+	const struct fleet *f = *name ? fleet_named(r, name) : NULL;
+
+	q->fleet_id = f ? f->object.id : *name ? -1 : 0;
+	q->limit = (int)query_int(r, "limit", 50);
+	request_history(r, ask_runs, q);
+}
+
+/* ---- results and files ---- */
+
+struct results_query {
+	int64_t id;
+	char dir[1024]; /* the directory of the run's key is found from history */
+	const struct engine *en;
+};
+
+static void list_files(const char *dir, const char *prefix, json_t *out, int depth)
+{
+	char path[2048], name[512];
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d))) {
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
+		snprintf(name, sizeof(name), "%.200s%s%.255s", prefix, *prefix ? "/" : "", de->d_name);
+		if (lstat(path, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth < 8)
+			list_files(path, name, out, depth + 1);
+		else if (S_ISREG(st.st_mode))
+			json_array_append_new(out, json_pack("{s:s, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
+	}
+	if (d)
+		closedir(d);
+}
+
+static int ask_results(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	struct results_query *q = arg;
+	json_t *run, *results, *files = json_array();
+
+	if (history_run(h, q->id, &run, e) < 0 || history_results(h, q->id, &results, e) < 0) {
+		json_decref(files);
+		return -1;
+	}
+	execute_run_path(q->en, json_str(run, "key", "none"), "results", q->dir, sizeof(q->dir));
+	list_files(q->dir, "", files, 0);
+	*out = json_object();
+	json_put(*out, "run", run);
+	json_put(*out, "results", json_incref(json_object_get(results, "results")));
+	json_put(*out, "files", files);
+	json_decref(results);
+	return 0;
+}
+
+void get_results(struct request *r)
+{
+	struct results_query *q = xcalloc(1, sizeof(*q));
+
+	q->id = run_id(r);
+	q->en = r->api->en;
+	request_history(r, ask_results, q);
+}
+
+void get_file(struct request *r)
+{
+	struct run *run = live_run(r);
+	struct buf data = BUF(64u * 1024 * 1024);
+	char path[1400], name[300], chunk[65536];
+	struct err e;
+	ssize_t n;
+	size_t len;
+	int fd;
+
+	snprintf(name, sizeof(name), "results/%s", r->arg[1]);
+	if (!run || strstr(name, "..")) {
+		err_set(&e, ERR_NOT_FOUND, "there is no such run or file in memory");
+		request_error(r, &e);
+		return;
+	}
+	execute_run_path(r->api->en, run->key, name, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		err_set(&e, ERR_NOT_FOUND, "run %lld has no file '%.100s'", (long long)run->object.id, r->arg[1]);
+		request_error(r, &e);
+		return;
+	}
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(&data, chunk, (size_t)n))
+		;
+	close(fd);
+	len = data.len;
+	request_bytes(r, "application/octet-stream", buf_take(&data), len);
+}
+
+/* ---- logs ---- */
+
+struct follow {
+	int64_t id, at[2];
+	char key[16];
+	bool follow, was_done;
+};
+
+static const char *const stream_names[] = { "stdout", "stderr" };
+
+/* Put what is new of one stream; false when there was nothing. The text is cut at a character's end, bad bytes are spelled out. */
+static bool put_chunk(struct request *r, struct follow *f, int which)
+{
+	char path[1024], data[CHUNK + 1];
+	struct buf text = BUF(CHUNK * 6);
+	json_t *o;
+	ssize_t n;
+	size_t len;
+	int fd;
+
+	execute_run_path(r->api->en, f->key, stream_names[which], path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	n = pread(fd, data, CHUNK, f->at[which]);
+	close(fd);
+	if (n <= 0)
+		return false;
+	len = (size_t)n;
+	for (int back = 0; back < 3 && len > 1 && !str_is_utf8(data, len) && str_is_utf8(data, len - 1 - (size_t)back); back++)
+		len -= 1 + (size_t)back;
+	if (!str_is_utf8(data, len))
+		len = (size_t)n;
+	data[len] = '\0';
+	if (str_is_utf8(data, len) && !memchr(data, 0, len))
+		buf_append(&text, data, len);
+	else
+		str_safe(&text, data, len, true);
+	o = json_object();
+	json_put_str(o, "stream", stream_names[which]);
+	json_put_int(o, "offset", f->at[which]);
+	json_put_str(o, "text", buf_str(&text));
+	f->at[which] += (int64_t)len;
+	buf_free(&text);
+	stream_put(r, o);
+	return true;
+}
+
+static void pump_logs(struct request *r)
+{
+	struct follow *f = r->state;
+	const struct model *m = engine_model(r->api->en);
+	const struct run *run = model_run(m, f->id);
+	bool done = !run || run->state == RUN_DONE;
+
+	/* A reader far behind is fed as it reads: what waits is bounded. */
+	while (r->out.len < STREAM_MAX / 2 && (put_chunk(r, f, 0) | put_chunk(r, f, 1)))
+		;
+	if (r->out.len >= STREAM_MAX / 2)
+		return;
+	if (!f->follow || done) {
+		json_t *o = json_object();
+
+		json_put(o, "end", run ? view_run(m, run) : json_null());
+		stream_put(r, o);
+		stream_end(r);
+	}
+}
+
+static void watch(struct request *r, int64_t id, bool on)
+{
+	struct fact fact = { .kind = FACT_RUN_WATCH, .id = id, .flag = on, .actor = r->user };
+
+	engine_fact(r->api->en, &fact);
+}
+
+static void follow_gone(struct request *r)
+{
+	struct follow *f = r->state;
+	bool others = false;
+
+	list_for_each(n, &r->api->requests) {
+		const struct request *q = CONTAINER_OF(n, struct request, link);
+
+		others |= q != r && q->gone == follow_gone && ((const struct follow *)q->state)->id == f->id;
+	}
+	if (!others)
+		watch(r, f->id, false);
+	free(f);
+}
+
+void get_logs(struct request *r)
+{
+	struct run *run = live_run(r);
+	struct follow *f;
+	struct err e;
+
+	if (!run) {
+		err_set(&e, ERR_NOT_FOUND, "there is no run '%.40s' in memory; its output is in the state directory", r->arg[0]);
+		request_error(r, &e);
+		return;
+	}
+	f = xcalloc(1, sizeof(*f));
+	f->id = run->object.id;
+	str_copy(f->key, run->key);
+	f->at[0] = query_int(r, "stdout", 0);
+	f->at[1] = query_int(r, "stderr", 0);
+	f->follow = query_bool(r, "follow");
+	r->state = f;
+	r->gone = follow_gone;
+	r->pump = pump_logs;
+	request_stream(r);
+	if (f->follow)
+		watch(r, f->id, true);
+	pump_logs(r);
+}
+
+void get_recipes(struct request *r)
+{
+	json_t *o = json_object(), *list = json_array();
+
+	for (const struct embedded *f = NULL; (f = embed_next(RECIPE_DIR, f));) {
+		struct recipe recipe;
+		json_t *one, *params, *secrets, *needs;
+
+		if (!strstr(f->name, "/recipe.yaml") || recipe_read(&recipe, f->name, f->data, f->size, NULL, NULL, NULL) < 0)
+			continue;
+		one = json_object();
+		params = json_array();
+		secrets = json_array();
+		needs = json_object();
+		json_put_str(one, "name", recipe.name);
+		json_put_str(one, "description", recipe.description);
+		for (size_t k = 0; k < recipe.param_count; k++) {
+			const struct recipe_param *p = &recipe.params[k];
+			json_t *q = json_object(), *values = json_array();
+
+			json_put_str(q, "name", p->name);
+			json_put_str(q, "type", recipe_type_name(p->type));
+			json_put_str(q, "default", p->fallback);
+			json_put_str(q, "help", p->help);
+			for (size_t v = 0; v < p->value_count; v++)
+				json_array_append_new(values, json_string(p->values[v]));
+			json_put(q, "values", values);
+			json_array_append_new(params, q);
+		}
+		for (int k = 0; k < recipe.secret_count; k++)
+			json_array_append_new(secrets, json_string(recipe.secrets[k]));
+		json_put_int(needs, "gpu_memory_gb", recipe.needs.gpu_memory_gb);
+		json_put_int(needs, "disk_gb", recipe.needs.disk_gb);
+		json_put_str(needs, "vendor", recipe.needs.vendor ? gpu_vendor_name(recipe.needs.vendor) : "any");
+		json_put_bool(needs, "docker", recipe.needs.docker);
+		json_put(one, "parameters", params);
+		json_put(one, "secrets", secrets);
+		json_put(one, "needs", needs);
+		json_array_append_new(list, one);
+		recipe_free(&recipe);
+	}
+	json_put(o, "recipes", list);
+	request_json(r, 200, o);
+}

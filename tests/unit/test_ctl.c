@@ -1,0 +1,765 @@
+/* gpufleetctl as a whole, against a daemon that follows a script: what it asks, what it prints, how it exits. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "ctl_mock.h"
+
+#define OFFER \
+	"{\"account\":\"runpod\",\"provider\":\"runpod\",\"key\":\"k1\",\"gpu\":\"MI300X\",\"gpu_count\":8,\"gpu_memory_gb\":192," \
+	"\"region\":\"EU-RO-1\",\"price_hour\":15.92,\"price_gpu_hour\":1.99,\"minimum_charge\":0,\"available\":2,\"spot\":false," \
+	"\"marketplace\":false,\"reliability\":null}"
+#define PLAN \
+	"{\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,\"offers\":[" OFFER "],\"price_hour\":15.92,\"worst_case\":63.68," \
+	"\"lifetime\":14400,\"shortened\":false,\"alternatives\":[],\"text\":\"\"}"
+#define INSTANCE(state, more) \
+	"{\"id\":11,\"slot\":0,\"state\":\"" state "\",\"cause\":\"\",\"account\":\"runpod\",\"gpu\":\"MI300X\",\"gpu_count\":8," \
+	"\"region\":\"EU-RO-1\",\"price_hour\":15.92,\"metered\":0.5,\"address\":\"10.0.0.1\"" more "}"
+#define FLEET(state, phase, more, instances) \
+	"{\"fleet\":{\"id\":3,\"name\":\"perf-1\",\"owner\":\"ada\",\"state\":\"" state "\",\"phase\":\"" phase "\",\"gpu\":\"MI300X\"," \
+	"\"gpu_count\":8,\"instances_wanted\":1,\"hourly\":15.92,\"metered\":0.5,\"held\":63.68,\"settled\":false," \
+	"\"created\":\"2026-11-20T02:00:00.000Z\"" more ",\"instances\":[" instances "],\"runs\":[]}}"
+#define PLACING FLEET("OPEN", "placing", "", "")
+#define BOOTING FLEET("OPEN", "booting", "", INSTANCE("BOOTING", ""))
+#define READY   FLEET("OPEN", "ready", "", INSTANCE("READY", ""))
+#define CLOSED(cause, reason) FLEET("CLOSED", "closed", ",\"cause\":\"" cause "\",\"reason\":\"" reason "\"", "")
+#define PROBLEM(code, text) "{\"code\":\"" code "\",\"detail\":\"" text "\"}"
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no '%s' in:\n%s", part, text);
+}
+
+static void assert_lacks(const char *text, const char *part)
+{
+	if (strstr(text, part))
+		fail_msg("'%s' in:\n%s", part, text);
+}
+
+/* Status, and both texts must hold their part (NULL: empty). */
+static void expect(struct ran *r, int status, const char *out, const char *err)
+{
+	if (r->status != status)
+		fail_msg("status %d, wanted %d\n--- out\n%s\n--- err\n%s", r->status, status, r->out, r->err);
+	if (out)
+		assert_has(r->out, out);
+	else
+		assert_string_equal(r->out, "");
+	if (err)
+		assert_has(r->err, err);
+	else
+		assert_string_equal(r->err, "");
+	ran_free(r);
+}
+
+#define EXPECT(m, status, out, err, ...) \
+	do { \
+		struct ran ran_ = mock_run(m, __VA_ARGS__, NULL); \
+		expect(&ran_, status, out, err); \
+	} while (0)
+
+/* ---- up ---- */
+
+static void test_up(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = 201, .body = PLACING },
+		{ "GET", "/v1/fleets/perf-1", .body = PLACING, .times = 1 },
+		{ "GET", "/v1/fleets/perf-1", .body = BOOTING, .times = 1 },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run(m, "up", "mi300x:8", "--name", "perf-1", "--for", "4h", "--max-cost", "80", "--idle", "15m", "-p",
+	    "runpod", "-p", "vastai", "--label", "team=perf", "--yes", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	assert_has(r.err, "$63.68");
+	assert_has(r.err, "perf-1/0: booting at runpod EU-RO-1");
+	assert_has(r.out, "perf-1 is ready");
+	assert_has(r.out, "gpufleetctl ssh perf-1");
+	ran_free(&r);
+	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,\"name\":\"perf-1\",\"for\":14400,"
+				"\"idle\":900,\"max_cost\":80.0,\"providers\":[\"runpod\",\"vastai\"],\"labels\":{\"team\":\"perf\"}}");
+	mock_stop(m);
+}
+
+static void test_up_refuses_to_buy_unasked(void **state)
+{
+	static const struct mock_row rows[] = { { "POST", "/v1/plans", .body = PLAN }, { 0 } };
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 2, NULL, "nothing is bought without a yes: add --yes", "up", "MI300X:8");
+	EXPECT(m, 0, "$63.68", NULL, "up", "MI300X:8", "--dry-run");
+	EXPECT(m, 0, "\"worst_case\":63.68", NULL, "up", "MI300X:8", "--dry-run", "--json");
+	assert_int_equal(mock_count(m, "POST /v1/fleets"), 0);
+	mock_stop(m);
+}
+
+static void test_up_bad_words_ask_nobody(void **state)
+{
+	static const struct mock_row rows[] = { { 0 } };
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 2, NULL, "--count wants", "up", "MI300X", "--count", "0", "--yes");
+	EXPECT(m, 2, NULL, "contradict", "up", "MI300X:8", "--count", "4", "--yes");
+	EXPECT(m, 2, NULL, "is no GPU", "up", "MI300X:-1", "--yes");
+	EXPECT(m, 2, NULL, "did you mean 'status'?", "staus");
+	EXPECT(m, 2, NULL, "no name of a fleet", "down", "a b");
+	EXPECT(m, 2, NULL, "which fleet?", "down");
+	EXPECT(m, 122, NULL, "where? say --on", "run", "gpu-check");
+	EXPECT(m, 122, NULL, "not both", "run", "gpu-check", "--on", "a", "--gpu", "H100");
+	EXPECT(m, 122, NULL, "which command?", "exec", "perf-1");
+	EXPECT(m, 2, NULL, "is no run", "logs", "perf-1");
+	EXPECT(m, 2, NULL, "--since wants", "cost", "--since", "yesterday");
+	EXPECT(m, 2, NULL, "for how long?", "extend", "perf-1");
+	assert_string_equal(mock_log(m), "");
+	mock_stop(m);
+}
+
+static void test_up_nobody_sells(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .wants = "\"count\":8", .body = "{\"offers\":[],\"text\":\"nobody sells 8 in one instance now\","
+			"\"alternatives\":[{\"instances\":2,\"count\":4,\"offer\":" OFFER ",\"price_hour\":16}]}" },
+		{ "POST", "/v1/plans", .wants = "\"offer\":\"k1\"", .body = PLAN },
+		{ "POST", "/v1/plans", .status = 409, .body = PROBLEM("no_capacity", "nobody sells MI300X now") },
+		{ "POST", "/v1/fleets", .status = 201, .body = READY },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ 0 },
+	};
+	static const struct typed takes[] = { { "take it? [1, N]", "1\n" }, { "buy this? [y/N]", "y\n" }, { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r;
+
+	(void)state;
+	EXPECT(m, 4, NULL, "2 x MI300X:4 at runpod EU-RO-1, $16.00/h", "up", "MI300X:8", "--yes");
+	EXPECT(m, 4, NULL, "gpufleetctl: nobody sells MI300X now", "up", "MI300X:4", "--yes");
+	EXPECT(m, 4, "\"code\":\"no_capacity\"", "nobody", "up", "MI300X:4", "--yes", "--json");
+	assert_int_equal(mock_count(m, "POST /v1/fleets"), 0);
+	r = mock_run_tty(m, takes, "up", "MI300X:8", NULL);
+	assert_int_equal(r.status, 0);
+	ran_free(&r);
+	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":4,\"instances\":2,\"offer\":\"k1\"}");
+	mock_stop(m);
+}
+
+static void test_up_ends_badly(void **state)
+{
+	static const struct {
+		const char *fleet;
+		int status;
+	} cases[] = {
+		{ CLOSED("unplaceable", "nobody sells it now"), 4 },
+		{ CLOSED("money", "its money ran out"), 3 },
+		{ CLOSED("expired", "its time ran out"), 6 },
+		{ CLOSED("released", "ada said down"), 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct mock_row rows[] = {
+			{ "POST", "/v1/plans", .body = PLAN },
+			{ "POST", "/v1/fleets", .status = 201, .body = PLACING },
+			{ "GET", "/v1/fleets/perf-1", .body = cases[i].fleet },
+			{ 0 },
+		};
+		struct mock *m = mock_start(rows);
+
+		EXPECT(m, cases[i].status, NULL, "fleet 'perf-1' has ended: ", "up", "MI300X:8", "-y");
+		mock_stop(m);
+	}
+}
+
+/* A connection that breaks after the order was sent: sent again with the same key, so nothing is bought twice. */
+static void test_up_connection_breaks(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = -1, .times = 2 },
+		{ "POST", "/v1/fleets", .status = 201, .body = READY },
+		{ "GET", "/v1/fleets/perf-1", .status = -1, .times = 1 },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "perf-1 is ready", "the daemon does not answer", "up", "MI300X:8", "-y");
+	assert_int_equal(mock_count(m, "POST /v1/fleets key"), 3);
+	mock_stop(m);
+}
+
+static void test_up_refused(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = 403, .body = PROBLEM("refused", "you are a viewer\\u001b[2J") },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 3, NULL, "gpufleetctl: you are a viewer\\x1b[2J\n", "up", "MI300X:8", "-y");
+	mock_stop(m);
+}
+
+static void test_up_detach(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = 201, .body = PLACING },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run(m, "up", "MI300X:8", "-y", "--detach", "--json", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	assert_has(r.out, "\"name\":\"perf-1\"");
+	ran_free(&r);
+	assert_int_equal(mock_count(m, "GET /v1/fleets"), 0);
+	mock_stop(m);
+}
+
+static void test_up_terminal(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = 201, .body = BOOTING },
+		{ "GET", "/v1/fleets/perf-1", .body = BOOTING, .times = 2 },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ 0 },
+	};
+	static const struct typed yes[] = { { "buy this? [y/N]", "y\n" }, { "0 of 1 ready", "" }, { "is ready", "" }, { 0 } };
+	static const struct typed no[] = { { "buy this? [y/N]", "\n" }, { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run_tty(m, no, "up", "MI300X:8", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, 1);
+	assert_has(r.out, "nothing was bought");
+	ran_free(&r);
+	assert_int_equal(mock_count(m, "POST /v1/fleets"), 0);
+	r = mock_run_tty(m, yes, "up", "MI300X:8", NULL);
+	assert_int_equal(r.status, 0);
+	assert_string_equal(r.err, "");
+	assert_has(r.out, "\033[32m");
+	ran_free(&r);
+	mock_stop(m);
+}
+
+static void test_up_interrupted(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = 201, .body = BOOTING },
+		{ "GET", "/v1/fleets/perf-1", .body = BOOTING, .times = 4 },
+		{ "DELETE", "/v1/fleets/perf-1", .status = 202, .body = FLEET("CLOSING", "closing", "", INSTANCE("DELETING", "")) },
+		{ "GET", "/v1/fleets/perf-1",
+			.body = FLEET("CLOSING", "closing", "", INSTANCE("DELETING", ",\"accepted\":true,\"shown\":false")) },
+		{ 0 },
+	};
+	static const struct mock_row keeps[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/fleets", .status = 201, .body = BOOTING },
+		{ "GET", "/v1/fleets/perf-1", .body = BOOTING },
+		{ 0 },
+	};
+	static const struct typed tear[] = { { "0 of 1 ready", "\003" }, { "[k/t/w]", "t\n" }, { 0 } };
+	static const struct typed twice[] = { { "0 of 1 ready", "\003" }, { "[k/t/w]", "w\n" }, { "0 of 1 ready", "\003" },
+		{ "[k/t/w]", "\003" }, { "gpufleetctl down perf-1", "" }, { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run_tty(m, tear, "up", "MI300X:8", "-y", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, 130);
+	assert_string_equal(r.err, "");
+	ran_free(&r);
+	assert_int_equal(mock_count(m, "DELETE /v1/fleets/perf-1"), 1);
+	mock_stop(m);
+	m = mock_start(keeps);
+	r = mock_run_tty(m, twice, "up", "MI300X:8", "-y", NULL);
+	assert_int_equal(r.status, 130);
+	assert_string_equal(r.err, "");
+	ran_free(&r);
+	assert_int_equal(mock_count(m, "DELETE"), 0);
+	mock_stop(m);
+}
+
+/* ---- down, status ---- */
+
+static void test_down(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "DELETE", "/v1/fleets/perf-1", .status = 202, .body = FLEET("CLOSING", "closing", "", INSTANCE("DELETING", "")) },
+		{ "DELETE", "/v1/fleets/other", .status = 404, .body = PROBLEM("not_found", "no fleet is called 'other'") },
+		{ "GET", "/v1/fleets/perf-1", .times = 1,
+			.body = FLEET("CLOSING", "closing", "", INSTANCE("DELETING", ",\"accepted\":true,\"shown\":true")) },
+		{ "GET", "/v1/fleets/perf-1",
+			.body = FLEET("CLOSING", "closing", "", INSTANCE("DELETING", ",\"accepted\":true,\"shown\":false")) },
+		{ "GET", "/v1/fleets", .body = "{\"fleets\":[{\"name\":\"perf-1\"}]}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "perf-1 is down; it cost $0.50 by our clock", "delete taken", "down", "perf-1");
+	assert_int_equal(mock_count(m, "GET /v1/fleets/perf-1"), 2);
+	EXPECT(m, 0, "perf-1 is ending", NULL, "down", "perf-1", "-d");
+	EXPECT(m, 2, NULL, "no fleet is called 'other'", "down", "other");
+	EXPECT(m, 2, "perf-1 is down", "other: no fleet is called 'other'", "down", "other", "perf-1");
+	EXPECT(m, 2, NULL, "--all ends 1 fleets: add --yes", "down", "--all");
+	EXPECT(m, 0, "perf-1 is down", "", "down", "--all", "--yes");
+	EXPECT(m, 0, "{\"fleets\":[{", "", "down", "perf-1", "--json");
+	mock_stop(m);
+}
+
+static void test_status(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/status", .body = "{\"fleets\":[],\"totals\":{\"hourly\":0,\"metered\":0,\"instances\":0},\"accounts\":["
+			"{\"account\":\"vastai\",\"ok\":false,\"message\":\"token refused\"}]}" },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ "GET", "/v1/fleets?all=1", .body = "{\"fleets\":[{\"name\":\"perf-1\\u001b[1m\",\"state\":\"OPEN\",\"phase\":\"ready\","
+			"\"gpu\":\"MI300X\",\"gpu_count\":8,\"instances_wanted\":1,\"hourly\":15.92,\"metered\":0.5,\"instances\":[]}]}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "no fleet is up\nvastai: token refused\n", NULL, "status");
+	EXPECT(m, 0, "\"message\":\"token refused\"", NULL, "ps", "--json");
+	EXPECT(m, 0, "perf-1/0  ready  runpod   MI300X:8", NULL, "status", "perf-1");
+	EXPECT(m, 0, "perf-1\\x1b[1m", NULL, "status", "--all");
+	EXPECT(m, 2, NULL, "--watch draws on a terminal", "status", "--watch");
+	mock_stop(m);
+}
+
+/* ---- run ---- */
+
+#define RUN(state, more) \
+	"{\"id\":12,\"fleet\":\"perf-1\",\"title\":\"hello.sh\",\"state\":\"" state "\",\"started\":\"2026-11-20T02:00:00.000Z\"," \
+	"\"ended\":\"2026-11-20T02:01:00.000Z\",\"metered\":0.25" more "}"
+#define DONE_OK     RUN("DONE", ",\"outcome\":\"ok\",\"exit_status\":0")
+#define DONE_FAILED RUN("DONE", ",\"outcome\":\"failed\",\"cause\":\"failed\",\"exit_status\":7")
+#define RESULTS(run) \
+	"{\"run\":" run ",\"results\":[{\"metric\":\"tflops\",\"value\":512.25,\"unit\":\"TFLOPS\",\"labels\":{\"gpu\":\"0\"}}," \
+	"{\"metric\":\"driver\",\"text\":\"6.10\",\"unit\":\"1\",\"labels\":null}],\"files\":[{\"name\":\"out/a b.json\",\"bytes\":5}," \
+	"{\"name\":\"../evil\",\"bytes\":5}]}"
+#define STREAM(run) \
+	"{\"stream\":\"stdout\",\"offset\":0,\"text\":\"hello \"}\n{\"ping\":true}\n" \
+	"{\"stream\":\"stderr\",\"offset\":0,\"text\":\"oops\\n\"}\n{\"stream\":\"stdout\",\"offset\":6,\"text\":\"world\\n\"}\n" \
+	"{\"end\":" run "}\n"
+
+static void write_file(const char *dir, const char *name, const char *text, mode_t mode)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(chmod(path, mode), 0);
+	free(path);
+}
+
+static void run_ends(const char *run, int status, const char *says)
+{
+	char *stream = xasprintf("{\"stream\":\"stdout\",\"offset\":0,\"text\":\"hello \"}\n{\"ping\":true}\n"
+				 "{\"stream\":\"stderr\",\"offset\":0,\"text\":\"oops\\n\"}\n"
+				 "{\"stream\":\"stdout\",\"offset\":6,\"text\":\"world\\n\"}\n{\"end\":%s}\n",
+	    run);
+	char *results = xasprintf("{\"run\":%s,\"results\":[{\"metric\":\"tflops\",\"value\":512.25,\"unit\":\"TFLOPS\"}],\"files\":[]}", run);
+	const struct mock_row rows[] = {
+		{ "POST", "/v1/runs", .status = 201, .body = "{\"run\":" RUN("QUEUED", "") ",\"fleet\":null}" },
+		{ "GET", "/v1/runs/12/logs?stdout=0&stderr=0&follow=1", .body = stream, .stream = true },
+		{ "GET", "/v1/runs/12/results", .body = results },
+		{ "GET", "/v1/runs/12", .body = "{\"run\":" RUN("PUSHING", "") "}", .times = 1 },
+		{ "GET", "/v1/runs/12", .body = "{\"run\":" RUN("RUNNING", "") "}" },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	char *script = xasprintf("%s/hello.sh", mock_dir(m));
+	struct ran r;
+
+	write_file(mock_dir(m), "hello.sh", "#!/bin/sh\necho hello\n", 0644);
+	r = mock_run(m, "run", script, "--on", "perf-1", "--set", "size=4", "--timeout", "10m", "--", "-x", "a b", NULL);
+	assert_string_equal(r.out, "hello world\n");
+	expect(&r, status, "hello", says);
+	assert_has(mock_log(m), "POST /v1/runs key {\"payload\":{\"files\":[{\"name\":\"hello.sh\",\"text\":\"#!/bin/sh\\necho hello\\n\","
+				"\"executable\":true}]},\"title\":\"hello.sh\",\"run\":\"hello.sh\",\"set\":{\"size\":\"4\"},"
+				"\"args\":[\"-x\",\"a b\"],\"timeout\":600,\"fleet\":\"perf-1\"}");
+	mock_stop(m);
+	free(script);
+	free(stream);
+	free(results);
+}
+
+static void test_run(void **state)
+{
+	(void)state;
+	run_ends(DONE_OK, 0, "run 12: ok in 1m 00s, $0.25");
+	run_ends(DONE_FAILED, 7, "run 12: failed (exit 7)");
+	run_ends(RUN("DONE", ",\"outcome\":\"timed_out\",\"cause\":\"timed_out\",\"exit_status\":143"), 126, "took longer than its limit");
+	run_ends(RUN("DONE", ",\"outcome\":\"lost\",\"cause\":\"lost\",\"reason\":\"the machine died\""), 121, "lost its machine");
+	run_ends(RUN("DONE", ",\"outcome\":\"cancelled\",\"cause\":\"cancelled\""), 121, "was cancelled");
+	run_ends(RUN("DONE", ",\"outcome\":\"failed\",\"cause\":\"unplaceable\",\"reason\":\"nobody sells it\""), 124, "nobody sells it");
+	run_ends(RUN("DONE", ",\"outcome\":\"failed\",\"cause\":\"money\",\"exit_status\":143"), 123, "run 12: failed");
+}
+
+/* The daemon restarts while a run is followed: the log goes on behind the last byte. */
+static void test_run_log_goes_on(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/runs/12/logs?stdout=0&stderr=0&follow=1", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"offset\":0,\"next\":9,\"text\":\"one\\n\"}\n" },
+		{ "GET", "/v1/runs/12/logs?stdout=9&stderr=0&follow=1", .times = 1, .status = -1 },
+		{ "GET", "/v1/runs/12/logs?stdout=9&stderr=0&follow=1", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"offset\":9,\"text\":\"two\\n\"}\n{\"end\":" DONE_OK "}\n" },
+		{ "GET", "/v1/runs/12/logs?stdout=0&stderr=0&follow=0", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"offset\":0,\"text\":\"one\\n\"}\n" },
+		{ "GET", "/v1/runs/13/logs", .status = 404, .body = PROBLEM("not_found", "there is no run 13") },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "one\ntwo\n", NULL, "logs", "12", "-f");
+	EXPECT(m, 0, "one\n", NULL, "logs", "run-12");
+	EXPECT(m, 0, "{\"stream\":\"stdout\",\"offset\":0,\"text\":\"one\\n\"}\n", NULL, "logs", "12", "--json");
+	EXPECT(m, 2, NULL, "there is no run 13", "logs", "13", "-f");
+	mock_stop(m);
+}
+
+static void test_run_gpu(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/runs", .status = 201, .body = "{\"run\":" RUN("QUEUED", "") "}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 122, NULL, "nothing is bought without a yes", "run", "gpu-check", "--gpu", "MI300X:8");
+	EXPECT(m, 0, "run 12 on perf-1", "$63.68", "run", "gpu-check", "--gpu", "MI300X:8", "-y", "--detach", "--keep-on-failure", "0",
+	    "--secret", "HF_TOKEN", "--max-cost", "9");
+	assert_has(mock_log(m), "POST /v1/plans {\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,\"max_cost\":9.0}");
+	assert_has(mock_log(m), "POST /v1/runs key {\"recipe\":\"gpu-check\",\"secrets\":{\"HF_TOKEN\":null},\"keep_on_failure\":0,"
+				"\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,\"max_cost\":9.0}");
+	mock_stop(m);
+}
+
+static void test_run_directory(void **state)
+{
+	static const struct mock_row rows[] = { { "POST", "/v1/runs", .status = 201, .body = "{\"run\":" RUN("QUEUED", "") "}" }, { 0 } };
+	struct mock *m = mock_start(rows);
+	char *dir = xasprintf("%s/job", mock_dir(m)), *git = xasprintf("%s/.git", dir), *link = xasprintf("%s/link", dir);
+	char *slash = xasprintf("%s/", dir);
+
+	(void)state;
+	mkdir(dir, 0755);
+	mkdir(git, 0755);
+	EXPECT(m, 122, NULL, "holds neither recipe.yaml nor run.sh", "run", dir, "--on", "perf-1");
+	write_file(dir, "run.sh", "echo\n", 0755);
+	write_file(dir, "data", "\xff\xfe", 0644);
+	write_file(git, "config", "secret", 0644);
+	EXPECT(m, 0, "run 12", NULL, "run", slash, "--on", "perf-1", "-d");
+	assert_has(mock_log(m), "{\"payload\":{\"files\":[{\"name\":\"data\",\"base64\":\"//4=\"},{\"name\":\"run.sh\",\"text\":\"echo\\n\","
+				"\"executable\":true}]},\"title\":\"job\",\"run\":\"run.sh\",\"fleet\":\"perf-1\"}");
+	write_file(dir, "recipe.yaml", "name: x\nrun: run.sh\n", 0644);
+	EXPECT(m, 0, "run 12", NULL, "run", dir, "--on", "perf-1", "-d");
+	assert_has(mock_log(m), "\"title\":\"job\",\"fleet\":\"perf-1\"}");
+	assert_int_equal(symlink("/etc/passwd", link), 0);
+	EXPECT(m, 122, NULL, "/job/link' is a symbolic link; only regular files are sent", "run", dir, "--on", "perf-1", "-d");
+	EXPECT(m, 122, NULL, "cannot read '/no/such/thing'", "run", "/no/such/thing", "--on", "perf-1", "-d");
+	assert_int_equal(mock_count(m, "POST /v1/runs"), 2);
+	free(slash);
+	free(link);
+	free(git);
+	free(dir);
+	mock_stop(m);
+}
+
+static void test_run_interrupted(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/runs", .status = 201, .body = "{\"run\":" RUN("RUNNING", "") "}" },
+		{ "GET", "/v1/runs/12/logs?stdout=0", .stream = true, .hold_ms = 20000,
+			.body = "{\"stream\":\"stdout\",\"offset\":0,\"text\":\"working\\n\"}\n" },
+		{ "GET", "/v1/runs/12/logs?stdout=8", .stream = true, .body = "{\"end\":" RUN("DONE", ",\"outcome\":\"cancelled\"") "}\n" },
+		{ "GET", "/v1/runs/12/results", .body = "{\"results\":[],\"files\":[]}" },
+		{ "GET", "/v1/runs/12", .body = "{\"run\":" RUN("RUNNING", "") "}" },
+		{ "DELETE", "/v1/runs/12", .status = 202, .body = "{\"run\":" RUN("STOPPING", "") "}" },
+		{ 0 },
+	};
+	static const struct typed cancels[] = { { "working", "\003" }, { "[c/d/w]", "c\n" }, { "was cancelled", "" }, { 0 } };
+	static const struct typed detaches[] = { { "working", "\003" }, { "[c/d/w]", "d\n" }, { "gpufleetctl logs -f 12", "" }, { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run_tty(m, cancels, "run", "gpu-check", "--on", "perf-1", NULL);
+
+	(void)state;
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.status, 121);
+	ran_free(&r);
+	assert_int_equal(mock_count(m, "DELETE /v1/runs/12"), 1);
+	r = mock_run_tty(m, detaches, "run", "gpu-check", "--on", "perf-1", NULL);
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.status, 130);
+	ran_free(&r);
+	assert_int_equal(mock_count(m, "DELETE /v1/runs/12"), 1);
+	mock_stop(m);
+}
+
+static void test_results(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/runs/12/results", .body = RESULTS(DONE_OK) },
+		{ "GET", "/v1/runs/12/files/out/a%20b.json", .body = "[1,2]" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	char *dir = xasprintf("%s/saved", mock_dir(m)), *file = xasprintf("%s/out/a b.json", dir), *evil = xasprintf("%s/evil", mock_dir(m));
+	struct stat st;
+
+	(void)state;
+	EXPECT(m, 0, "tflops  512.25  TFLOPS  gpu=0", NULL, "results", "12");
+	EXPECT(m, 0, "metric,value,unit,labels\r\ntflops,512.25,TFLOPS,gpu=0\r\n", NULL, "results", "12", "--format", "csv");
+	EXPECT(m, 0, "| tflops | 512.25 |", NULL, "results", "12", "-o", "md");
+	EXPECT(m, 0, "\"value\":512.25", NULL, "results", "12", "--json");
+	EXPECT(m, 0, "run 12: ok", "a file with a harmful name was left out: ../evil", "results", "12", "--save", dir);
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_size, 5);
+	assert_int_equal(stat(evil, &st), -1);
+	free(dir);
+	free(file);
+	free(evil);
+	mock_stop(m);
+}
+
+/* ---- exec, ssh ---- */
+
+static void test_exec(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/fleets/perf-1/exec", .wants = "\"'ls' '-la' 'a b'\"", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"text\":\"x\\n\"}\n{\"exit\":3}\n" },
+		{ "POST", "/v1/fleets/perf-1/exec", .wants = "\"instance\":2", .stream = true,
+			.body = "{\"error\":\"the machine does not answer\",\"code\":\"unreachable\"}\n" },
+		{ "POST", "/v1/fleets/perf-1/exec", .wants = "\"cd / && ls\"", .stream = true, .body = "{\"exit\":0}\n" },
+		{ "POST", "/v1/fleets/perf-1/exec", .stream = true, .body = "{\"stream\":\"stdout\",\"text\":\"cut\"}\n" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 3, "x\n", NULL, "exec", "perf-1", "--", "ls", "-la", "a b");
+	EXPECT(m, 125, NULL, "the machine does not answer", "exec", "perf-1/2", "--", "true");
+	EXPECT(m, 0, NULL, NULL, "exec", "perf-1", "cd / && ls");
+	EXPECT(m, 121, "cut", "ended before the command did", "exec", "perf-1", "--", "z");
+	EXPECT(m, 122, NULL, "the script has no row", "exec", "other", "--", "z");
+	mock_stop(m);
+}
+
+#define PUBLIC "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUN8vGmTfPvAxKMGZXbY4yrMiqTpSRIu+GgSLnuKMnu"
+
+static void test_ssh(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/fleets/perf-1/authorize", .wants = PUBLIC " ada",
+			.body = "{\"address\":\"10.0.0.1\",\"port\":2222,\"user\":\"root\",\"host_key\":\"" PUBLIC "\"}" },
+		{ "POST", "/v1/fleets/evil/authorize",
+			.body = "{\"address\":\"-oProxyCommand=x\",\"port\":22,\"user\":\"root\",\"host_key\":\"" PUBLIC "\"}" },
+		{ "POST", "/v1/fleets/bare/authorize", .body = "{\"address\":\"10.0.0.1\",\"port\":22,\"user\":\"root\",\"host_key\":null}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	char *ssh = xasprintf("%s/.ssh", mock_dir(m)), *bin = xasprintf("%s/bin", mock_dir(m)), *path;
+	const char *old = getenv("PATH");
+
+	(void)state;
+	EXPECT(m, 122, NULL, "make one with: ssh-keygen -t ed25519", "ssh", "perf-1");
+	assert_string_equal(mock_log(m), "");
+	mkdir(ssh, 0700);
+	mkdir(bin, 0700);
+	write_file(ssh, "id_ed25519.pub", PUBLIC " ada\n", 0644);
+	write_file(ssh, "id_bad.pub", "command=\"x\" ssh-rsa AAAA\n", 0644);
+	write_file(bin, "ssh",
+	    "#!/bin/sh\nfor a; do echo \"[$a]\"; case $a in UserKnownHostsFile*) f=${a#*=}; f=${f#?}; cat \"${f%?}\";; esac; done; exit 9\n", 0755);
+	path = xasprintf("%s:%s", bin, old);
+	setenv("PATH", path, 1);
+	EXPECT(m, 9, "gpufleet " PUBLIC "\n", NULL, "ssh", "perf-1", "--", "ls", "-l");
+	EXPECT(m, 9, "[StrictHostKeyChecking=yes]\n", NULL, "ssh", "perf-1");
+	EXPECT(m, 9, "[-p]\n[2222]\n[-l]\n[root]\n[--]\n[10.0.0.1]\n[ls]\n[-l]\n", NULL, "ssh", "perf-1", "--", "ls", "-l");
+	EXPECT(m, 0, "\"port\":2222", NULL, "ssh", "perf-1", "--json");
+	EXPECT(m, 121, NULL, "no address", "ssh", "evil");
+	EXPECT(m, 121, NULL, "no host key", "ssh", "bare");
+	assert_lacks(mock_log(m), "command=");
+	unsetenv("PATH");
+	path[0] = '\0';
+	free(path);
+	path = xstrdup(old ? old : "");
+	free(path);
+	free(ssh);
+	free(bin);
+	mock_stop(m);
+}
+
+/* ---- the rest ---- */
+
+static void test_offers(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/offers?gpu=MI300X&count=8&provider=runpod&max_price=2.50&spot=1",
+			.body = "{\"offers\":[" OFFER "],\"accounts\":[{\"account\":\"vastai\",\"ok\":false,\"message\":\"no answer\"}]}" },
+		{ "GET", "/v1/offers", .body = "{\"offers\":[],\"accounts\":[]}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "MI300X:8  runpod   EU-RO-1    $1.99  $15.92     2", "vastai could not be asked: no answer", "offers", "mi300x:8",
+	    "--provider", "runpod", "--max-price", "2.5", "--spot");
+	EXPECT(m, 4, NULL, "nobody sells that now", "offers");
+	EXPECT(m, 0, "{\"offers\":[],\"accounts\":[]}\n", NULL, "offers", "--json");
+	mock_stop(m);
+}
+
+static void test_cost(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/cost?by=gpu&since=2026-11-01T00%3A00%3A00Z",
+			.body = "{\"by\":\"gpu\",\"rows\":[{\"key\":\"MI300X\",\"instances\":2,\"gpu_hours\":16.5,\"held\":0,\"metered\":31.845678,"
+				"\"billed\":31.84,\"settled\":true},{\"key\":\"=H100\",\"instances\":1,\"gpu_hours\":1,\"held\":0,\"metered\":2,"
+				"\"billed\":null,\"settled\":false}],\"total\":{\"instances\":3,\"gpu_hours\":17.5,\"held\":0,\"metered\":33.845678,"
+				"\"billed\":31.84,\"settled\":false},\"complete\":false}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  no\n", "not complete", "cost", "--by", "gpu", "--since", "2026-11-01");
+	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,yes\r\n", NULL, "cost", "-b",
+	    "gpu", "-s", "2026-11-01", "--format", "csv");
+	mock_stop(m);
+}
+
+static void test_events_and_why(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/events?limit=50&fleet=perf-1", .body = "{\"events\":[{\"seq\":1,\"time\":\"2026-11-20T02:00:00.000Z\",\"kind\":"
+			"\"instance\",\"id\":11,\"fleet\":\"perf-1\",\"from\":\"BOOTING\",\"event\":\"running\",\"to\":\"CONNECTING\",\"cause\":\"\","
+			"\"actor\":\"daemon\",\"text\":\"\"}]}" },
+		{ "GET", "/v1/why/run-12", .body = "{\"subject\":\"run-12\",\"summary\":\"it failed\",\"attempts\":[{\"account\":\"runpod\","
+			"\"outcome\":\"no_capacity\",\"text\":\"sold out\"}],\"events\":[]}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "2026-11-20 02:00:00Z  instance 11     perf-1: running BOOTING -> CONNECTING\n", NULL, "events", "perf-1");
+	EXPECT(m, 0, "it failed\n\nattempts\n", NULL, "why", "12");
+	mock_stop(m);
+}
+
+static void test_extend_and_wait(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/fleets/perf-1/extend", .wants = "{\"for\":28800}", .status = 202, .body = READY },
+		{ "GET", "/v1/fleets/perf-1", .times = 1, .body = FLEET("OPEN", "ready", ",\"extend_pending\":28800", INSTANCE("READY", "")) },
+		{ "GET", "/v1/fleets/perf-1", .times = 1,
+			.body = FLEET("OPEN", "ready", ",\"extend_pending\":null,\"extend_error\":\"not enough money\"", INSTANCE("READY", "")) },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ "GET", "/v1/fleets/slow", .body = BOOTING },
+		{ "GET", "/v1/runs/12", .body = "{\"run\":" DONE_FAILED "}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 3, NULL, "'perf-1' was not extended: not enough money", "extend", "perf-1", "--for", "8h");
+	EXPECT(m, 0, "perf-1 is ready", "", "wait", "perf-1");
+	EXPECT(m, 6, NULL, "'slow' is not ready", "wait", "slow", "--timeout", "1s");
+	EXPECT(m, 7, "run 12: failed (exit 7)", NULL, "wait", "12");
+	mock_stop(m);
+}
+
+static void test_no_daemon(void **state)
+{
+	(void)state;
+	EXPECT(NULL, 5, NULL, "no daemon answers on '/nonexistent/sock'", "--socket", "/nonexistent/sock", "status");
+	EXPECT(NULL, 5, "{\"code\":\"unreachable\"", "no daemon answers", "--socket", "/nonexistent/sock", "status", "--json");
+	EXPECT(NULL, 125, NULL, "no daemon answers", "--socket", "/nonexistent/sock", "run", "gpu-check", "--on", "x");
+	EXPECT(NULL, 0, "gpufleetctl ", NULL, "--version");
+	EXPECT(NULL, 0, "no daemon runs", NULL, "--socket", "/nonexistent/sock", "version");
+	EXPECT(NULL, 2, NULL, "usage: gpufleetctl", "--json");
+	EXPECT(NULL, 0, "usage: gpufleetctl up GPU[:N]", NULL, "up", "--help");
+	EXPECT(NULL, 2, NULL, "cannot read '/nonexistent/c.yaml'", "--config", "/nonexistent/c.yaml", "status");
+}
+
+static void test_broken_daemon(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/status", .body = "{\"fleets\":[", .times = 1 },
+		{ "GET", "/v1/status", .status = 500, .body = "<html>", .times = 1 },
+		{ "GET", "/v1/status", .status = -1 },
+		{ "GET", "/v1/runs/12/logs", .stream = true, .body = "not json\n" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 1, NULL, "the daemon's answer to GET /v1/status: not valid JSON", "status");
+	EXPECT(m, 1, NULL, "HTTP status 500 and no explanation", "status");
+	EXPECT(m, 5, NULL, "the connection to the daemon broke", "status");
+	EXPECT(m, 1, NULL, "the daemon's stream: not valid JSON", "logs", "12");
+	mock_stop(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_up),
+		cmocka_unit_test(test_up_refuses_to_buy_unasked),
+		cmocka_unit_test(test_up_bad_words_ask_nobody),
+		cmocka_unit_test(test_up_nobody_sells),
+		cmocka_unit_test(test_up_ends_badly),
+		cmocka_unit_test(test_up_connection_breaks),
+		cmocka_unit_test(test_up_refused),
+		cmocka_unit_test(test_up_detach),
+		cmocka_unit_test(test_up_terminal),
+		cmocka_unit_test(test_up_interrupted),
+		cmocka_unit_test(test_down),
+		cmocka_unit_test(test_status),
+		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_run_log_goes_on),
+		cmocka_unit_test(test_run_gpu),
+		cmocka_unit_test(test_run_directory),
+		cmocka_unit_test(test_run_interrupted),
+		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_ssh),
+		cmocka_unit_test(test_offers),
+		cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_events_and_why),
+		cmocka_unit_test(test_extend_and_wait),
+		cmocka_unit_test(test_no_daemon),
+		cmocka_unit_test(test_broken_daemon),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
