@@ -346,6 +346,7 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 	json_put_money(o, "worst_case", hold);
 	json_put(o, "lifetime", json_real((double)lifetime / (double)SECOND));
 	json_put_bool(o, "shortened", lifetime < f->lifetime);
+	json_put_bool(o, "placeable", *first != NULL);
 	json_put(o, "alternatives", alternatives);
 	json_put(o, "accounts", accounts_asked(m, f));
 	json_put_str(o, "text", buf_str(&text));

@@ -645,6 +645,7 @@ static bool put_chunk(struct request *r, struct follow *f, int which)
 	json_put_int(o, "offset", f->at[which]);
 	json_put_str(o, "text", buf_str(&text));
 	f->at[which] += (int64_t)len;
+	json_put_int(o, "next", f->at[which]);
 	buf_free(&text);
 	stream_put(r, o);
 	return true;

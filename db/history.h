@@ -1,6 +1,9 @@
 /*
  * Questions about the past, apart from the hot path: a read-only connection that runs in a worker thread and never checkpoints.
- * Answers are JSON documents, ready for the API. Each call opens nothing: one `struct history` per thread at a time.
+ * Answers are JSON documents, ready for the API. One `struct history` is one thread's at a time; opening costs a millisecond.
+ *
+ * All: 0, or -1 with *e filled and *out untouched or NULL. Money is dollars with at most six decimals, durations are seconds,
+ * instants RFC 3339 in UTC or null.
  */
 #ifndef GPUFLEET_HISTORY_H
 #define GPUFLEET_HISTORY_H
@@ -12,22 +15,32 @@ struct history;
 int history_open(struct history **out, const char *path, struct err *e);
 void history_close(struct history *h);
 
-/* {"events":[{seq,time,kind,id,fleet,fleet_name,from,event,to,cause,actor,text}…]} oldest first, seq > after, at most limit;
- * fleet_id/run_id/instance_id 0: all. */
-struct history_event_query { int64_t after, fleet_id, run_id, instance_id; instant since; int limit; bool newest; /* the last `limit` instead of the first */ };
+/* {"events":[{seq,time,kind,id,fleet (name),from,event,to,cause,actor,text}…]} oldest first, seq > after, at most limit (0: 200).
+ * One of run_id, instance_id, fleet_id narrows the question, the first that is set; none: all. */
+struct history_event_query {
+	int64_t after, fleet_id, run_id, instance_id;
+	instant since;
+	int limit;
+	bool newest; /* the last `limit` instead of the first */
+};
 int history_events(struct history *h, const struct history_event_query *q, json_t **out, struct err *e);
 
-/* {"runs":[…]} newest first, and one run by id: fields of struct run by name, durations in seconds, instants RFC 3339. */
+/* {"runs":[…]} newest first, and one run by id: fields of struct run by name. limit 0: 50. */
 int history_runs(struct history *h, int64_t fleet_id, int limit, json_t **out, struct err *e);
 int history_run(struct history *h, int64_t id, json_t **out, struct err *e); /* ERR_NOT_FOUND */
 /* {"results":[{metric,value|text,unit,labels}…]} */
 int history_results(struct history *h, int64_t run_id, json_t **out, struct err *e);
-/* A closed fleet by name (the newest) or id with its instances, for `status` and `why`. */
+/* A fleet by id, or (id 0) the newest of that name, with its instances, for `status` and `why`. ERR_NOT_FOUND */
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e);
 /*
- * Cost of instances that began in [since, until), grouped by fleet|provider|account|gpu|owner|recipe|day|month (UTC):
- * {"by":…, "rows":[{key, instances, gpu_hours, metered, billed, settled (count), held}], "total":{…}, "complete": all settled}.
- * Running instances are metered to `now` by their own rate. Money in decimal dollars. Rows sorted by metered, descending.
+ * Cost of instances that were ordered in [since, until) (until 0: no end), grouped by
+ * fleet|provider|account|gpu|owner|recipe|day|month: {"by":…, "rows":[{key, instances, gpu_hours, held, metered, billed, settled,
+ * settled_instances}…], "total":{the same}, "complete": all settled}. Rows are sorted by metered, descending.
+ *
+ * gpu_hours is metered time × GPUs. Running instances are metered to `now` by their own rate. billed is the sum of the bills that
+ * are known, null when none is; settled: all of the row's instances are. A day or month (UTC) has the whole cost of the instances
+ * ordered in it. By recipe, an instance's figures are shared out by the time that its runs took, the rest goes to "(none)", and
+ * it counts as an instance of each row that has a share. Rows add up to the total to the micro-dollar.
  */
 int history_cost(struct history *h, const char *by, instant since, instant until, instant now, json_t **out, struct err *e);
 

@@ -1,66 +1,37 @@
-#include "db/db_private.h"
+/*
+ * From the database into the model, by the column tables (rows.h).
+ */
 #include "base/str.h"
+#include "db/db_private.h"
 
-static int read_column(sqlite3_stmt *st, int at, const struct row_kind *k, const struct column *c, char *row, struct err *e)
+static int read_name(const char *text, const struct row_kind *k, const struct column *c, void *p, struct err *e)
 {
-	char *p = row + c->offset;
-	const char *text;
-	int named;
-	uint32_t u;
+	int value = c->from_name(text);
 
-	switch (c->kind) {
-	case COLUMN_I64: *(int64_t *)(void *)p = sqlite3_column_int64(st, at); break;
-	case COLUMN_INT: *(int *)(void *)p = sqlite3_column_int(st, at); break;
-	case COLUMN_U32:
-		u = (uint32_t)sqlite3_column_int64(st, at);
-		memcpy(p, &u, sizeof(u));
-		break;
-	case COLUMN_BOOL: *(bool *)(void *)p = sqlite3_column_int(st, at) != 0; break;
-	case COLUMN_TEXT:
-		text = (const char *)sqlite3_column_text(st, at);
-		str_copy_n(p, c->size, text ? text : "");
-		break;
-	case COLUMN_OWNED: *(char **)(void *)p = xstrdup((const char *)sqlite3_column_text(st, at)); break;
-	case COLUMN_NAMED:
-		text = (const char *)sqlite3_column_text(st, at);
-		named = c->from_name(text ? text : "");
-		if (named < 0)
-			return err_set(e, ERR_FAILED, "the database has an unknown %s.%s '%.40s'; it was written by another version",
-			    k->table, c->name, text ? text : "");
-		memcpy(p, &named, sizeof(named));
-		break;
-	}
+	if (value < 0)
+		return err_set(e, ERR_FAILED, "the database has an unknown %s.%s '%.40s'; it was written by another version", k->table,
+		    c->name, text);
+	memcpy(p, &value, sizeof(value));
 	return 0;
 }
 
-typedef void add_fn(struct model *m, const void *row);
-
-static int load_rows(sqlite3 *db, struct model *m, const struct row_kind *k, const char *where, instant since, add_fn *add,
-    struct err *e)
+static int read_column(sqlite3_stmt *st, int at, const struct row_kind *k, void *row, struct err *e)
 {
-	char *sql = rows_select_sql(k, where), *row = xcalloc(1, k->row_size);
-	sqlite3_stmt *st = NULL;
-	int rc, r = -1;
+	const struct column *c = &k->columns[at];
+	const char *text = (const char *)sqlite3_column_text(st, at);
+	void *p = (char *)row + c->offset;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK) {
-		sql_error(db, e, "loading");
-		goto out;
+	switch (c->kind) {
+	case COLUMN_I64: *(int64_t *)p = sqlite3_column_int64(st, at); break;
+	case COLUMN_INT: *(int *)p = sqlite3_column_int(st, at); break;
+	case COLUMN_U32: *(uint32_t *)p = (uint32_t)sqlite3_column_int64(st, at); break;
+	case COLUMN_BOOL: *(bool *)p = sqlite3_column_int(st, at) != 0; break;
+	case COLUMN_REAL: *(double *)p = sqlite3_column_double(st, at); break;
+	case COLUMN_TEXT: str_copy_n(p, c->size, text ? text : ""); break;
+	case COLUMN_OWNED: *(char **)p = xstrdup(text); break;
+	case COLUMN_NAMED: return read_name(text ? text : "", k, c, p, e);
 	}
-	if (sqlite3_bind_parameter_count(st))
-		sqlite3_bind_int64(st, 1, since);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		memset(row, 0, k->row_size);
-		for (size_t c = 0; c < k->count; c++)
-			if (read_column(st, (int)c, k, &k->columns[c], row, e) < 0)
-				goto out;
-		add(m, row);
-	}
-	r = rc == SQLITE_DONE ? 0 : sql_error(db, e, "loading");
-out:
-	sqlite3_finalize(st);
-	free(sql);
-	free(row);
-	return r;
+	return 0;
 }
 
 static void add_fleet(struct model *m, const void *row)
@@ -104,27 +75,47 @@ static void add_account(struct model *m, const void *row)
 	a->window_balance_known = from->window_balance_known;
 }
 
-#define WANTED_FLEETS                                                                                                    \
-	"state <> 'CLOSED' OR closed >= ?1 OR id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"
+/* The owned strings of a row that was read go to the model. */
+typedef void add_fn(struct model *m, const void *row);
+static add_fn *const add_row[ROW_TABLES] = { [ROWS_FLEETS] = add_fleet, [ROWS_INSTANCES] = add_instance, [ROWS_RUNS] = add_run,
+	[ROWS_ACCOUNTS] = add_account };
+
+static int load_rows(sqlite3 *db, struct model *m, enum row_table t, instant since, struct err *e)
+{
+	const struct row_kind *k = &row_kinds[t];
+	char *sql = rows_select_sql(k), *row = xcalloc(1, k->row_size);
+	sqlite3_stmt *st = sql_prepare(db, sql, e);
+	int rc = SQLITE_ERROR, r = st ? 0 : -1;
+
+	if (st && sqlite3_bind_parameter_count(st))
+		sqlite3_bind_int64(st, 1, since);
+	while (r == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		memset(row, 0, k->row_size);
+		for (size_t c = 0; c < k->count && r == 0; c++)
+			r = read_column(st, (int)c, k, row, e);
+		if (r == 0)
+			add_row[t](m, row);
+		else
+			row_disown(k, row);
+	}
+	if (r == 0 && rc != SQLITE_DONE)
+		r = sql_error(db, e, k->table);
+	sqlite3_finalize(st);
+	free(sql);
+	free(row);
+	return r;
+}
 
 int load_model(sqlite3 *db, struct model *m, instant since, struct err *e)
 {
-	int64_t next, event;
+	int64_t next_id, next_event;
 
-	if (sql_int(db,
-		"SELECT 1 + max(coalesce((SELECT max(id) FROM fleets), 0), coalesce((SELECT max(id) FROM instances), 0), "
-		"coalesce((SELECT max(id) FROM runs), 0))",
-		&next, e) < 0 ||
-	    sql_int(db, "SELECT 1 + coalesce(max(seq), 0) FROM events", &event, e) < 0)
+	if (sql_int(db, statements[SQL_NEXT_ID], &next_id, e) < 0 || sql_int(db, statements[SQL_NEXT_EVENT], &next_event, e) < 0)
 		return -1;
-	if (load_rows(db, m, &account_rows, "", since, add_account, e) < 0 ||
-	    load_rows(db, m, &fleet_rows, WANTED_FLEETS " ORDER BY id", since, add_fleet, e) < 0 ||
-	    load_rows(db, m, &instance_rows,
-		"state <> 'GONE' OR fleet_id IN (SELECT id FROM fleets WHERE " WANTED_FLEETS ") OR settled = 0 ORDER BY id", since,
-		add_instance, e) < 0 ||
-	    load_rows(db, m, &run_rows, "fleet_id IN (SELECT id FROM fleets WHERE " WANTED_FLEETS ") ORDER BY id", since, add_run, e) < 0)
-		return -1;
-	m->next_id = next;
-	m->next_event = event;
+	for (enum row_table t = 0; t < ROW_TABLES; t++)
+		if (add_row[t] && load_rows(db, m, t, since, e) < 0)
+			return -1;
+	m->next_id = next_id;
+	m->next_event = next_event;
 	return 0;
 }

@@ -1,20 +1,28 @@
 #include "db/rows.h"
 #include "base/buf.h"
+#include "db/store.h"
 
-#define I64(t, m)        { #m, COLUMN_I64, offsetof(struct t, m), 0, NULL, NULL }
-#define INT(t, m)        { #m, COLUMN_INT, offsetof(struct t, m), 0, NULL, NULL }
-#define BOOL(t, m)       { #m, COLUMN_BOOL, offsetof(struct t, m), 0, NULL, NULL }
-#define TEXT(t, m)       { #m, COLUMN_TEXT, offsetof(struct t, m), sizeof(((struct t *)0)->m), NULL, NULL }
-#define OWNED(t, m)      { #m, COLUMN_OWNED, offsetof(struct t, m), 0, NULL, NULL }
-#define NAMED(t, m, fn)  { #m, COLUMN_NAMED, offsetof(struct t, m), 0, fn##_to, fn##_from }
-#define ID(t)            { "id", COLUMN_I64, offsetof(struct t, object.id), 0, NULL, NULL }
+/* The offset of a member, which does not compile when its type is not the one that the column kind reads and writes. */
+#define AT(t, m, type) _Generic(&((struct t *)0)->m, type : offsetof(struct t, m))
+#define SIZE(t, m)     sizeof(((struct t *)0)->m)
 
-#define MACHINE_NAMES(fn, machine)                                                                                       \
-	static const char *fn##_to(int v)                                                                                \
+#define I64(t, m)            { #m, COLUMN_I64, AT(t, m, int64_t *), 0, NULL, NULL }
+#define INT(t, m)            { #m, COLUMN_INT, AT(t, m, int *), 0, NULL, NULL }
+#define U32(t, m)            { #m, COLUMN_U32, AT(t, m, uint32_t *), 0, NULL, NULL }
+#define BOOL(t, m)           { #m, COLUMN_BOOL, AT(t, m, bool *), 0, NULL, NULL }
+#define REAL(t, m)           { #m, COLUMN_REAL, AT(t, m, double *), 0, NULL, NULL }
+#define TEXT_AS(t, name, m)  { name, COLUMN_TEXT, AT(t, m, char (*)[SIZE(t, m)]), SIZE(t, m), NULL, NULL }
+#define TEXT(t, m)           TEXT_AS(t, #m, m)
+#define OWNED(t, m)          { #m, COLUMN_OWNED, AT(t, m, char **), 0, NULL, NULL }
+#define NAMED(t, m, what)    { #m, COLUMN_NAMED, AT(t, m, enum what *), 0, what##_to, what##_from }
+#define ID(t)                { "id", COLUMN_I64, AT(t, object.id, int64_t *), 0, NULL, NULL }
+
+#define MACHINE_NAMES(what, machine)                                                                                     \
+	static const char *what##_to(int v)                                                                              \
 	{                                                                                                                \
 		return machine.state_names[v];                                                                           \
 	}                                                                                                                \
-	static int fn##_from(const char *s)                                                                              \
+	static int what##_from(const char *s)                                                                            \
 	{                                                                                                                \
 		return fsm_state(&machine, s);                                                                           \
 	}
@@ -30,29 +38,48 @@ static const char *cause_to(int v)
 
 static int cause_from(const char *s)
 {
-	return (int)cause_from_name(s);
+	enum cause c = cause_from_name(s);
+
+	return c == CAUSE_NONE && *s ? -1 : (int)c;
 }
 
-static const char *outcome_to(int v)
+static const char *run_outcome_to(int v)
 {
 	return outcome_name((enum run_outcome)v);
 }
 
-static int outcome_from(const char *s)
+static int run_outcome_from(const char *s)
 {
-	return (int)outcome_from_name(s);
+	enum run_outcome o = outcome_from_name(s);
+
+	return o == OUTCOME_NONE && *s ? -1 : (int)o;
+}
+
+static const char *const object_kinds[] = { [OBJECT_FLEET] = "fleet", [OBJECT_INSTANCE] = "instance", [OBJECT_RUN] = "run",
+	[OBJECT_ACCOUNT] = "account" };
+
+static const char *object_kind_to(int v)
+{
+	return object_kinds[v];
+}
+
+static int object_kind_from(const char *s)
+{
+	for (size_t k = 0; k < ARRAY_LEN(object_kinds); k++)
+		if (!strcmp(object_kinds[k], s))
+			return (int)k;
+	return -1;
 }
 
 static const struct column fleet_columns[] = {
-	ID(fleet), TEXT(fleet, name), TEXT(fleet, owner), { "owner_uid", COLUMN_U32, offsetof(struct fleet, owner_uid), 0, NULL, NULL },
-	NAMED(fleet, state, fleet_state), NAMED(fleet, cause, cause), TEXT(fleet, reason), TEXT(fleet, labels), TEXT(fleet, gpu),
-	INT(fleet, gpu_count), INT(fleet, instances), TEXT(fleet, accounts), TEXT(fleet, region), TEXT(fleet, image),
-	INT(fleet, disk_gb), BOOL(fleet, spot), I64(fleet, max_price), I64(fleet, max_cost), I64(fleet, accept_minimum),
-	I64(fleet, lifetime), I64(fleet, idle_limit), I64(fleet, retry_for), BOOL(fleet, for_run), I64(fleet, keep_on_failure),
-	I64(fleet, created), I64(fleet, ready_at), I64(fleet, expires), I64(fleet, idle_since), I64(fleet, closing_at),
-	I64(fleet, closed), I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version),
+	ID(fleet), TEXT(fleet, name), TEXT(fleet, owner), U32(fleet, owner_uid), NAMED(fleet, state, fleet_state),
+	NAMED(fleet, cause, cause), TEXT(fleet, reason), TEXT(fleet, labels), TEXT(fleet, gpu), INT(fleet, gpu_count),
+	INT(fleet, instances), TEXT(fleet, accounts), TEXT(fleet, region), TEXT(fleet, image), INT(fleet, disk_gb),
+	BOOL(fleet, spot), I64(fleet, max_price), I64(fleet, max_cost), I64(fleet, accept_minimum), I64(fleet, lifetime),
+	I64(fleet, idle_limit), I64(fleet, retry_for), BOOL(fleet, for_run), I64(fleet, keep_on_failure), I64(fleet, created),
+	I64(fleet, ready_at), I64(fleet, expires), I64(fleet, idle_since), I64(fleet, closing_at), I64(fleet, closed),
+	I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version),
 };
-const struct row_kind fleet_rows = { "fleets", "id", sizeof(struct fleet), fleet_columns, ARRAY_LEN(fleet_columns) };
 
 static const struct column instance_columns[] = {
 	ID(instance), I64(instance, fleet_id), INT(instance, slot), NAMED(instance, state, instance_state),
@@ -70,51 +97,95 @@ static const struct column instance_columns[] = {
 	I64(instance, meter_end), I64(instance, metered), I64(instance, billed), BOOL(instance, billed_known),
 	I64(instance, billed_at), I64(instance, settled), I64(instance, run_id), I64(instance, version),
 };
-const struct row_kind instance_rows = { "instances", "id", sizeof(struct instance), instance_columns,
-	ARRAY_LEN(instance_columns) };
 
 static const struct column run_columns[] = {
-	ID(run), { "run_key", COLUMN_TEXT, offsetof(struct run, key), sizeof(((struct run *)0)->key), NULL, NULL },
-	I64(run, fleet_id), I64(run, instance_id), TEXT(run, recipe), TEXT(run, title), TEXT(run, owner),
-	NAMED(run, state, run_state), NAMED(run, outcome, outcome), NAMED(run, cause, cause), TEXT(run, reason), OWNED(run, params),
-	OWNED(run, spec), TEXT(run, secrets), I64(run, setup_timeout), I64(run, run_timeout), INT(run, exit_status),
-	TEXT(run, signal), I64(run, out_size), I64(run, err_size), TEXT(run, progress), I64(run, results_bytes),
-	I64(run, created), I64(run, assigned), I64(run, started), I64(run, run_started), I64(run, ended), I64(run, done),
-	BOOL(run, stop_requested), INT(run, requeues), I64(run, version),
+	ID(run), TEXT_AS(run, "run_key", key), I64(run, fleet_id), I64(run, instance_id), TEXT(run, recipe), TEXT(run, title),
+	TEXT(run, owner), NAMED(run, state, run_state), NAMED(run, outcome, run_outcome), NAMED(run, cause, cause),
+	TEXT(run, reason), OWNED(run, params), OWNED(run, spec), TEXT(run, secrets), I64(run, setup_timeout),
+	I64(run, run_timeout), INT(run, exit_status), TEXT(run, signal), I64(run, out_size), I64(run, err_size),
+	TEXT(run, progress), I64(run, results_bytes), I64(run, created), I64(run, assigned), I64(run, started),
+	I64(run, run_started), I64(run, ended), I64(run, done), BOOL(run, stop_requested), INT(run, requeues), I64(run, version),
 };
-const struct row_kind run_rows = { "runs", "id", sizeof(struct run), run_columns, ARRAY_LEN(run_columns) };
 
 static const struct column account_columns[] = {
-	{ "name", COLUMN_TEXT, offsetof(struct account_state, facts.name), ACCOUNT_MAX, NULL, NULL },
-	{ "provider", COLUMN_TEXT, offsetof(struct account_state, facts.provider), ACCOUNT_MAX, NULL, NULL },
+	TEXT_AS(account_state, "name", facts.name), TEXT_AS(account_state, "provider", facts.provider),
 	I64(account_state, window_balance), I64(account_state, window_since), BOOL(account_state, window_balance_known),
 };
-const struct row_kind account_rows = { "accounts", "name", sizeof(struct account_state), account_columns,
-	ARRAY_LEN(account_columns) };
+
+static const struct column event_columns[] = {
+	I64(event, seq), I64(event, time), NAMED(event, kind, object_kind), I64(event, object_id), I64(event, fleet_id),
+	TEXT_AS(event, "from_state", from), TEXT(event, event), TEXT_AS(event, "to_state", to), NAMED(event, cause, cause),
+	TEXT(event, actor), TEXT(event, text),
+};
+
+static const struct column result_columns[] = {
+	I64(result_row, run_id), INT(result_row, seq), TEXT(result_row, metric), TEXT(result_row, unit), REAL(result_row, value),
+	TEXT(result_row, text), TEXT(result_row, labels),
+};
+
+#define WANTED_FLEETS                                                                                                    \
+	"state <> 'CLOSED' OR closed >= ?1 OR id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"
+#define OF_WANTED_FLEETS "fleet_id IN (SELECT id FROM fleets WHERE " WANTED_FLEETS ")"
+
+#define COLUMNS(c) c, ARRAY_LEN(c)
+const struct row_kind row_kinds[ROW_TABLES] = {
+	[ROWS_FLEETS] = { "fleets", "id", 1, false, WANTED_FLEETS, sizeof(struct fleet), COLUMNS(fleet_columns) },
+	/* A machine without a fleet (orphan, duplicate) stays until it is settled. */
+	[ROWS_INSTANCES] = { "instances", "id", 1, false, "state <> 'GONE' OR settled = 0 OR gone >= ?1 OR " OF_WANTED_FLEETS,
+		sizeof(struct instance), COLUMNS(instance_columns) },
+	[ROWS_RUNS] = { "runs", "id", 1, false, OF_WANTED_FLEETS, sizeof(struct run), COLUMNS(run_columns) },
+	[ROWS_ACCOUNTS] = { "accounts", "name", 1, false, "true", sizeof(struct account_state), COLUMNS(account_columns) },
+	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
+	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
+};
+
+static void names(struct buf *b, const struct row_kind *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		buf_printf(b, "%s%s", i ? ", " : "", k->columns[i].name);
+}
 
 char *rows_upsert_sql(const struct row_kind *k)
 {
 	struct buf b = BUF(65536);
 
 	buf_printf(&b, "INSERT INTO %s(", k->table);
-	for (size_t i = 0; i < k->count; i++)
-		buf_printf(&b, "%s%s", i ? "," : "", k->columns[i].name);
+	names(&b, k);
 	buf_puts(&b, ") VALUES(");
 	for (size_t i = 0; i < k->count; i++)
-		buf_puts(&b, i ? ",?" : "?");
-	buf_printf(&b, ") ON CONFLICT(%s) DO UPDATE SET ", k->key);
-	for (size_t i = 1; i < k->count; i++)
-		buf_printf(&b, "%s%s=excluded.%s", i > 1 ? "," : "", k->columns[i].name, k->columns[i].name);
+		buf_puts(&b, i ? ", ?" : "?");
+	buf_printf(&b, ") ON CONFLICT(%s) DO ", k->key);
+	buf_puts(&b, k->append_only ? "NOTHING" : "UPDATE SET ");
+	for (size_t i = k->key_columns; i < k->count && !k->append_only; i++)
+		buf_printf(&b, "%s%s = excluded.%s", i > k->key_columns ? ", " : "", k->columns[i].name, k->columns[i].name);
 	return buf_take(&b);
 }
 
-char *rows_select_sql(const struct row_kind *k, const char *where)
+char *rows_select_sql(const struct row_kind *k)
 {
 	struct buf b = BUF(65536);
 
 	buf_puts(&b, "SELECT ");
-	for (size_t i = 0; i < k->count; i++)
-		buf_printf(&b, "%s%s", i ? "," : "", k->columns[i].name);
-	buf_printf(&b, " FROM %s%s%s", k->table, *where ? " WHERE " : "", where);
+	names(&b, k);
+	buf_printf(&b, " FROM %s WHERE %s ORDER BY %s", k->table, k->wanted ? k->wanted : "true", k->key);
 	return buf_take(&b);
+}
+
+static char **owned(const struct column *c, void *row)
+{
+	return (char **)(void *)((char *)row + c->offset);
+}
+
+void row_own(const struct row_kind *k, void *row)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (k->columns[i].kind == COLUMN_OWNED)
+			*owned(&k->columns[i], row) = xstrdup(*owned(&k->columns[i], row));
+}
+
+void row_disown(const struct row_kind *k, void *row)
+{
+	for (size_t i = 0; i < k->count; i++)
+		if (k->columns[i].kind == COLUMN_OWNED)
+			free(*owned(&k->columns[i], row));
 }

@@ -16,15 +16,19 @@ struct store;
 struct store_batch;
 
 struct store_options {
-	const char *path;      /* database file; made with mode 0600 when missing */
+	const char *path;      /* database file; made with mode 0600 when missing. Used during store_open() only */
 	bool threaded;         /* false: commit runs inline (simulator, tests); the callback is still called from store_deliver() */
 	void (*wake)(void *arg); /* from the writer thread: "call store_deliver() on your loop" */
 	void *wake_arg;
 };
 
-/* Opens, checks (application_id, user_version, quick_check), migrates with a backup first. Errors name the file and the remedy. */
+/*
+ * Opens, checks, migrates. Errors name the file and the remedy: network file system, link, foreign owner, readable by others,
+ * another program's, a newer gpufleet's, damaged (quick_check), locked for more than 5 s. An older database is copied to
+ * PATH.before-N first, N being the migration that comes next.
+ */
 int store_open(struct store **out, const struct store_options *o, struct err *e);
-/* Waits for what is queued, checkpoints, closes. */
+/* Waits for what is queued, calls the callbacks (what they commit is written too), checkpoints, closes. NULL is fine. */
 void store_close(struct store *s);
 
 /* Fill a model: open fleets and whatever is unsettled or ended after `since`, their instances and runs, account rows, next ids. */
@@ -44,7 +48,7 @@ void store_batch_event(struct store_batch *b, const struct event *row);
 struct result_row {
 	int64_t run_id;
 	char metric[NAME_MAX_], unit[32];
-	bool number;      /* else text */
+	bool number;      /* else text; a value that is not finite counts as text too */
 	double value;
 	char text[TEXT_MAX];
 	char labels[TEXT_MAX]; /* JSON object of further keys, "{}" */
@@ -54,12 +58,19 @@ void store_batch_result(struct store_batch *b, const struct result_row *row);
 bool store_batch_empty(const struct store_batch *b);
 void store_batch_free(struct store_batch *b);
 
-/* Takes the batch. `done` is called from store_deliver(): error NULL when durable. Order of batches is kept. */
+/*
+ * Takes the batch. `done` is called from store_deliver(): error NULL when durable. Order of batches is kept. What waits together is
+ * committed together, each batch in a savepoint: a row that breaks a rule of the schema fails its own batch only, a commit that
+ * fails (disk full, locked, I/O, read-only, file deleted) fails every batch of the group, and the next group tries anew.
+ */
 void store_commit(struct store *s, struct store_batch *b, void (*done)(void *arg, const struct err *error), void *arg);
 /* Calls the callbacks that are due. On the loop's thread only. Returns how many. */
 int store_deliver(struct store *s);
 
-struct store_stats { int64_t commits, rows; duration slowest; };
+struct store_stats {
+	int64_t commits, rows; /* that succeeded */
+	duration slowest;
+};
 void store_get_stats(struct store *s, struct store_stats *out);
 const char *store_library_version(void);
 

@@ -31,6 +31,40 @@ money money_for(money per_hour, duration d)
 	return product > INT64_MAX ? INT64_MAX : (money)product;
 }
 
+static size_t largest(const __int128 *rest, size_t n)
+{
+	size_t best = 0;
+
+	for (size_t i = 1; i < n; i++)
+		if (rest[i] > rest[best])
+			best = i;
+	return best;
+}
+
+void money_split(money total, const int64_t *weights, size_t n, money *parts)
+{
+	__int128 sum = 0, *rest = xcalloc(n ? n : 1, sizeof(*rest));
+	money left = total, sign = total < 0 ? -1 : 1;
+	size_t best;
+
+	for (size_t i = 0; i < n; i++)
+		sum += weights[i];
+	for (size_t i = 0; i < n; i++) {
+		__int128 exact = (__int128)total * sign * (sum ? weights[i] : 1), whole = sum ? sum : (__int128)n;
+
+		parts[i] = (money)(exact / whole) * sign;
+		rest[i] = exact % whole;
+		left -= parts[i];
+	}
+	/* Fewer units than parts are left: one each to those that lost most. */
+	for (; n && left; left -= sign) {
+		best = largest(rest, n);
+		parts[best] += sign;
+		rest[best] = -1;
+	}
+	free(rest);
+}
+
 bool money_from_double(double usd, money *out)
 {
 	if (!isfinite(usd) || usd < 0 || usd > (double)(MONEY_MAX / USD))

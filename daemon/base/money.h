@@ -18,6 +18,10 @@ money money_times(money a, int64_t n);
 /* rate (per hour) over a duration, rounded up to the micro-dollar: never under-reserve. */
 money money_for(money per_hour, duration d);
 
+/* Split `total` in proportion to weights[n] (none negative) by largest remainder: the parts add up to it exactly. All weights 0:
+ * equal parts. Good for any integer amount. */
+void money_split(money total, const int64_t *weights, size_t n, money *parts);
+
 /* A JSON or API number in dollars. False: NaN, infinite, negative or beyond MONEY_MAX. */
 bool money_from_double(double usd, money *out);
 /* "12", "12.5", "$12.50", "0.000001": what people type and what providers send as strings. At most six decimals count. */

@@ -70,30 +70,5 @@ money cost_leak_bound(const struct account_facts *facts, const struct instance *
 
 void cost_split(money total, const money *weights, size_t n, money *parts)
 {
-	__int128 sum = 0;
-	money given = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += weights[i];
-	for (size_t i = 0; i < n; i++) {
-		parts[i] = sum ? (money)((__int128)total * weights[i] / sum) : total / (money)n;
-		given += parts[i];
-	}
-	/* What rounding left over goes, one by one, to the largest remainders. */
-	while (given < total) {
-		size_t best = 0;
-		__int128 best_rest = -1;
-
-		for (size_t i = 0; i < n; i++) {
-			__int128 exact = sum ? (__int128)total * weights[i] : (__int128)total * 1;
-			__int128 rest = exact - (__int128)parts[i] * (sum ? sum : (__int128)n);
-
-			if (rest > best_rest) {
-				best_rest = rest;
-				best = i;
-			}
-		}
-		parts[best]++;
-		given++;
-	}
+	money_split(total, weights, n, parts);
 }

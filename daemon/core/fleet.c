@@ -388,6 +388,11 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 		start_extension(m, f);
 		finish_extension(m, f);
 	}
+	/* A machine that became free takes what waits. */
+	if (f->state == FLEET_OPEN && t.ready > t.busy)
+		list_for_each(n, &f->run_list)
+			if (RUN_OF(n)->state == RUN_QUEUED)
+				core_touch(m, &RUN_OF(n)->object);
 	if (f->state == FLEET_OPEN)
 		wake = check_endings(m, f, &t, now);
 	if (f->state == FLEET_OPEN)

@@ -5,7 +5,7 @@
 
 #define LONG_BASE   256
 #define OPTS_MAX    64
-#define DAYS_MAX    366
+#define DAYS_MAX    365
 #define LETTERS_MAX (2 * OPTS_MAX + 4)
 
 const struct opt global_opts[] = {
@@ -119,11 +119,11 @@ static int read_value(struct arg_value *v, struct err *e)
 	case ARG_FILE:
 		return *text ? 0 : err_set(e, ERR_USAGE, "%s wants a value, not an empty word", what);
 	case ARG_NAME:
-		if (str_is_name(text, 63))
+		if (str_is_name(text, o->max ? (size_t)o->max : 63))
 			return 0;
 		return err_set(e, ERR_USAGE,
-		    "%s wants at most 63 letters, digits and . _ -, beginning with a letter or digit, not '%.64s'",
-		    what, text);
+		    "%s wants at most %d letters, digits and . _ -, beginning with a letter or digit, not '%.64s'", what,
+		    o->max ? (int)o->max : 63, text);
 	case ARG_WORD: return read_word(o, text, e);
 	case ARG_COUNT:
 		if (str_to_i64(text, o->min, o->max, &v->number))
@@ -270,15 +270,20 @@ void args_free(struct args *a)
 
 /* ---- looking ---- */
 
-static void must_be_known(const struct args *a, const char *name)
+bool args_knows(const struct args *a, const char *name)
 {
 	for (size_t i = 0; a->command && i < a->command->opt_count; i++)
 		if (!strcmp(a->command->opts[i].name, name))
-			return;
+			return true;
 	for (size_t i = 0; i < global_opt_count; i++)
 		if (!strcmp(global_opts[i].name, name))
-			return;
-	if (a->command)
+			return true;
+	return false;
+}
+
+static void must_be_known(const struct args *a, const char *name)
+{
+	if (a->command && !args_knows(a, name))
 		BUG("the table of '%s' has no --%s", a->command->name, name);
 }
 

@@ -20,11 +20,11 @@
 enum arg_kind {
 	ARG_FLAG,
 	ARG_TEXT,
-	ARG_NAME,     /* str_is_name, 63 bytes */
+	ARG_NAME,     /* str_is_name, at most `max` bytes (0: 63) */
 	ARG_WORD,     /* one of `words` */
 	ARG_FILE,     /* a path; completed as one */
 	ARG_COUNT,    /* whole number, min..max */
-	ARG_DURATION, /* 4h; microseconds, min..max (0: 1 s .. 366 days) */
+	ARG_DURATION, /* 4h; microseconds, min..max (0: 1 s .. 365 days) */
 	ARG_MONEY,    /* dollars, above 0; micro-dollars */
 	ARG_PAIR,     /* KEY=VALUE */
 };
@@ -36,7 +36,7 @@ struct opt {
 	const char *arg; /* what the help calls the value: "DURATION"; NULL for a flag */
 	const char *help;
 	const char *const *words; /* ARG_WORD, and completion of ARG_TEXT */
-	int64_t min, max;         /* ARG_COUNT; ARG_DURATION with max > 0 */
+	int64_t min, max;         /* ARG_COUNT; ARG_DURATION with max > 0; ARG_NAME: max */
 	bool many;                /* may be given more than once */
 };
 
@@ -80,6 +80,7 @@ int args_parse(struct args *a, const struct command *command, int argc, char **a
 int args_parse_global(struct args *a, int argc, char **argv, int *next, struct err *e);
 void args_free(struct args *a);
 
+bool args_knows(const struct args *a, const char *name); /* is it in the command's table? */
 bool args_has(const struct args *a, const char *name);
 const char *args_text(const struct args *a, const char *name); /* the last one given, or NULL */
 /* False: not given; *out untouched. */

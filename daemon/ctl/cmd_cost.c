@@ -71,9 +71,17 @@ static struct word amount(const json_t *row, const char *key, bool exact)
 	return w;
 }
 
+/* true, or the number of instances whose bill is final. */
+static bool is_settled(const json_t *row)
+{
+	const json_t *settled = json_path(row, "settled");
+
+	return json_is_true(settled) || (json_is_integer(settled) && json_int(row, "settled", 0) >= json_int(row, "instances", 0));
+}
+
 static void cost_row(struct table *t, const json_t *row, const char *key, enum style style, bool exact)
 {
-	bool settled = json_bool(row, "settled", false);
+	bool settled = is_settled(row);
 
 	table_row(t);
 	table_cell(t, style, "%s", key);

@@ -90,10 +90,6 @@ static int run_doctor(struct ctl *c, struct err *e)
 	}
 	if (c->json)
 		ctl_print_json(document);
-	else if (json_path(answer, "loop"))
-		ctl_print(stdout, STYLE_PLAIN, "%-4s loop: longest callback %s ms of CPU (%s), %lld above 10 ms", "",
-		    show_number(json_path(answer, "loop.worst_callback_ms")).s, json_str(answer, "loop.worst_name", "-"),
-		    (long long)json_int(answer, "loop.callbacks_over_10ms", 0));
 	json_decref(answer);
 	json_decref(checks);
 	json_decref(document);

@@ -48,10 +48,12 @@ static int take_line(void *arg, const json_t *line)
 {
 	struct follow *f = arg;
 
+	int64_t seq = json_int(line, "seq", -1);
+
 	f->got_any = true;
-	if (json_path(line, "ping"))
+	if (json_path(line, "ping") || (seq >= 0 && seq <= f->seq))
 		return 0;
-	f->seq = json_int(line, "seq", f->seq);
+	f->seq = seq;
 	if (f->c->json)
 		ctl_print_json(line);
 	else
@@ -78,6 +80,26 @@ static void build_path(const struct args *a, bool follow, int64_t after, struct 
 		buf_printf(path, "&run=%lld", (long long)n);
 }
 
+/* What happened before the stream begins. */
+static int catch_up(struct follow *f, struct err *e)
+{
+	struct buf path = BUF(1024);
+	const json_t *v;
+	json_t *answer;
+	size_t n;
+	int rc;
+
+	build_path(&f->c->args, false, f->seq, &path);
+	rc = ctl_get(f->c, buf_str(&path), &answer, e);
+	buf_free(&path);
+	if (rc < 0)
+		return e->code == ERR_UNREACHABLE && f->seq >= 0 ? 0 : -1;
+	json_array_foreach(json_path(answer, "events"), n, v)
+		take_line(f, v);
+	json_decref(answer);
+	return 0;
+}
+
 /* Over restarts of the daemon: it goes on behind the last event that was seen. */
 static int follow(struct ctl *c, int64_t after, struct err *e)
 {
@@ -89,11 +111,11 @@ static int follow(struct ctl *c, int64_t after, struct err *e)
 	do {
 		struct request r = { .method = "GET", .quiet_is_dead = true };
 
-		build_path(&c->args, true, f.seq, &path);
-		r.path = buf_str(&path);
-		rc = ctl_connect(c, e);
+		rc = catch_up(&f, e);
 		if (rc < 0)
 			break;
+		build_path(&c->args, true, f.seq, &path);
+		r.path = buf_str(&path);
 		f.got_any = false;
 		rc = client_stream(c->client, &r, take_line, &f, &c->problem, e);
 		if (rc < 0 && e->code != ERR_UNREACHABLE && e->code != ERR_TIMEOUT)

@@ -158,7 +158,10 @@ static int follow(struct ctl *c, int64_t id, json_t **run, struct err *e)
 	} while (rc == CLIENT_INTERRUPTED);
 	if (!t.output.last_newline)
 		fputc('\n', stderr);
-	*run = json_incref(t.end);
+	if (rc == 0 && json_is_object(t.end))
+		*run = json_incref(t.end);
+	else if (rc == 0)
+		rc = ctl_get_run(c, id, run, e);
 	tail_free(&t);
 	watch_free(&w);
 	return rc;
@@ -166,6 +169,7 @@ static int follow(struct ctl *c, int64_t id, json_t **run, struct err *e)
 
 static int report(struct ctl *c, const json_t *run, struct err *e)
 {
+	const struct word took = show_between(run, "started", "ended");
 	json_t *answer = NULL;
 	struct err problem = { 0 };
 	int rc;
@@ -178,8 +182,8 @@ static int report(struct ctl *c, const json_t *run, struct err *e)
 		ctl_print_results(answer, RESULTS_TABLE, stderr);
 	json_decref(answer);
 	rc = ctl_run_exit(run, e);
-	ctl_print(stderr, show_run_style(run), "run %lld: %s in %s, %s%s%s", (long long)json_int(run, "id", 0),
-	    show_run_state(run).s, show_between(run, "started", "ended").s, show_money(run, "metered").s, e->code ? "; " : "",
+	ctl_print(stderr, show_run_style(run), "run %lld: %s%s%s, %s%s%s", (long long)json_int(run, "id", 0),
+	    show_run_state(run).s, *took.s ? " in " : "", took.s, show_money(run, "metered").s, e->code ? "; " : "",
 	    e->code ? e->msg : "");
 	*e = (struct err){ 0 };
 	return rc;
@@ -240,9 +244,9 @@ static const struct opt opts[] = {
 	{ "secret", 0, ARG_NAME, "NAME", "a secret it may have: this variable here, else the daemon's configuration", NULL, 0, 0,
 	    true },
 	{ "title", 0, ARG_TEXT, "TEXT", "what the run is called", NULL, 0, 0, false },
-	{ "timeout", 't', ARG_DURATION, "DURATION", "end it after this long", NULL, 0, 0, false },
+	{ "timeout", 't', ARG_DURATION, "DURATION", "end it after this long", NULL, SECOND, 30 * DAY, false },
 	{ "keep-on-failure", 0, ARG_DURATION, "DURATION", "keep a rented machine this long for a look; 0: give it back at once", NULL,
-	    0, 366 * DAY, false },
+	    0, 365 * DAY, false },
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return", NULL, 0, 0, false },
 	ORDER_OPTS,
 };

@@ -119,7 +119,7 @@ static int take_line(void *arg, const json_t *line)
 	const char *stream = json_str(line, "stream", NULL), *text = json_str(line, "text", "");
 	size_t n = json_string_length(json_path(line, "text"));
 	int which = stream && !strcmp(stream, "stderr");
-	const json_t *end = json_path(line, "end");
+	const json_t *end = json_object_get(line, "end");
 
 	t->got_any = true;
 	if (json_path(line, "ping"))
@@ -131,7 +131,7 @@ static int take_line(void *arg, const json_t *line)
 			output_write(&t->output, stream, text, n);
 		t->at[which] = json_int(line, "next", json_int(line, "offset", t->at[which]) + (int64_t)n);
 	}
-	if (json_is_object(end)) {
+	if (end) {
 		json_decref(t->end);
 		t->end = json_deep_copy(end);
 	}

@@ -34,7 +34,7 @@ struct tail {
 	bool follow, lines; /* lines: print the stream's JSON lines instead of the text */
 	struct output output;
 	int64_t at[2];   /* next byte of stdout and stderr */
-	json_t *end;     /* the run as it ended; NULL: not yet */
+	json_t *end;     /* the run as it ended (null when the daemon does not hold it any more); NULL: not yet */
 	bool got_any;
 };
 

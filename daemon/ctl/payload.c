@@ -158,11 +158,16 @@ static char *base_name(const char *path)
 	return xstrndup(path + from, n - from);
 }
 
-static void put_payload(json_t *body, json_t *files, const char *title)
+/* `run` NULL: recipe.yaml says what to run. */
+static void put_payload(json_t *body, json_t *files, const char *title, const char *run, const char *setup)
 {
 	json_t *payload = json_object();
 
 	json_object_set(payload, "files", files);
+	if (run)
+		json_put_str(payload, "run", run);
+	if (setup)
+		json_put_str(payload, "setup", setup);
 	json_put(body, "payload", payload);
 	json_put_str(body, "title", title);
 }
@@ -180,13 +185,10 @@ static int send_dir(const char *dir, json_t *body, struct err *e)
 		free(full);
 	}
 	rc = pack_dir(&p, dir, "", 0, e);
-	if (rc == 0)
-		put_payload(body, p.files, title);
-	if (rc == 0 && !holds(dir, "recipe.yaml")) {
-		json_put_str(body, "run", "run.sh");
-		if (holds(dir, "setup.sh"))
-			json_put_str(body, "setup", "setup.sh");
-	}
+	if (rc == 0 && holds(dir, "recipe.yaml"))
+		put_payload(body, p.files, title, NULL, NULL);
+	else if (rc == 0)
+		put_payload(body, p.files, title, "run.sh", holds(dir, "setup.sh") ? "setup.sh" : NULL);
 	json_decref(p.files);
 	free(title);
 	return rc;
@@ -198,10 +200,8 @@ static int send_script(const char *path, json_t *body, struct err *e)
 	char *name = base_name(path);
 	int rc = add_file(&p, path, name, true, e);
 
-	if (rc == 0) {
-		put_payload(body, p.files, name);
-		json_put_str(body, "run", name);
-	}
+	if (rc == 0)
+		put_payload(body, p.files, name, name, NULL);
 	json_decref(p.files);
 	free(name);
 	return rc;

@@ -7,10 +7,10 @@
 #include "base/json.h"
 
 #define PAYLOAD_BYTES_MAX ((size_t)64 * 1024 * 1024)
-#define PAYLOAD_FILES_MAX 10000
+#define PAYLOAD_FILES_MAX 2000
 
 /*
- * Put `recipe`, or `payload` with `run`, `setup` and `title`, into `body`. What `what` means: a path with a '/', a file, or a
+ * Put `recipe`, or `payload` and `title`, into `body`. What `what` means: a path with a '/', a file, or a
  * directory with recipe.yaml or run.sh is sent; anything else is the name of a shipped recipe. Directories named .git are left
  * out; symbolic links, sockets and devices are refused by name.
  */

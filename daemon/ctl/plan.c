@@ -82,7 +82,7 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 
 	if (put_gpu(a, gpu, body, e) < 0)
 		return -1;
-	json_put_int(body, "instances", args_number(a, "instances", &n) ? n : 1);
+	json_put_int(body, "instances", args_knows(a, "instances") && args_number(a, "instances", &n) ? n : 1);
 	put_text(body, a, "name", "name");
 	put_seconds(body, a, "for", "for");
 	put_seconds(body, a, "idle", "idle");
@@ -114,7 +114,7 @@ static void show_plan(const json_t *plan, FILE *to)
 	    json_bool(plan, "shortened", false) ? " (shortened to stay below --max-cost)" : "");
 }
 
-static void show_alternatives(const json_t *list, FILE *to)
+static void show_alternatives(const json_t *list)
 {
 	const json_t *alt;
 	size_t n;
@@ -126,7 +126,6 @@ static void show_alternatives(const json_t *list, FILE *to)
 		    json_str(alt, "offer.gpu", "?"), (long long)json_int(alt, "count", 1), json_str(alt, "offer.account", "?"),
 		    json_str(alt, "offer.region", ""), show_rate(alt, "price_hour").s);
 	}
-	fflush(to);
 }
 
 static bool may_ask(const struct ctl *c)
@@ -141,8 +140,9 @@ static bool choose(struct ctl *c, const json_t *list, json_t *body)
 	char letters[CHOICES_MAX + 2] = "n", question[64], got;
 	const json_t *alt;
 
-	if (!count || !may_ask(c))
+	if (!count || !may_ask(c) || !args_knows(&c->args, "instances"))
 		return false;
+	show_alternatives(list);
 	for (size_t i = 0; i < count; i++)
 		letters[i + 1] = (char)('1' + (int)i);
 	snprintf(question, sizeof(question), count > 1 ? "take one of them? [1-%zu, N]" : "take it? [%zu, N]", count);
@@ -161,14 +161,13 @@ static int nobody(struct ctl *c, const json_t *document, const char *sentence, j
 {
 	const json_t *list = json_path(document, "alternatives");
 
-	if (json_array_size(list)) {
-		ctl_say("%s", sentence);
-		show_alternatives(list, stderr);
-		if (choose(c, list, body))
-			return 1;
-		return err_set(e, ERR_CAPACITY, "nothing was bought; order one of the alternatives with --count and --instances");
-	}
-	return err_set(e, ERR_CAPACITY, "%s", sentence);
+	/* The sentence names the alternatives; it may be long, so it does not go through *e. */
+	if (!json_array_size(list))
+		return err_set(e, ERR_CAPACITY, "%s", sentence);
+	ctl_say("%s", sentence);
+	if (choose(c, list, body))
+		return 1;
+	return err_set(e, ERR_CAPACITY, "nothing was bought");
 }
 
 /* 0: *plan has offers (or is waited for); 1: ask again for the changed body; -1 */
@@ -178,10 +177,14 @@ static int get_plan(struct ctl *c, json_t *body, json_t **plan, struct err *e)
 
 	if (ctl_post(c, "/v1/plans", body, NULL, plan, &problem) == 0) {
 		const char *text = json_str(*plan, "text", "");
+		bool offers = json_array_size(json_path(*plan, "offers")) > 0;
 
-		if (json_array_size(json_path(*plan, "offers")) || args_has(&c->args, "retry-until-up"))
+		if (json_bool(*plan, "placeable", offers) || args_has(&c->args, "retry-until-up"))
 			return 0;
-		return nobody(c, *plan, *text ? text : "nobody sells it now", body, e);
+		if (!offers)
+			return nobody(c, *plan, *text ? text : "nobody sells it now", body, e);
+		/* It is sold, but not for this money. */
+		return err_set(e, ERR_REFUSED, "%s", *text ? text : "what is sold does not fit --max-cost");
 	}
 	if (problem.code == ERR_CAPACITY)
 		return nobody(c, c->problem, problem.msg, body, e);
@@ -199,7 +202,7 @@ static int ask(struct ctl *c, const json_t *plan, enum consent *consent, struct 
 		ctl_print_json(plan);
 		return 0;
 	}
-	if (json_array_size(json_path(plan, "offers")))
+	if (json_bool(plan, "placeable", json_array_size(json_path(plan, "offers")) > 0))
 		show_plan(plan, to);
 	else
 		ctl_say("%s", json_str(plan, "text", "nobody sells it now; the daemon goes on trying"));

@@ -6,13 +6,12 @@
 
 #include "ctl/ctl.h"
 
-/* Options of an order, for both commands' tables. */
+/* Options of an order, for both commands' tables; `up` alone has --instances. */
 #define ORDER_OPTS \
-	{ "count", 'c', ARG_COUNT, "N", "GPUs in each instance (GPU:N says the same)", NULL, 1, 1024, false }, \
-	{ "instances", 'm', ARG_COUNT, "M", "how many such instances; 1 when not given", NULL, 1, 10000, false }, \
-	{ "name", 'n', ARG_NAME, "NAME", "what the fleet is called", NULL, 0, 0, false }, \
-	{ "for", 'f', ARG_DURATION, "DURATION", "how long it lives, counted from the moment when it is ready", NULL, 0, 0, false }, \
-	{ "idle", 0, ARG_DURATION, "DURATION", "give it back when nobody uses it for this long; 0: never", NULL, 0, 366 * DAY, false }, \
+	{ "count", 'c', ARG_COUNT, "N", "GPUs in each instance (GPU:N says the same)", NULL, 1, 64, false }, \
+	{ "name", 'n', ARG_NAME, "NAME", "what the fleet is called", NULL, 0, 40, false }, \
+	{ "for", 'f', ARG_DURATION, "DURATION", "how long it lives, counted from the moment when it is ready", NULL, MINUTE, 365 * DAY, false }, \
+	{ "idle", 0, ARG_DURATION, "DURATION", "give it back when nobody uses it for this long; 0: never", NULL, 0, 365 * DAY, false }, \
 	{ "max-cost", 0, ARG_MONEY, "USD", "what the whole fleet may cost", NULL, 0, 0, false }, \
 	{ "max-price", 0, ARG_MONEY, "USD", "per GPU and hour", NULL, 0, 0, false }, \
 	{ "accept-minimum", 0, ARG_MONEY, "USD", "take offers that charge at least this much", NULL, 0, 0, false }, \
@@ -20,8 +19,8 @@
 	{ "region", 'r', ARG_TEXT, "REGION", "only there", NULL, 0, 0, false }, \
 	{ "spot", 0, ARG_FLAG, NULL, "interruptible machines too", NULL, 0, 0, false }, \
 	{ "image", 0, ARG_TEXT, "IMAGE", "image that machines start from", NULL, 0, 0, false }, \
-	{ "disk", 0, ARG_COUNT, "GB", "disk, where it can be chosen", NULL, 1, 1000000, false }, \
-	{ "owner", 0, ARG_NAME, "NAME", "who answers for it; you when not given", NULL, 0, 0, false }, \
+	{ "disk", 0, ARG_COUNT, "GB", "disk, where it can be chosen", NULL, 1, 100000, false }, \
+	{ "owner", 0, ARG_NAME, "NAME", "who answers for it; you when not given", NULL, 0, 60, false }, \
 	{ "label", 'l', ARG_PAIR, "KEY=VALUE", "note on the fleet", NULL, 0, 0, true }, \
 	{ "retry-until-up", 0, ARG_DURATION, "DURATION", "when nobody sells it now, try for this long", NULL, 0, 0, false }, \
 	{ "yes", 'y', ARG_FLAG, NULL, "buy without asking", NULL, 0, 0, false }, \
@@ -34,7 +33,7 @@ enum consent { CONSENT_YES, CONSENT_NO, CONSENT_DRY };
 
 /*
  * Ask for the plan, print it (standard error; with --dry-run standard output) and get the yes. When nobody sells it in one piece
- * a person may take an alternative, which changes `body`. -1: no capacity, not allowed to ask, …
+ * a person may take an alternative, which changes `body` (where the command knows --instances). -1: no capacity, not allowed to ask, …
  */
 int order_consent(struct ctl *c, json_t *body, enum consent *consent, struct err *e);
 

@@ -87,7 +87,7 @@ CREATE TABLE instances (
 	meter_start INTEGER NOT NULL,
 	meter_end INTEGER NOT NULL,
 	metered INTEGER NOT NULL CHECK (metered >= 0),
-	billed INTEGER NOT NULL CHECK (billed >= 0),
+	billed INTEGER NOT NULL,
 	billed_known INTEGER NOT NULL CHECK (billed_known IN (0, 1)),
 	billed_at INTEGER NOT NULL,
 	settled INTEGER NOT NULL,
@@ -173,5 +173,6 @@ CREATE INDEX instances_by_fleet ON instances(fleet_id);
 CREATE INDEX instances_unsettled ON instances(settled) WHERE settled = 0;
 CREATE INDEX instances_by_planned ON instances(planned);
 CREATE INDEX runs_by_fleet ON runs(fleet_id);
+CREATE INDEX runs_by_instance ON runs(instance_id);
 CREATE INDEX events_by_fleet ON events(fleet_id, seq);
 CREATE INDEX events_by_object ON events(kind, object_id, seq);

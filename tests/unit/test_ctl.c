@@ -132,7 +132,7 @@ static void test_up_bad_words_ask_nobody(void **state)
 static void test_up_nobody_sells(void **state)
 {
 	static const struct mock_row rows[] = {
-		{ "POST", "/v1/plans", .wants = "\"count\":8", .body = "{\"offers\":[],\"text\":\"nobody sells 8 in one instance now\","
+		{ "POST", "/v1/plans", .wants = "\"count\":8", .body = "{\"offers\":[],\"placeable\":false,\"text\":\"nobody sells 8 in one instance now\","
 			"\"alternatives\":[{\"instances\":2,\"count\":4,\"offer\":" OFFER ",\"price_hour\":16}]}" },
 		{ "POST", "/v1/plans", .wants = "\"offer\":\"k1\"", .body = PLAN },
 		{ "POST", "/v1/plans", .status = 409, .body = PROBLEM("no_capacity", "nobody sells MI300X now") },
@@ -140,12 +140,12 @@ static void test_up_nobody_sells(void **state)
 		{ "GET", "/v1/fleets/perf-1", .body = READY },
 		{ 0 },
 	};
-	static const struct typed takes[] = { { "take it? [1, N]", "1\n" }, { "buy this? [y/N]", "y\n" }, { 0 } };
+	static const struct typed takes[] = { { "1  2 x MI300X:4 at runpod EU-RO-1, $16.00/h", "" }, { "take it? [1, N]", "1\n" }, { "buy this? [y/N]", "y\n" }, { 0 } };
 	struct mock *m = mock_start(rows);
 	struct ran r;
 
 	(void)state;
-	EXPECT(m, 4, NULL, "2 x MI300X:4 at runpod EU-RO-1, $16.00/h", "up", "MI300X:8", "--yes");
+	EXPECT(m, 4, NULL, "nobody sells 8 in one instance now\ngpufleetctl: nothing was bought", "up", "MI300X:8", "--yes");
 	EXPECT(m, 4, NULL, "gpufleetctl: nobody sells MI300X now", "up", "MI300X:4", "--yes");
 	EXPECT(m, 4, "\"code\":\"no_capacity\"", "nobody", "up", "MI300X:4", "--yes", "--json");
 	assert_int_equal(mock_count(m, "POST /v1/fleets"), 0);
@@ -401,7 +401,7 @@ static void run_ends(const char *run, int status, const char *says)
 	assert_string_equal(r.out, "hello world\n");
 	expect(&r, status, "hello", says);
 	assert_has(mock_log(m), "POST /v1/runs key {\"payload\":{\"files\":[{\"name\":\"hello.sh\",\"text\":\"#!/bin/sh\\necho hello\\n\","
-				"\"executable\":true}]},\"title\":\"hello.sh\",\"run\":\"hello.sh\",\"set\":{\"size\":\"4\"},"
+				"\"executable\":true}],\"run\":\"hello.sh\"},\"title\":\"hello.sh\",\"set\":{\"size\":\"4\"},"
 				"\"args\":[\"-x\",\"a b\"],\"timeout\":600,\"fleet\":\"perf-1\"}");
 	mock_stop(m);
 	free(script);
@@ -480,7 +480,7 @@ static void test_run_directory(void **state)
 	write_file(git, "config", "secret", 0644);
 	EXPECT(m, 0, "run 12", NULL, "run", slash, "--on", "perf-1", "-d");
 	assert_has(mock_log(m), "{\"payload\":{\"files\":[{\"name\":\"data\",\"base64\":\"//4=\"},{\"name\":\"run.sh\",\"text\":\"echo\\n\","
-				"\"executable\":true}]},\"title\":\"job\",\"run\":\"run.sh\",\"fleet\":\"perf-1\"}");
+				"\"executable\":true}],\"run\":\"run.sh\"},\"title\":\"job\",\"fleet\":\"perf-1\"}");
 	write_file(dir, "recipe.yaml", "name: x\nrun: run.sh\n", 0644);
 	EXPECT(m, 0, "run 12", NULL, "run", dir, "--on", "perf-1", "-d");
 	assert_has(mock_log(m), "\"title\":\"job\",\"fleet\":\"perf-1\"}");
@@ -583,13 +583,13 @@ static void test_ssh(void **state)
 		{ "POST", "/v1/fleets/perf-1/authorize", .wants = PUBLIC " ada",
 			.body = "{\"address\":\"10.0.0.1\",\"port\":2222,\"user\":\"root\",\"host_key\":\"" PUBLIC "\"}" },
 		{ "POST", "/v1/fleets/evil/authorize",
-			.body = "{\"address\":\"-oProxyCommand=x\",\"port\":22,\"user\":\"root\",\"host_key\":\"" PUBLIC "\"}" },
+			.body = "{\"address\":\"-oProxy\",\"port\":22,\"user\":\"root\",\"host_key\":\"" PUBLIC "\"}" },
 		{ "POST", "/v1/fleets/bare/authorize", .body = "{\"address\":\"10.0.0.1\",\"port\":22,\"user\":\"root\",\"host_key\":null}" },
 		{ 0 },
 	};
 	struct mock *m = mock_start(rows);
 	char *ssh = xasprintf("%s/.ssh", mock_dir(m)), *bin = xasprintf("%s/bin", mock_dir(m)), *path;
-	const char *old = getenv("PATH");
+	char *old = xstrdup(getenv("PATH"));
 
 	(void)state;
 	EXPECT(m, 122, NULL, "make one with: ssh-keygen -t ed25519", "ssh", "perf-1");
@@ -609,10 +609,8 @@ static void test_ssh(void **state)
 	EXPECT(m, 121, NULL, "no address", "ssh", "evil");
 	EXPECT(m, 121, NULL, "no host key", "ssh", "bare");
 	assert_lacks(mock_log(m), "command=");
-	unsetenv("PATH");
-	path[0] = '\0';
-	free(path);
-	path = xstrdup(old ? old : "");
+	setenv("PATH", old, 1);
+	free(old);
 	free(path);
 	free(ssh);
 	free(bin);

@@ -1,0 +1,66 @@
+#include "db/statements.h"
+
+#define EVENT_FIELDS                                                                                                     \
+	"SELECT e.seq, e.time AS t_time, e.kind, e.object_id AS id, coalesce(f.name, '') AS fleet, e.from_state AS \"from\", "      \
+	"e.event, e.to_state AS \"to\", e.cause, e.actor, e.text FROM events e LEFT JOIN fleets f ON f.id = e.fleet_id "
+#define OLDEST(which) EVENT_FIELDS "WHERE e.seq > ?1 AND e.time >= ?2 AND " which " ORDER BY e.seq LIMIT ?4"
+#define NEWEST(which)                                                                                                    \
+	"SELECT * FROM (" EVENT_FIELDS "WHERE e.seq > ?1 AND e.time >= ?2 AND " which " ORDER BY e.seq DESC LIMIT ?4) ORDER BY seq"
+/* One condition each, so that each is answered by an index. */
+#define ANY         "?3 = ?3"
+#define OF_FLEET    "e.fleet_id = ?3"
+#define OF_RUN      "e.kind = 'run' AND e.object_id = ?3"
+#define OF_INSTANCE "e.kind = 'instance' AND e.object_id = ?3"
+
+#define RUN_FIELDS                                                                                                       \
+	"SELECT r.id, r.run_key AS key, coalesce(f.name, '') AS fleet, r.fleet_id, r.instance_id AS instance, r.recipe, r.title, "  \
+	"r.owner, r.state, r.outcome, r.cause, r.reason, r.progress, CASE WHEN r.exit_status < 0 THEN NULL ELSE r.exit_status END " \
+	"AS exit_status, r.signal, r.created AS t_created, nullif(r.started, 0) AS t_started, nullif(r.ended, 0) AS t_ended, "     \
+	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, r.secrets, r.results_bytes, r.requeues, "      \
+	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id "
+
+#define FLEET_FIELDS                                                                                                     \
+	"SELECT id, name, owner, state, cause, reason, labels, gpu, gpu_count, instances AS instances_wanted, created AS t_created, " \
+	"nullif(ready_at, 0) AS t_ready_at, nullif(expires, 0) AS t_expires, nullif(idle_since, 0) AS t_idle_since, "              \
+	"nullif(closed, 0) AS t_closed, nullif(keep_until, 0) AS t_keep_until, lifetime AS d_lifetime, idle_limit AS d_idle_limit, " \
+	"max_cost AS m_max_cost, version FROM fleets "
+
+const char *const statements[STATEMENTS] = {
+	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
+	[SQL_META_SET] = "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+	[SQL_NEXT_ID] = "SELECT 1 + max(coalesce((SELECT max(id) FROM fleets), 0), coalesce((SELECT max(id) FROM instances), 0), "
+			"coalesce((SELECT max(id) FROM runs), 0))",
+	[SQL_NEXT_EVENT] = "SELECT 1 + coalesce(max(seq), 0) FROM events",
+
+	[SQL_EVENTS] = OLDEST(ANY),
+	[SQL_EVENTS_OF_FLEET] = OLDEST(OF_FLEET),
+	[SQL_EVENTS_OF_RUN] = OLDEST(OF_RUN),
+	[SQL_EVENTS_OF_INSTANCE] = OLDEST(OF_INSTANCE),
+	[SQL_NEWEST_EVENTS] = NEWEST(ANY),
+	[SQL_NEWEST_EVENTS_OF_FLEET] = NEWEST(OF_FLEET),
+	[SQL_NEWEST_EVENTS_OF_RUN] = NEWEST(OF_RUN),
+	[SQL_NEWEST_EVENTS_OF_INSTANCE] = NEWEST(OF_INSTANCE),
+
+	[SQL_RUNS] = RUN_FIELDS "ORDER BY r.id DESC LIMIT ?1",
+	[SQL_RUNS_OF_FLEET] = RUN_FIELDS "WHERE r.fleet_id = ?2 ORDER BY r.id DESC LIMIT ?1",
+	[SQL_RUN] = RUN_FIELDS "WHERE r.id = ?1",
+	[SQL_RESULTS] = "SELECT metric, value, text, unit, labels AS j_labels FROM results WHERE run_id = ?1 ORDER BY seq",
+	[SQL_FLEET_BY_ID] = FLEET_FIELDS "WHERE id = ?1",
+	[SQL_FLEET_BY_NAME] = FLEET_FIELDS "WHERE name = ?1 ORDER BY id DESC LIMIT 1",
+	[SQL_INSTANCES] =
+	    "SELECT id, slot, state, cause, reason, account, provider, offer_key AS offer, gpu, gpu_count, region, "
+	    "price_hour AS m_price_hour, spot AS b_spot, marketplace AS b_marketplace, mark AS name, provider_id, address, port, user, "
+	    "host_key, deadline AS t_deadline, planned AS t_planned, nullif(created, 0) AS t_created, nullif(ready_at, 0) AS t_ready_at, "
+	    "nullif(deleting_at, 0) AS t_deleting_at, nullif(gone, 0) AS t_gone, hold AS m_held, metered AS m_metered, "
+	    "CASE WHEN billed_known THEN billed END AS m_billed, nullif(settled, 0) AS t_settled_at, settled <> 0 AS b_settled, "
+	    "run_id AS run, delete_accepted AS b_accepted FROM instances WHERE fleet_id = ?1 ORDER BY id",
+
+	/* Orders that never became a machine cost nothing and are left out. */
+	[SQL_COST] = "SELECT f.name, i.provider, i.account, i.gpu, f.owner, strftime('%Y-%m-%d', i.planned / 1000000, 'unixepoch'), "
+		     "strftime('%Y-%m', i.planned / 1000000, 'unixepoch'), i.id, i.price_hour, i.minimum_charge, i.hold, i.metered, "
+		     "i.billed, i.billed_known, i.state = 'GONE', i.settled <> 0, i.meter_start, i.meter_end, i.gpu_count "
+		     "FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id WHERE i.planned >= ?1 AND (?2 = 0 OR i.planned < ?2) "
+		     "AND (i.provider_id <> '' OR i.state <> 'GONE' OR i.metered <> 0 OR i.billed <> 0) ORDER BY i.id",
+	[SQL_COST_RUNS] = "SELECT recipe, sum(max(0, min(CASE WHEN done > 0 THEN done ELSE ?3 END, ?3) - max(assigned, ?2))) "
+			  "FROM runs WHERE instance_id = ?1 AND assigned > 0 GROUP BY recipe ORDER BY recipe",
+};
