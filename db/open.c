@@ -153,3 +153,8 @@ bool database_moved(sqlite3 *db)
 
 	return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
 }
+
+const char *store_library_version(void)
+{
+	return sqlite3_libversion();
+}
