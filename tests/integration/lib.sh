@@ -1,0 +1,98 @@
+# Shared by the end-to-end tests and the demo: simulated clouds, a daemon of its own, and asserts counted by tests/run.sh.
+# Everything lives below $WORK and listens on loopback; stop_all ends what was started, by pid.
+# shellcheck shell=bash
+
+BUILD=${BUILD:-build}
+BUILD=$(cd "$BUILD" && pwd)
+WORK=${WORK:-$(mktemp -d "${TMPDIR:-/tmp}/gpufleet-test-XXXXXX")}
+export HOME="$WORK/home" XDG_STATE_HOME="$WORK/home/state" XDG_CONFIG_HOME="$WORK/home/config" XDG_RUNTIME_DIR="$WORK/home/run"
+export GPUFLEET_CONFIG="$WORK/gpufleetd.yaml" NO_COLOR=1
+unset HOTAISLE_TOKEN RUNPOD_API_KEY DIGITALOCEAN_TOKEN VAST_API_KEY
+mkdir -p "$HOME"
+SIM_PID=
+
+ctl() { timeout "${CTL_LIMIT:-60}" "$BUILD/gpufleetctl" "$@"; }
+ok() { echo "ok $1"; }
+not_ok() { echo "not ok $1"; [ $# -lt 2 ] || echo "# $2"; }
+# check NAME COMMAND…
+check() {
+	local name=$1
+	shift
+	if "$@"; then ok "$name"; else not_ok "$name" "$*"; fi
+}
+# same NAME GOT WANTED
+same() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got '$2', wanted '$3'"; fi; }
+# wait_for SECONDS COMMAND…
+wait_for() {
+	local n=$(($1 * 10))
+	shift
+	while [ $n -gt 0 ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.1
+		n=$((n - 1))
+	done
+	return 1
+}
+
+sim_value() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" "$WORK/sim/sim.json" | head -n 1; }
+sim_get() { curl -sS --max-time 10 "http://127.0.0.1:$SIM_PORT/sim/$1"; }
+sim_fault() { curl -sS --max-time 10 -X POST "http://127.0.0.1:$SIM_PORT/sim/faults" -d "{\"cloud\":\"$1\",\"fault\":\"$2\",\"count\":${3:-1}}" >/dev/null; }
+sim_creates() { # how many create requests a cloud has seen
+	local path
+	case $1 in
+	hotaisle) path='POST&path=*/virtual_machines/' ;;
+	runpod) path='POST&path=*/v2/pods' ;;
+	digitalocean) path='POST&path=*/v2/droplets' ;;
+	*) path='PUT&path=*/asks/*' ;;
+	esac
+	sim_get "requests?cloud=$1&method=$path" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | head -n 1
+}
+sim_billing() { sim_get machines | tr '{' '\n' | grep -c '"billing": *true' || true; }
+sim_total() { sim_get bill | sed -n 's/.*"total_micro": *\([0-9]*\).*/\1/p'; }
+nothing_bills() { [ "$(sim_billing)" = 0 ]; }
+
+start_sim() {
+	mkdir -p "$WORK/sim"
+	"$BUILD/gpufleet-sim" --dir "$WORK/sim" "$@" >"$WORK/sim.log" 2>&1 &
+	SIM_PID=$!
+	wait_for 20 test -s "$WORK/sim/sim.json" || { echo "not ok the simulated clouds start"; cat "$WORK/sim.log"; exit 1; }
+	SIM_PORT=$(sim_value port)
+}
+
+# The configuration of a test: all four clouds at the simulator, waits of a second.
+write_config() {
+	local user port base
+	user=$(sim_value ssh_user) port=$(sim_value ssh_port) base=http://127.0.0.1:$SIM_PORT
+	(
+		umask 077
+		cat >"$GPUFLEET_CONFIG" <<-YAML
+			state_dir: $WORK/state
+			socket: $WORK/state/gpufleetd.sock
+			providers:
+			  hotaisle: { team: acme, exclusive: true, token_file: $WORK/sim/tokens/hotaisle, api_url: "$base/hotaisle/api", user: $user, rate_factor: 20 }
+			  runpod: { token_file: $WORK/sim/tokens/runpod, api_url: "$base/runpod/v2", graphql_url: "$base/runpod/graphql", user: $user, rate_factor: 20 }
+			  digitalocean: { token_file: $WORK/sim/tokens/digitalocean, api_url: "$base/digitalocean", user: $user, ssh_port: $port, rate_factor: 20 }
+			  vastai: { token_file: $WORK/sim/tokens/vastai, api_url: "$base/vastai", user: $user, rate_factor: 8 }
+			poll: { boot: 1s, steady: 2s, sweep: 5s, run: 1s }
+			proof: { settle: 4s, settle_hotaisle: 4s, absence_listings: 3, absence_spacing: 1s, gone_listings: 2, gone_spacing: 1s, late_watch: 60s, orphan_grace: 5s, bill_poll: 3s, bill_watch: 600s, contact_lost: 6s }
+		YAML
+	)
+}
+
+start_daemon() { "$BUILD/gpufleetd" --background; }
+daemon_pid() { head -n 1 "$WORK/state/lock" 2>/dev/null; }
+kill_daemon() {
+	local pid
+	pid=$(daemon_pid)
+	[ -n "$pid" ] && kill -"${1:-TERM}" "$pid" 2>/dev/null
+	wait_for 10 sh -c "! kill -0 $pid" || true
+}
+settled() { ctl cost --json | grep -q '"complete": *true'; }
+stop_all() {
+	kill_daemon TERM 2>/dev/null
+	if [ -n "$SIM_PID" ]; then
+		kill -TERM "$SIM_PID" 2>/dev/null
+		wait "$SIM_PID" 2>/dev/null
+	fi
+	rm -rf "$WORK"
+}
