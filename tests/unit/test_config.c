@@ -133,7 +133,7 @@ static void defaults(void **state)
 	assert_int_equal(c.poll.boot, 5 * SECOND);
 	assert_int_equal(c.poll.steady, 30 * SECOND);
 	assert_int_equal(c.poll.sweep, 120 * SECOND);
-	assert_int_equal(c.poll.run, 10 * SECOND);
+	assert_int_equal(c.poll.run, 5 * SECOND);
 	assert_int_equal(c.poll.run_watched, SECOND);
 	assert_int_equal(c.proof.settle, 10 * MINUTE);
 	assert_int_equal(c.proof.settle_hotaisle, 20 * MINUTE);
