@@ -13,21 +13,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void db_place_make(struct db_place *p)
+int db_place_make(void **state)
 {
+	struct db_place *p = xmalloc(sizeof(*p));
 	const char *tmp = getenv("TMPDIR");
 
 	snprintf(p->dir, sizeof(p->dir), "%.30s/gpufleet-db-XXXXXX", tmp && strlen(tmp) < 30 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(p->dir));
 	snprintf(p->path, sizeof(p->path), "%s/test.db", p->dir);
+	*state = p;
+	return 0;
 }
 
-void db_place_remove(struct db_place *p)
+int db_place_remove(void **state)
 {
+	struct db_place *p = *state;
 	DIR *d = opendir(p->dir);
 	struct dirent *de;
 	char path[400];
 
+	db_disk_heal();
 	while (d && (de = readdir(d))) {
 		snprintf(path, sizeof(path), "%s/%s", p->dir, de->d_name);
 		if (de->d_name[0] != '.' && unlink(path) < 0)
@@ -36,6 +41,8 @@ void db_place_remove(struct db_place *p)
 	if (d)
 		closedir(d);
 	rmdir(p->dir);
+	free(p);
+	return 0;
 }
 
 /* ---- rows ---- */
@@ -123,6 +130,23 @@ struct run db_run(int64_t id, int64_t fleet_id, int64_t instance_id)
 	str_copy(r.recipe, "gpu-check");
 	str_copy(r.owner, "ann");
 	return r;
+}
+
+struct event db_event(int64_t seq)
+{
+	struct event v = { .seq = seq, .time = 1000 + seq, .kind = OBJECT_FLEET, .object_id = 1 };
+
+	str_copy(v.event, "made");
+	return v;
+}
+
+struct store_batch *db_event_batch(int64_t seq)
+{
+	struct store_batch *b = store_batch_new();
+	struct event v = db_event(seq);
+
+	store_batch_event(b, &v);
+	return b;
 }
 
 /* ---- the store ---- */

@@ -7,10 +7,12 @@
 #include "db/db_private.h"
 
 struct db_place {
-	char dir[64], path[96];
+	char dir[64], path[160];
 };
-void db_place_make(struct db_place *p);
-void db_place_remove(struct db_place *p); /* with everything in it */
+/* Set-up and tear-down of a test: *state is a struct db_place with a fresh directory; removed with everything in it. */
+int db_place_make(void **state);
+int db_place_remove(void **state);
+#define DB_TEST(f) cmocka_unit_test_setup_teardown(f, db_place_make, db_place_remove)
 
 /* Fill every column with something that is neither zero nor empty, text to the last byte. Owned strings are new. */
 void db_fill(const struct row_kind *k, void *row);
@@ -21,6 +23,9 @@ void db_same(const struct row_kind *k, const void *a, const void *b);
 struct fleet db_fleet(int64_t id);
 struct instance db_instance(int64_t id, int64_t fleet_id);
 struct run db_run(int64_t id, int64_t fleet_id, int64_t instance_id);
+
+struct event db_event(int64_t seq);
+struct store_batch *db_event_batch(int64_t seq); /* with that one event */
 
 /* Open, or commit a batch and deliver (inline stores); both end the test with the error's sentence when it fails. */
 struct store *db_open(const struct db_place *p, bool threaded);

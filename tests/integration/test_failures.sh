@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# What fails is reported with its cause, gives its machine back, and bad input changes nothing.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/integration/lib.sh
+. tests/integration/lib.sh
+trap stop_all EXIT
+start_sim
+write_config
+start_daemon || exit 1
+
+# says NAME STATUS TEXT COMMAND…: exit status and one sentence on standard error
+says() {
+	local name=$1 status=$2 text=$3 got
+	shift 3
+	ctl "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null
+	got=$?
+	same "$name: exit status" $got "$status"
+	check "$name: says so" grep -qi -- "$text" "$WORK/said"
+}
+quiet() { "$@" >/dev/null 2>&1; }
+fleets() { ctl status --json | tr '{' '\n' | grep -c '"instances_wanted"' || true; }
+
+# ---- bad input
+says 'unknown GPU' 2 "did you mean MI300X" up mi300y --yes
+says 'count 0' 2 count up mi300x --count 0 --yes
+says 'count a million' 2 count up mi300x --count 1000000000 --yes
+says 'money below the minimum' 3 'needs' up mi300x --max-cost 0.01 --yes
+says 'no terminal and no yes' 2 'yes' up mi300x
+says 'sixteen in one instance' 4 'instances 2 --count 8' up h200 --count 16 --yes
+says 'unknown option' 2 'coun' up mi300x --coun 8
+says 'unknown command' 2 'status' statsu
+says 'unknown recipe' 122 'gpu-check' run gpu-chek --gpu mi300x --yes
+says 'secret nobody has' 122 'HF_TOKEN' run "$0" --gpu mi300x --secret HF_TOKEN --yes
+same 'bad input: nothing was opened' "$(fleets)" 0
+for spelling in mi300x MI300X 'AMD Instinct MI300X' h100 H100_SXM; do
+	check "GPU written as '$spelling'" quiet ctl up "$spelling" --dry-run
+done
+
+# ---- runs that fail
+printf 'echo before; exit 3\n' >"$WORK/exit3.sh"
+printf 'echo working; sleep 60\n' >"$WORK/long.sh"
+ctl run "$WORK/exit3.sh" --gpu MI300X:1 --provider runpod --name failed --yes >"$WORK/o" 2>"$WORK/e"
+same 'a script that exits 3: its status comes back' $? 3
+check 'a script that exits 3: why says so' sh -c "'$BUILD/gpufleetctl' why failed | grep -q 'exited with 3'"
+check 'a script that exits 3: the machine went back' wait_for 20 nothing_bills
+ctl run "$WORK/long.sh" --gpu MI300X:1 --provider runpod --name slow --timeout 2s --yes >"$WORK/o" 2>"$WORK/e"
+same 'a script over its time: exit status' $? 126
+check 'a script over its time: why says so' sh -c "'$BUILD/gpufleetctl' why slow | grep -q 'longer than its limit'"
+check 'a script over its time: the machine went back' wait_for 20 nothing_bills
+ctl run "$WORK/long.sh" --gpu MI300X:1 --provider runpod --name dies --yes --detach >"$WORK/o" 2>"$WORK/e"
+wait_for 20 sh -c "'$BUILD/gpufleetctl' runs --json | grep -q RUNNING"
+id=$(sim_get machines | tr '{' '\n' | grep '"billing": *true' | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | head -n 1)
+curl -sS -X POST "http://127.0.0.1:$SIM_PORT/sim/kill-machine" -d "{\"id\":\"$id\"}" >/dev/null
+check 'a machine that dies: the run is lost' wait_for 40 sh -c "'$BUILD/gpufleetctl' runs dies --json | grep -q '\"outcome\": *\"lost\"'"
+check 'a machine that dies: it is given back' wait_for 20 nothing_bills
+check 'every bill arrived' wait_for 60 settled
+check 'a failed run cost something' sh -c "'$BUILD/gpufleetctl' cost --json | grep -q '\"key\": *\"failed\"'"
+
+# ---- a daemon that cannot start
+kill_daemon TERM
+refuses() { # NAME TEXT: the daemon ends with 2 and says TEXT
+	"$BUILD/gpufleetd" --background >"$WORK/o" 2>"$WORK/e"
+	same "$1: exit status" $? 2
+	check "$1: says so" grep -q -- "$2" "$WORK/e"
+}
+cp "$GPUFLEET_CONFIG" "$WORK/good.yaml"
+chmod 644 "$WORK/sim/tokens/runpod"
+refuses 'token file open to all' 'chmod 600'
+chmod 600 "$WORK/sim/tokens/runpod"
+sed 's/^poll:/pol:/' "$WORK/good.yaml" >"$GPUFLEET_CONFIG"
+refuses 'misspelt key' 'poll'
+sed 's/poll: {/poll: [/' "$WORK/good.yaml" >"$GPUFLEET_CONFIG"
+refuses 'broken YAML' ':[0-9]*:[0-9]*'
+sed 's/token_file: [^,]*runpod,//' "$WORK/good.yaml" >"$GPUFLEET_CONFIG"
+refuses 'no token' 'RUNPOD_API_KEY'
