@@ -217,6 +217,10 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(DLIB) $(LIB)
 	@mkdir -p $(@D)
 	@$(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
+# Fifty instances at once over the four simulated clouds: a minute and a half, apart from `check`.
+check-load: all sim
+	@BUILD='$(BUILD)' bash tests/integration/load_fifty.sh
+
 demo: all sim
 	@BUILD='$(BUILD)' bash tests/sim/demo.sh
 
@@ -290,6 +294,7 @@ help:
 	@echo 'make check-asan         all tests with the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind     unit tests under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
+	@echo 'make check-load         fifty instances at once'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'
 	@echo 'make docs               write the commented sample and the option manual anew from the option table'
@@ -299,6 +304,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:

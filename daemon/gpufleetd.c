@@ -11,7 +11,6 @@
 #include "service.h"
 #include "site.h"
 
-#include <curl/curl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -252,7 +251,7 @@ int main(int argc, char **argv)
 		log_set_level(level);
 	if (o.background && service_background(d.config.state_dir, &e) < 0)
 		return fail(&e);
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	http_global_init();
 	uv_loop_init(&d.loop);
 	if (open_all(&d, &e) < 0)
 		return fail(&e); /* the process ends: nothing was started that outlives it */
@@ -263,7 +262,7 @@ int main(int argc, char **argv)
 	uv_run(&d.loop, UV_RUN_DEFAULT);
 	close_all(&d);
 	uv_loop_close(&d.loop);
-	curl_global_cleanup();
+	http_global_cleanup();
 	log_info("stopped");
 	return 0;
 }

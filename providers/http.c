@@ -624,3 +624,13 @@ const char *http_library_version(void)
 {
 	return curl_version_info(CURLVERSION_NOW)->version;
 }
+
+void http_global_init(void)
+{
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+void http_global_cleanup(void)
+{
+	curl_global_cleanup();
+}

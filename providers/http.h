@@ -29,5 +29,8 @@ void http_close(struct http *h);
 /* Is the URL acceptable as an API base: https, or http to a loopback address? */
 bool http_url_ok(const char *url);
 const char *http_library_version(void);
+/* Once per process, before any thread and behind the last transfer. */
+void http_global_init(void);
+void http_global_cleanup(void);
 
 #endif

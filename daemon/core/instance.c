@@ -1,9 +1,9 @@
 /*
  * An instance: from the order to the proof that it is gone (reliability §2.4–§2.8).
  *
- *	PLANNED ─▶ DISPATCHING ─▶ BOOTING ─▶ CONNECTING ─▶ READY ⇄ BUSY ─▶ DRAINING
- *	                └▶ AMBIGUOUS ┘  │          │          │      │         │
- *	                      └▶ GONE   └──────────┴──────────┴──────┴────▶ DELETING ─▶ GONE
+ *	PLANNED - DISPATCHING - BOOTING - CONNECTING - READY = BUSY - DRAINING
+ *	               |            |          |         |      |        |
+ *	           AMBIGUOUS        +----------+---------+------+-----DELETING - GONE
  *
  * It rests in AMBIGUOUS, BOOTING and DELETING waiting for listings (listing.c), in CONNECTING for SSH, in READY for work.
  */

@@ -5,11 +5,11 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
 trap stop_all EXIT
-"$BUILD/gpufleet-sim" --print-inventory | sed 's/"stock": *[0-9]*/"stock": 60/; s/"droplet_limit": *[0-9]*/"droplet_limit": 60/; s/"gpu_limit": *[0-9]*/"gpu_limit": 200/' >"$WORK/inventory.json"
+"$BUILD/gpufleet-sim" --print-inventory | sed 's/"stock": *[0-9][0-9]*/"stock": 60/; s/\("[A-Z][A-Z]-[A-Z0-9-]*"\): *[0-9][0-9]*/\1: 600/; s/\("[a-z][a-z][a-z][0-9]"\): *[0-9][0-9]*/\1: 60/; s/"droplet_limit": *[0-9]*/"droplet_limit": 60/; s/"gpu_limit": *[0-9]*/"gpu_limit": 200/' >"$WORK/inventory.json"
 start_sim --inventory "$WORK/inventory.json"
 write_config
 start_daemon || exit 1
-printf '#!/bin/sh\necho "ran on $GPUFLEET_PROVIDER"\n' >"$WORK/mark.sh"
+printf '#!/bin/sh\necho "ran on $GPUFLEET_PROVIDER"; sleep 15\n' >"$WORK/mark.sh"
 
 set -- hotaisle:6:MI300X runpod:24:MI300X digitalocean:16:MI300X vastai:4:H100
 pids=
@@ -22,7 +22,6 @@ failed=0
 for pid in $pids; do wait "$pid" || failed=$((failed + 1)); done
 same 'four fleets of fifty instances are ready' $failed 0
 same 'fifty machines bill' "$(sim_billing)" 50
-runs=
 for one; do
 	p=${one%%:*} rest=${one#*:}
 	for _ in $(seq "${rest%%:*}"); do
