@@ -18,7 +18,6 @@ int history_open(struct history **out, const char *path, struct err *e)
 	}
 	sqlite3_busy_timeout(h->db, 2000);
 	sqlite3_db_config(h->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	sqlite3_db_config(h->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	if (sql_exec(h->db, "PRAGMA query_only=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA mmap_size=0; "
 			    "PRAGMA temp_store=MEMORY", e) < 0) {
 		history_close(h);

@@ -70,6 +70,25 @@ duration core_backoff(int tries, duration most)
 	return d < most ? d : most;
 }
 
+/*
+ * Who held the account's single create when the daemon ended: a machine that may be there without our name. Nobody else may be
+ * ordered before it is known, or the two could not be told apart. What was not sent yet looks at the account anew.
+ */
+static void restore_create_lock(struct model *m, struct instance *i)
+{
+	struct account_state *a = model_account(m, i->account);
+
+	if (!a || !a->facts.single_flight || i->marked || i->state == INSTANCE_DELETING || i->state == INSTANCE_GONE)
+		return;
+	if (i->state != INSTANCE_PLANNED) {
+		a->create_lock = i->object.id;
+	} else if (i->snapshot) {
+		free(i->snapshot);
+		i->snapshot = NULL;
+		core_dirty(m, &i->object);
+	}
+}
+
 void core_apply(struct model *m, struct fact *f)
 {
 	m->now = f->time;
@@ -109,6 +128,7 @@ void core_apply(struct model *m, struct fact *f)
 			if (i->state == INSTANCE_DISPATCHING)
 				instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL,
 				    "the daemon ended before the answer came");
+			restore_create_lock(m, i);
 			core_touch(m, &i->object);
 		}
 		for (at = 0; (r = model_each(&m->runs, &at));)

@@ -211,8 +211,7 @@ struct faulty_file {
 };
 
 static sqlite3_vfs faulty, *real_vfs;
-static enum db_fault fault;
-static int changes, fault_at, fault_code;
+static _Atomic int fault, changes, fault_at, fault_code; /* the writer's thread looks too */
 
 static int change(void)
 {
@@ -307,10 +306,11 @@ void db_disk(void)
 
 void db_disk_fail(enum db_fault what, int nth, int sqlite_code)
 {
-	fault = what;
+	fault = FAULT_NONE;
 	fault_at = nth;
 	fault_code = sqlite_code;
 	changes = 0;
+	fault = (int)what;
 }
 
 void db_disk_heal(void)

@@ -146,11 +146,56 @@ static void test_decimal_and_parse_agree(void **state)
 	}
 }
 
+/* Parts add up to the whole, and none is further from its exact share than one unit. */
+static void test_split(void **state)
+{
+	static const money whole = 100, odd = 6000001;
+	int64_t weights[40] = { 1, 1, 1 };
+	money parts[40];
+	struct rng rng;
+
+	(void)state;
+	money_split(whole, weights, 3, parts);
+	assert_true(parts[0] == 34 && parts[1] == 33 && parts[2] == 33);
+	money_split(-whole, weights, 3, parts);
+	assert_true(parts[0] == -34 && parts[1] == -33 && parts[2] == -33);
+	weights[0] = 1, weights[1] = 3, weights[2] = 2;
+	money_split(odd, weights, 3, parts);
+	assert_true(parts[0] == 1000000 && parts[1] == 3000001 && parts[2] == 2000000);
+	weights[0] = weights[1] = weights[2] = 0;
+	money_split(5, weights, 3, parts);
+	assert_true(parts[0] + parts[1] + parts[2] == 5 && parts[0] - parts[2] <= 1);
+	money_split(5, weights, 0, parts);
+	rng_seed(&rng, 7);
+	for (int i = 0; i < 20000; i++) {
+		size_t n = 1 + rng_below(&rng, ARRAY_LEN(parts));
+		money total = (money)(rng_u64(&rng) >> (1 + rng_below(&rng, 62))), sum = 0;
+		__int128 all = 0;
+
+		if (i % 3 == 0)
+			total = -total;
+		for (size_t k = 0; k < n; k++)
+			all += weights[k] = rng_below(&rng, 4) ? (int64_t)(rng_u64(&rng) >> (1 + rng_below(&rng, 62))) : 0;
+		money_split(total, weights, n, parts);
+		for (size_t k = 0; k < n; k++) {
+			sum += parts[k];
+			if (all) {
+				__int128 off = (__int128)total * weights[k] / all - parts[k];
+
+				assert_true(off >= -1 && off <= 1);
+				assert_true(weights[k] || !parts[k]);
+			}
+		}
+		assert_true(sum == total);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_saturates), cmocka_unit_test(test_for),    cmocka_unit_test(test_from_double),
 		cmocka_unit_test(test_parse),     cmocka_unit_test(test_format), cmocka_unit_test(test_decimal_and_parse_agree),
+		cmocka_unit_test(test_split),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -308,6 +308,32 @@ static void test_an_empty_database(void **state)
 	model_free(&m);
 }
 
+/* Fleets, instances and runs share one sequence of ids. */
+static void test_ids_are_never_given_again(void **state)
+{
+	int64_t largest[] = { 50, 60, 70 };
+
+	for (size_t k = 0; k < ARRAY_LEN(largest); k++) {
+		struct filled f;
+		struct model m;
+		struct rng rng;
+
+		memset(&f, 0, sizeof(f));
+		f.fleet = db_fleet(k == 0 ? largest[k] : 5);
+		f.fleet.state = FLEET_CLOSED; /* not loaded, and counted */
+		f.fleet.closed = 1;
+		f.instance = db_instance(k == 1 ? largest[k] : 6, 5);
+		f.instance.state = INSTANCE_GONE;
+		f.instance.gone = f.instance.settled = 1;
+		f.run = db_run(k == 2 ? largest[k] : 7, f.fleet.object.id, 0);
+		save(*state, &f);
+		load(*state, &m, &rng, 100);
+		assert_int_equal(m.fleets.count + m.instances.count + m.runs.count, 0);
+		assert_int_equal(m.next_id, largest[k] + 1);
+		model_free(&m);
+	}
+}
+
 static void test_an_unknown_name_is_not_loaded(void **state)
 {
 	static const char *const spoil[] = { "UPDATE fleets SET state = 'DREAMING'", "UPDATE fleets SET state = 'OPEN', cause = 'mood'",
@@ -373,6 +399,7 @@ int main(void)
 		DB_TEST(test_events_and_results),
 		DB_TEST(test_what_is_loaded),
 		DB_TEST(test_an_empty_database),
+		DB_TEST(test_ids_are_never_given_again),
 		DB_TEST(test_an_unknown_name_is_not_loaded),
 		DB_TEST(test_meta),
 	};

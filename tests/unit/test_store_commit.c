@@ -195,10 +195,11 @@ static void test_a_bad_batch_fails_alone(void **state)
 	struct store *s = open_ringing(*state);
 	sqlite3 *shell = db_shell(*state);
 	struct store_batch *bad = db_event_batch(2), *dangling = db_event_batch(4);
-	struct fleet none = db_fleet(1);
+	struct fleet none = db_fleet(1), good = db_fleet(3);
 	struct run lost = db_run(9, 8, 0);
 
 	none.gpu_count = 0; /* a CHECK */
+	store_batch_fleet(bad, &good); /* goes with the one that does not */
 	store_batch_fleet(bad, &none);
 	store_batch_run(dangling, &lost); /* a reference: there is no fleet 8 */
 
@@ -367,6 +368,40 @@ static void test_disk_read_only(void **state)
 	sweep(*state, SQLITE_READONLY, "cannot be written");
 }
 
+/* A batch larger than SQLite's cache meets the full disk before the commit, and takes the transaction with it. */
+static void test_disk_full_within_a_batch(void **state)
+{
+	struct store *s;
+	sqlite3 *shell;
+	struct store_batch *huge = db_event_batch(2);
+	struct fleet f = db_fleet(1);
+
+	db_disk();
+	memset(f.reason, 'r', sizeof(f.reason) - 1);
+	for (int64_t k = 1; k <= 12000; k++) {
+		f.object.id = k;
+		store_batch_fleet(huge, &f);
+	}
+	s = open_ringing(*state);
+	shell = db_shell(*state);
+	db_do(shell, "BEGIN IMMEDIATE");
+	commit_numbered(s, db_event_batch(1), 1);
+	commit_numbered(s, huge, 2);
+	commit_numbered(s, db_event_batch(3), 3);
+	db_disk_fail(FAULT_ERROR, 1, SQLITE_FULL);
+	db_do(shell, "COMMIT");
+	wait_for(s, 3);
+	assert_int_equal(ring.failures, 3);
+	assert_non_null(strstr(ring.text, "no space left"));
+	db_disk_heal();
+	assert_int_equal(db_ask(shell, "SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM fleets)"), 0);
+	commit_numbered(s, db_event_batch(4), 4);
+	wait_for(s, 4);
+	assert_int_equal(ring.failures, 3);
+	sqlite3_close(shell);
+	close_ringing(s);
+}
+
 /* ---- kill -9 ---- */
 
 static void say_ack(void *arg, const struct err *error)
@@ -479,6 +514,7 @@ int main(void)
 		DB_TEST(test_disk_full),
 		DB_TEST(test_disk_broken),
 		DB_TEST(test_disk_read_only),
+		DB_TEST(test_disk_full_within_a_batch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
