@@ -22,7 +22,6 @@ check() {
 }
 # same NAME GOT WANTED
 same() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got '$2', wanted '$3'"; fi; }
-quiet() { "$@" >/dev/null 2>&1; }
 # wait_for SECONDS COMMAND…
 wait_for() {
 	local n=$(($1 * 10))
@@ -37,11 +36,7 @@ wait_for() {
 
 sim_value() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" "$WORK/sim/sim.json" | head -n 1; }
 sim_get() { curl -sS --max-time 10 "http://127.0.0.1:$SIM_PORT/sim/$1"; }
-# sim_fault CLOUD FAULT [COUNT [SECONDS]]
-sim_fault() {
-	curl -sS --max-time 10 -X POST "http://127.0.0.1:$SIM_PORT/sim/faults" \
-		-d "{\"cloud\":\"$1\",\"fault\":\"$2\",\"count\":${3:-1},\"seconds\":${4:-0}}" >/dev/null
-}
+sim_fault() { curl -sS --max-time 10 -X POST "http://127.0.0.1:$SIM_PORT/sim/faults" -d "{\"cloud\":\"$1\",\"fault\":\"$2\",\"count\":${3:-1}}" >/dev/null; }
 sim_creates() { # how many create requests a cloud has seen
 	local path
 	case $1 in
@@ -52,10 +47,7 @@ sim_creates() { # how many create requests a cloud has seen
 	esac
 	sim_get "requests?cloud=$1&method=$path" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | head -n 1
 }
-# sim_billing [CLOUD]: how many machines cost money now
-sim_billing() { sim_get machines | tr '{' '\n' | grep "\"cloud\": *\"${1:-}" | grep -c '"billing": *true' || true; }
-# sim_bill CLOUD: what a cloud has charged, micro-dollars
-sim_bill() { sim_get bill | sed 's/.*"clouds"//' | tr '{' '\n' | grep -A 1 "\"$1\": *\$" | sed -n 's/.*"cost_micro": *\([0-9]*\).*/\1/p' | tail -n 1; }
+sim_billing() { sim_get machines | tr '{' '\n' | grep -c '"billing": *true' || true; }
 sim_total() { sim_get bill | sed -n 's/.*"total_micro": *\([0-9]*\).*/\1/p'; }
 nothing_bills() { [ "$(sim_billing)" = 0 ]; }
 
@@ -87,7 +79,7 @@ write_config() {
 	)
 }
 
-start_daemon() { "$BUILD/gpufleetd" --background 2>"$WORK/daemon.err"; }
+start_daemon() { "$BUILD/gpufleetd" --background; }
 daemon_pid() { head -n 1 "$WORK/state/lock" 2>/dev/null; }
 kill_daemon() {
 	local pid
@@ -96,21 +88,6 @@ kill_daemon() {
 	wait_for 10 sh -c "! kill -0 $pid" || true
 }
 settled() { ctl cost --json | grep -q '"complete": *true'; }
-# micro NAME: dollars of a key in JSON from standard input, first match, as micro-dollars
-micro() { tr ',{' '\n\n' | sed -n "s/^ *\"$1\": *\([0-9.]*\).*/\1/p" | head -n 1 | awk '{ printf "%d", $1 * 1000000 + 0.5 }'; }
-# billed PROVIDER: micro-dollars that its bill says, as the daemon has read it
-billed() { ctl cost --by provider --json | tr '{' '\n' | grep "\"key\": *\"$1\"" | micro billed; }
-# RunPod bills micro-dollars; DigitalOcean and Hot Aisle's balance are in cents, vast.ai's charges in thousandths.
-billed_right() {
-	local got want unit=0
-	got=$(billed "$1") want=$(sim_bill "$1")
-	case $1 in hotaisle | digitalocean) unit=10000 ;; vastai) unit=1000 ;; esac
-	[ -n "$got" ] && [ -n "$want" ] && [ $(((got - want) * 2)) -le $unit ] && [ $(((want - got) * 2)) -le $unit ] && return 0
-	echo "# $1: billed ${got:-nothing}, the simulator charged ${want:-nothing}"
-	return 1
-}
-newest_run() { ctl runs "$@" --json | tr ',{' '\n\n' | sed -n 's/^"id": *\([0-9]*\).*/\1/p' | head -n 1; }
-no_fleets() { ! ctl status --json | grep -q '"instances_wanted"'; }
 stop_all() {
 	kill_daemon TERM 2>/dev/null
 	if [ -n "$SIM_PID" ]; then

@@ -411,6 +411,8 @@ static void time_outs(void **state)
 	assert_string_equal(p.s.signal, "TERM");
 	assert_true(has(p.out, p.out_n, "begun") && !has(p.out, p.out_n, "not reached"));
 	outcome_free(&p.o);
+	for (int k = 0; k < 100 && alive("41.5"); k++)
+		sleep_ms(50);
 	assert_int_equal(alive("41.5"), 0);
 	clean("time1");
 	/* A time-out that does not come leaves no clock behind. */
@@ -420,7 +422,8 @@ static void time_outs(void **state)
 	await("time2", JOB_DONE, &p);
 	assert_false(p.s.timed_out);
 	outcome_free(&p.o);
-	sleep_ms(50);
+	for (int k = 0; k < 100 && alive("4242"); k++)
+		sleep_ms(50);
 	assert_int_equal(alive("4242"), 0);
 	clean("time2");
 }
