@@ -1,10 +1,6 @@
 /*
- * The engine turns the wheel: fact → apply → decide → commit → act → later, new facts (architecture §6). One loop thread.
- *
- * A fact is applied at once when it arrives; deciding, committing and acting happen once per loop turn. One commit is in flight
- * at a time: what changes meanwhile goes into the next. Actions of a turn are executed when its commit is durable. When a commit
- * fails everything stays dirty and is tried again every second; until then nothing that spends is executed, deletes and
- * listings go on.
+ * The engine turns the wheel (wheel.h) on the libuv loop: one timer, the store's answers, the executor of actions, and the
+ * health of the loop. One thread.
  */
 #ifndef GPUFLEET_ENGINE_H
 #define GPUFLEET_ENGINE_H
@@ -13,6 +9,7 @@
 #include "core/core.h"
 #include "db/store.h"
 #include "remote/ssh.h"
+#include "wheel.h"
 
 #include <uv.h>
 
@@ -36,16 +33,11 @@ void engine_free(struct engine *en); /* after the loop has run out */
 /* For store_options.wake: callable from any thread; store_options.wake_arg points at a `struct engine *` that may still be NULL. */
 void engine_store_wake(void *arg);
 
-/* Something happened: applied now, decided on later in this turn. The time is filled in. */
+/* Something happened: applied now, decided on in the next turn. The time is filled in. */
 void engine_fact(struct engine *en, struct fact *f);
 
-/*
- * Somebody asks for something (FACT_FLEET_*, FACT_RUN_*): -1 and f->error when it is refused; else 0, and `durable` is called
- * from the loop when the commit that holds it is on disk (error NULL) or could not be made (the request then stands all the
- * same and will be committed later). durable may be NULL.
- */
-typedef void engine_durable_fn(void *arg, int64_t id, const struct err *error);
-int engine_request(struct engine *en, struct fact *f, engine_durable_fn *durable, void *arg);
+/* Somebody asks for something (FACT_FLEET_*, FACT_RUN_*): see wheel_request(). The time is filled in. */
+int engine_request(struct engine *en, struct fact *f, wheel_durable_fn *durable, void *arg);
 
 /* Results of a run that were read from its files: stored with the next commit. */
 void engine_results(struct engine *en, const struct result_row *rows, size_t count);

@@ -77,32 +77,6 @@ void execute_action(struct execute *x, const struct action *a)
 	}
 }
 
-void execute_account_facts(const struct config *c, const struct account *a, struct account_facts *out)
-{
-	const struct provider *p = provider_find(a->provider);
-
-	if (!p)
-		BUG("account '%s' has unknown provider '%s'", a->name, a->provider);
-	memset(out, 0, sizeof(*out));
-	str_copy(out->name, a->name);
-	str_copy(out->provider, a->provider);
-	str_copy(out->title, p->title);
-	out->mark_at_create = p->caps & CAP_MARK_AT_CREATE;
-	out->single_flight = p->caps & CAP_SINGLE_FLIGHT;
-	out->local = p->caps & CAP_LOCAL;
-	out->bill_by_machine = p->caps & CAP_BILL_BY_MACHINE;
-	out->counts = p->caps & CAP_COUNTS;
-	out->container = p->caps & CAP_CONTAINER;
-	out->exclusive = a->exclusive;
-	out->billing = p->billing;
-	out->create_timeout = p->create_timeout;
-	out->boot_allowance = c->defaults.boot ? c->defaults.boot : p->boot_allowance;
-	out->teardown_allowance = p->teardown_allowance;
-	/* A simulated cloud settles in seconds; the configuration may say how soon to believe a bill. */
-	if (c->proof.bill_poll < out->billing.settle_delay && c->proof.bill_poll < MINUTE)
-		out->billing.settle_delay = c->proof.bill_poll;
-}
-
 void execute_run_path(const struct engine *en, const char *key, const char *name, char *out, size_t size)
 {
 	snprintf(out, size, "%s/runs/%s%s%s", engine_config(en)->state_dir, key, *name ? "/" : "", name);

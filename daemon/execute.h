@@ -17,9 +17,6 @@ void execute_free(struct execute *x);
 
 void execute_action(struct execute *x, const struct action *a);
 
-/* The facts the core needs of an account's provider. */
-void execute_account_facts(const struct config *c, const struct account *a, struct account_facts *out);
-
 /* One operation on demand, for the API (offers, check, balance). `done` gets the reply (owned by the call) later, from the loop. */
 typedef void execute_reply_fn(void *arg, const struct account *a, struct op_reply *reply);
 void execute_operation(struct execute *x, const struct account *a, enum provider_op_kind op, const struct op_args *args,

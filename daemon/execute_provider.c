@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute_private.h"
+#include "operation.h"
 
 struct task {
 	struct list link;
@@ -47,46 +48,25 @@ static void task_end(struct task *t)
 
 /* ---- replies become facts ---- */
 
+static struct call_limits *account_limits(struct execute *x, const struct account *a)
+{
+	return &x->limits[a - engine_config(x->en)->accounts];
+}
+
 static const char *key_id(struct execute *x, const struct account *a)
 {
 	return map_get(&x->keys, a - engine_config(x->en)->accounts + 1);
 }
 
-static money bill_total(const struct op_reply *r, const char *id)
-{
-	money sum = 0;
-
-	for (size_t k = 0; k < r->bill_count; k++)
-		if (!strcmp(r->bills[k].id, id))
-			sum = money_add(sum, r->bills[k].amount);
-	return sum;
-}
-
 static void report(struct task *t, struct op_reply *r)
 {
-	static const enum fact_kind kinds[] = { [ACTION_OFFERS] = FACT_OFFERS, [ACTION_LIST] = FACT_LISTED,
-		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
-		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED };
-	const struct instance *i = model_instance(engine_model(t->x->en), t->action.id);
-	struct fact f = { .kind = kinds[t->action.kind], .id = t->action.id, .account = t->account->name, .verdict = r->verdict,
-		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,
-		.began = t->began, .machines = r->machines, .machine_count = r->machine_count, .balance = &r->balance,
-		.gpu = t->action.gpu, .gpu_count = t->action.gpu_count };
+	struct fact f;
 
 	if (r->verdict != VERDICT_OK && t->op != OP_DESCRIBE && t->op != OP_DESTROY)
 		log_warn("%s: %s: %s: %s", t->account->name, action_name(t->action.kind), verdict_name(r->verdict), r->message);
-	if (t->action.kind == ACTION_OFFERS) {
-		f.offers = r->offers;
-		f.offer_count = r->offer_count;
-		r->offers = NULL;
-		r->offer_count = 0;
-	} else if (t->action.kind == ACTION_BILL && i) {
-		f.price = bill_total(r, i->provider_id);
-	}
+	operation_fact(&f, engine_model(t->x->en), t->account, &t->action, t->began, r);
 	engine_fact(t->x->en, &f);
-	for (size_t k = 0; k < f.offer_count; k++)
-		free(f.offers[k].spec);
-	free(f.offers);
+	operation_fact_free(&f);
 }
 
 /* ---- the key comes before the first create ---- */
@@ -155,50 +135,14 @@ static void task_step(struct task *t)
 	}
 }
 
-static void set_offer(struct task *t, const struct instance *i)
-{
-	free(t->offer.spec);
-	memset(&t->offer, 0, sizeof(t->offer));
-	str_copy(t->offer.account, i->account);
-	str_copy(t->offer.provider, i->provider);
-	str_copy(t->offer.key, i->offer_key);
-	t->offer.spec = xstrdup(i->offer_spec);
-	str_copy(t->offer.gpu, i->gpu);
-	t->offer.gpu_count = i->gpu_count;
-	str_copy(t->offer.region, i->region);
-	t->offer.price_hour = i->price_hour;
-	t->offer.minimum_charge = i->minimum_charge;
-	t->offer.spot = i->spot;
-	t->offer.marketplace = i->marketplace;
-}
-
 static void begin(struct task *t, enum provider_op_kind op)
 {
-	const struct config *c = engine_config(t->x->en);
-	struct model *m = engine_model(t->x->en);
-	const struct instance *i = model_instance(m, t->action.id);
-	const struct fleet *f = i ? model_fleet(m, i->fleet_id) : NULL;
-	const struct provider *p = provider_find(t->account->provider);
-	struct op_args args = { .account = t->account, .gpu_count = t->action.gpu_count };
+	struct op_args args;
 
 	t->op = op;
-	str_copy(args.gpu, t->action.gpu);
-	args.public_key = ssh_key_public(t->x->key);
-	if (t->action.kind == ACTION_OFFERS || t->action.kind == ACTION_LIST || t->action.kind == ACTION_BALANCE) {
-		/* about the account */
-	} else if (i) {
-		args.id = i->provider_id;
-		args.mark = t->action.kind == ACTION_MARK && *i->new_mark ? i->new_mark : i->mark;
-		args.from = i->planned;
-		args.until = i->gone ? i->gone + HOUR : 0;
-		args.spot = i->spot;
-		set_offer(t, i);
-		args.offer = &t->offer;
-		args.key_id = key_id(t->x, t->account);
-		args.image = f && *f->image ? f->image : NULL;
-		args.disk_gb = f && f->disk_gb ? f->disk_gb : t->account->disk_gb;
-	}
-	t->call = call_new(p, op, &args, &t->x->limits[t->account - c->accounts], &t->x->rng);
+	operation_args(&args, &t->offer, engine_model(t->x->en), t->account, &t->action, ssh_key_public(t->x->key),
+	    key_id(t->x, t->account));
+	t->call = call_new(provider_find(t->account->provider), op, &args, account_limits(t->x, t->account), &t->x->rng);
 	t->began = clock_wall();
 	/* From the loop, never from inside the caller: a static host answers without a request. */
 	uv_timer_start(&t->timer, on_timer, 0, 0);
@@ -216,25 +160,10 @@ static struct task *task_new(struct execute *x, const struct account *a)
 	return t;
 }
 
-static const struct account *account_for(struct execute *x, const struct action *a)
-{
-	struct model *m = engine_model(x->en);
-	const struct instance *i;
-
-	if (a->kind == ACTION_OFFERS || a->kind == ACTION_LIST || a->kind == ACTION_BALANCE)
-		return config_account(engine_config(x->en), m->accounts[a->id - 1]->facts.name);
-	i = model_instance(m, a->id);
-	return i ? config_account(engine_config(x->en), i->account) : NULL;
-}
-
 void provider_action(struct execute *x, const struct action *a)
 {
-	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
-		[ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK, [ACTION_DESTROY] = OP_DESTROY,
-		[ACTION_BILL] = OP_BILL };
-	const struct account *account = account_for(x, a);
-	const struct provider *p = account ? provider_find(account->provider) : NULL;
-	enum provider_op_kind op = ops[a->kind];
+	const struct account *account = operation_account(engine_config(x->en), engine_model(x->en), a);
+	enum provider_op_kind op = operation_kind(a->kind);
 	struct task *t;
 
 	if (!account || x->closing)
@@ -248,7 +177,7 @@ void provider_action(struct execute *x, const struct action *a)
 	}
 	t = task_new(x, account);
 	t->action = *a;
-	begin(t, op == OP_CREATE && p->op[OP_KEY].build && !key_id(x, account) ? OP_KEY : op);
+	begin(t, operation_needs_key(account, op, key_id(x, account)) ? OP_KEY : op);
 }
 
 void execute_operation(struct execute *x, const struct account *a, enum provider_op_kind op, const struct op_args *args,
@@ -262,7 +191,7 @@ void execute_operation(struct execute *x, const struct account *a, enum provider
 	t->op = op;
 	t->done = done;
 	t->arg = arg;
-	t->call = call_new(provider_find(a->provider), op, &full, &x->limits[a - engine_config(x->en)->accounts], &x->rng);
+	t->call = call_new(provider_find(a->provider), op, &full, account_limits(x, a), &x->rng);
 	uv_timer_start(&t->timer, on_timer, 0, 0);
 }
 

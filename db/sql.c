@@ -20,6 +20,8 @@ int sql_error(sqlite3 *db, struct err *e, const char *doing)
 	case SQLITE_NOTADB:
 		return err_set(e, ERR_FAILED, "the database '%s' is damaged (%s); move it away and restore a backup", file,
 		    sqlite3_errmsg(db));
+	case SQLITE_CONSTRAINT:
+		return err_set(e, ERR_CONFLICT, "a row breaks a rule of the database '%s': %s: %s", file, doing, sqlite3_errmsg(db));
 	default: return err_set(e, ERR_FAILED, "database '%s': %s: %s", file, doing, sqlite3_errmsg(db));
 	}
 }

@@ -26,8 +26,9 @@ struct store {
 	struct saver *saver;
 	pthread_mutex_t lock; /* guards what follows; never held during I/O */
 	pthread_cond_t work;
+	pthread_cond_t idle;
 	struct list waiting, answered;
-	bool ending;
+	bool ending, busy; /* busy: the writer has a group in hand, or is calling wake for it */
 	struct store_stats stats;
 };
 
@@ -113,11 +114,14 @@ static void *writer(void *arg)
 		if (list_empty(&s->waiting))
 			break;
 		move_all(&jobs, &s->waiting);
+		s->busy = true;
 		pthread_mutex_unlock(&s->lock);
 		write_group(s, &jobs);
 		if (s->o.wake)
 			s->o.wake(s->o.wake_arg);
 		pthread_mutex_lock(&s->lock);
+		s->busy = false;
+		pthread_cond_signal(&s->idle);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -166,6 +170,16 @@ int store_deliver(struct store *s)
 	return count;
 }
 
+void store_flush(struct store *s)
+{
+	do {
+		pthread_mutex_lock(&s->lock);
+		while (s->busy || (s->o.threaded && !list_empty(&s->waiting)))
+			pthread_cond_wait(&s->idle, &s->lock);
+		pthread_mutex_unlock(&s->lock);
+	} while (store_deliver(s) > 0);
+}
+
 /* ---- life ---- */
 
 /* Signals are the loop's. */
@@ -191,6 +205,7 @@ int store_open(struct store **out, const struct store_options *o, struct err *e)
 	pthread_mutex_init(&s->connection, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->work, NULL);
+	pthread_cond_init(&s->idle, NULL);
 	if (database_open(&s->db, o->path, e) < 0 || saver_open(&s->saver, s->db, e) < 0 || (o->threaded && start_writer(s, e) < 0)) {
 		s->o.threaded = false;
 		store_close(s);
@@ -223,6 +238,7 @@ void store_close(struct store *s)
 	pthread_mutex_destroy(&s->connection);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->work);
+	pthread_cond_destroy(&s->idle);
 	free(s);
 }
 

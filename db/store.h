@@ -60,12 +60,15 @@ void store_batch_free(struct store_batch *b);
 
 /*
  * Takes the batch. `done` is called from store_deliver(): error NULL when durable. Order of batches is kept. What waits together is
- * committed together, each batch in a savepoint: a row that breaks a rule of the schema fails its own batch only, a commit that
- * fails (disk full, locked, I/O, read-only, file deleted) fails every batch of the group, and the next group tries anew.
+ * committed together, each batch in a savepoint: a row that breaks a rule of the schema fails its own batch only (ERR_CONFLICT), a
+ * commit that fails (disk full, locked, I/O, read-only, file deleted) fails every batch of the group, and the next group tries anew.
  */
 void store_commit(struct store *s, struct store_batch *b, void (*done)(void *arg, const struct err *error), void *arg);
 /* Calls the callbacks that are due. On the loop's thread only. Returns how many. */
 int store_deliver(struct store *s);
+/* Waits until all that was taken is written, and delivers it, as often as the callbacks commit more. Behind it the writer does
+ * not call wake before the next commit. */
+void store_flush(struct store *s);
 
 struct store_stats {
 	int64_t commits, rows; /* that succeeded */

@@ -1,0 +1,141 @@
+#include "operation.h"
+#include "base/str.h"
+
+void operation_account_facts(const struct config *c, const struct account *a, struct account_facts *out)
+{
+	const struct provider *p = provider_find(a->provider);
+
+	if (!p)
+		BUG("account '%s' has unknown provider '%s'", a->name, a->provider);
+	memset(out, 0, sizeof(*out));
+	str_copy(out->name, a->name);
+	str_copy(out->provider, a->provider);
+	str_copy(out->title, p->title);
+	out->mark_at_create = p->caps & CAP_MARK_AT_CREATE;
+	out->single_flight = p->caps & CAP_SINGLE_FLIGHT;
+	out->local = p->caps & CAP_LOCAL;
+	out->bill_by_machine = p->caps & CAP_BILL_BY_MACHINE;
+	out->counts = p->caps & CAP_COUNTS;
+	out->container = p->caps & CAP_CONTAINER;
+	out->exclusive = a->exclusive;
+	out->billing = p->billing;
+	out->create_timeout = p->create_timeout;
+	out->boot_allowance = c->defaults.boot ? c->defaults.boot : p->boot_allowance;
+	out->teardown_allowance = p->teardown_allowance;
+	/* A simulated cloud settles in seconds; the configuration may say how soon to believe a bill. */
+	if (c->proof.bill_poll < out->billing.settle_delay && c->proof.bill_poll < MINUTE)
+		out->billing.settle_delay = c->proof.bill_poll;
+}
+
+static bool about_the_account(enum action_kind k)
+{
+	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE;
+}
+
+const struct account *operation_account(const struct config *c, const struct model *m, const struct action *a)
+{
+	const struct instance *i;
+
+	if (about_the_account(a->kind))
+		return config_account(c, m->accounts[a->id - 1]->facts.name);
+	i = model_instance(m, a->id);
+	return i ? config_account(c, i->account) : NULL;
+}
+
+enum provider_op_kind operation_kind(enum action_kind k)
+{
+	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
+		[ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK, [ACTION_DESTROY] = OP_DESTROY,
+		[ACTION_BILL] = OP_BILL };
+
+	if ((size_t)k >= ARRAY_LEN(ops))
+		BUG("%s asks no provider", action_name(k));
+	return ops[k];
+}
+
+/* The offer as it was when it was chosen: a restart knows no other. */
+static void set_offer(struct offer *o, const struct instance *i)
+{
+	free(o->spec);
+	memset(o, 0, sizeof(*o));
+	str_copy(o->account, i->account);
+	str_copy(o->provider, i->provider);
+	str_copy(o->key, i->offer_key);
+	o->spec = xstrdup(i->offer_spec);
+	str_copy(o->gpu, i->gpu);
+	o->gpu_count = i->gpu_count;
+	str_copy(o->region, i->region);
+	o->price_hour = i->price_hour;
+	o->minimum_charge = i->minimum_charge;
+	o->spot = i->spot;
+	o->marketplace = i->marketplace;
+}
+
+void operation_args(struct op_args *out, struct offer *offer, const struct model *m, const struct account *account,
+    const struct action *a, const char *public_key, const char *key_id)
+{
+	const struct instance *i = about_the_account(a->kind) ? NULL : model_instance(m, a->id);
+	const struct fleet *f = i ? model_fleet(m, i->fleet_id) : NULL;
+
+	memset(out, 0, sizeof(*out));
+	out->account = account;
+	str_copy(out->gpu, a->gpu);
+	out->gpu_count = a->gpu_count;
+	out->public_key = public_key;
+	if (!i)
+		return;
+	out->id = i->provider_id;
+	out->mark = a->kind == ACTION_MARK && *i->new_mark ? i->new_mark : i->mark;
+	out->from = i->planned;
+	out->until = i->gone ? i->gone + HOUR : 0;
+	out->spot = i->spot;
+	set_offer(offer, i);
+	out->offer = offer;
+	out->key_id = key_id;
+	out->image = f && *f->image ? f->image : NULL;
+	out->disk_gb = f && f->disk_gb ? f->disk_gb : account->disk_gb;
+}
+
+bool operation_needs_key(const struct account *account, enum provider_op_kind op, const char *key_id)
+{
+	return op == OP_CREATE && !key_id && provider_find(account->provider)->op[OP_KEY].build;
+}
+
+static money bill_total(const struct op_reply *r, const char *id)
+{
+	money sum = 0;
+
+	for (size_t k = 0; k < r->bill_count; k++)
+		if (!strcmp(r->bills[k].id, id))
+			sum = money_add(sum, r->bills[k].amount);
+	return sum;
+}
+
+void operation_fact(struct fact *f, const struct model *m, const struct account *account, const struct action *a, instant began,
+    struct op_reply *r)
+{
+	static const enum fact_kind kinds[] = { [ACTION_OFFERS] = FACT_OFFERS, [ACTION_LIST] = FACT_LISTED,
+		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
+		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED };
+	const struct instance *i = about_the_account(a->kind) ? NULL : model_instance(m, a->id);
+
+	*f = (struct fact){ .kind = kinds[a->kind], .id = a->id, .account = account->name, .verdict = r->verdict,
+		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,
+		.began = began, .machines = r->machines, .machine_count = r->machine_count, .balance = &r->balance, .gpu = a->gpu,
+		.gpu_count = a->gpu_count };
+	if (a->kind == ACTION_OFFERS) {
+		f->offers = r->offers;
+		f->offer_count = r->offer_count;
+		r->offers = NULL;
+		r->offer_count = 0;
+	} else if (a->kind == ACTION_BILL && i) {
+		f->price = bill_total(r, i->provider_id);
+	}
+}
+
+void operation_fact_free(struct fact *f)
+{
+	for (size_t k = 0; k < f->offer_count; k++)
+		free(f->offers[k].spec);
+	free(f->offers);
+}

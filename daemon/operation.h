@@ -1,0 +1,36 @@
+/*
+ * Between the core's words and the adapters': an action and the model make the arguments of a provider operation, its reply
+ * makes the fact that answers the action. No I/O and no loop; the daemon and the simulator use it alike.
+ */
+#ifndef GPUFLEET_OPERATION_H
+#define GPUFLEET_OPERATION_H
+
+#include "config/config.h"
+#include "core/core.h"
+#include "providers/provider.h"
+
+/* What the core must know of an account's provider. */
+void operation_account_facts(const struct config *c, const struct account *a, struct account_facts *out);
+
+/* The account an action is for; NULL: it is not configured (a restart decides anew). */
+const struct account *operation_account(const struct config *c, const struct model *m, const struct action *a);
+/* For the actions that ask a provider (ACTION_OFFERS … ACTION_BILL). */
+enum provider_op_kind operation_kind(enum action_kind k);
+
+/*
+ * Arguments of an action, as call_new() takes them. They point into the model, the account and *offer (the caller's, whose spec
+ * is freed here first); call_new() copies them. `public_key` and `key_id` (NULL: none yet) are passed on.
+ */
+void operation_args(struct op_args *out, struct offer *offer, const struct model *m, const struct account *account,
+    const struct action *a, const char *public_key, const char *key_id);
+
+/* The site's key has to be at the provider before the first create there. */
+bool operation_needs_key(const struct account *account, enum provider_op_kind op, const char *key_id);
+
+/* The fact behind a reply; `began` is when the first request left. It points into the reply, and takes the offers out of it:
+ * operation_fact_free() when core_apply() has returned. */
+void operation_fact(struct fact *f, const struct model *m, const struct account *account, const struct action *a, instant began,
+    struct op_reply *reply);
+void operation_fact_free(struct fact *f);
+
+#endif
