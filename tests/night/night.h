@@ -1,0 +1,197 @@
+/*
+ * The deterministic simulator: one night of the daemon in virtual time (architecture §15, reliability §4).
+ *
+ * Real: the core, the wheel, operations, adapters, providers/call.c and the store. Replaced: the clock, chance, HTTP (wire.c, to
+ * the cloud models of tests/sim), SSH (box.c), the disk (disk.c) and the process itself (process.c), which may end at any step.
+ * The judge (judge.c) believes the cloud models only, never our tables.
+ *
+ *	struct night n;
+ *	night_open(&n, &plan, &options);
+ *	night_live(&n);            until everything has settled, or 36 h after the last fault, or a violation
+ *	n.violation                "" when nothing was wrong
+ *	night_close(&n);
+ *
+ * A night is a function of its plan: the same twice, and on every machine.
+ */
+#ifndef GPUFLEET_NIGHT_NIGHT_H
+#define GPUFLEET_NIGHT_NIGHT_H
+
+#include "config/config.h"
+#include "daemon/wheel.h"
+#include "disk.h"
+#include "plan.h"
+#include "providers/call.h"
+
+#define CLOUDS      4
+#define NIGHT_START ((instant)1795132800 * SECOND) /* 2026-11-20T00:00:00Z */
+#define NIGHT_BOUND (36 * HOUR)                    /* everything settles within this once the faults are over */
+#define NIGHT_KEY   "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5sP2cPRkvWUuXB4gtYgkDGSh2xGn1zPbRduRyeVGzP night"
+#define NIGHT_SITE  "night2"
+
+struct night;
+
+/* Something that happens later. Embedded in what it happens to. */
+struct tick {
+	struct heap_node node;
+	void (*fire)(struct night *n, struct tick *t);
+};
+
+/* The daemon, from start to death. What it had in memory goes with it. */
+struct process {
+	int64_t epoch; /* 1, 2, …: answers for an earlier one are lost */
+	struct store *store;
+	struct model model;
+	struct wheel wheel;
+	struct rng rng;
+	struct call_limits limits[CLOUDS];
+	char *keys[CLOUDS]; /* what OP_KEY answered */
+	struct list tasks;
+	instant turn_at;    /* the one timer of the engine */
+	struct tick delivery; /* the writer has answers */
+};
+
+/* What a machine runs, behind its sshd. */
+struct job {
+	char key[16];
+	int64_t run_id;
+	instant pushed, started, stopped; /* stopped: TERM was sent */
+	duration setup, run, setup_limit, run_limit;
+	int status;
+	bool vanished; /* the machine was rebooted under it */
+};
+
+struct box {
+	struct sim_machine *m;
+	int cloud;
+	bool foreign;         /* not ours: nobody of ours may touch it */
+	char name[ID_MAX];    /* foreign: as its owner called it */
+	instant was_deleted;  /* before the request that is being heard */
+	bool was_stopped;
+	int64_t instance_id;  /* whose create made it; 0: it was there before us */
+	int64_t fleet_id;
+	int slot;
+	bool adopt;           /* ours by its mark, but no row: must be ended */
+	int keyed;            /* how often it got another host key */
+	int boots;
+	instant running;      /* as last seen: another value is another boot */
+	instant excused;      /* when it was last accounted for */
+	struct job jobs[8];
+	int job_count;
+};
+
+/* What became of an order: creates on the wire are counted for ever, over all processes. */
+struct order {
+	int64_t instance_id, fleet_id;
+	int slot, sent;
+	char mark[ID_MAX];
+};
+
+struct crash {
+	int64_t points;   /* passed so far */
+	int64_t at[2];    /* the process ends at these; 0: not */
+	enum disk_end how;
+	bool fine;        /* count every write and sync of the disk too */
+};
+
+struct night_options {
+	bool trace;  /* to standard output */
+	bool digest;
+	struct crash crash;
+	instant orphan_at; /* the daemon is gone for ever from here (behind the beginning); 0: not */
+	int64_t orphan_step;
+};
+
+struct night {
+	struct plan plan;
+	struct night_options o;
+	instant now;
+	struct heap events;
+	struct cloud *clouds[CLOUDS];
+	struct account accounts[CLOUDS]; /* of configured clouds, in the order of cloud_models */
+	int cloud_of[CLOUDS];            /* account → cloud */
+	struct config config;
+	uint8_t mark_key[32];
+	struct disk disk;
+	struct process *p; /* NULL: the daemon is not running */
+	int64_t epochs;
+	bool dying;        /* the process ends as soon as its stack has unwound */
+	bool over;         /* the faults are over */
+	bool orphaned;     /* the daemon never comes back */
+	struct rng wire_rng, box_rng, life_rng;
+	struct tick ticks[PLAN_MAX], chaos_end, restart, machine_life;
+	bool active[PLAN_MAX]; /* trouble items under way */
+	int kill_in;           /* die at this many more points of the disk; 0: not */
+	enum disk_end kill_how;
+	int64_t fleet_ids[PLAN_MAX], run_ids[PLAN_MAX];
+	struct list packets;   /* on the wire */
+	struct list errands;   /* on SSH connections */
+	struct box **boxes;
+	size_t box_count;
+	struct order *orders;
+	size_t order_count;
+	int64_t trouble_fired[TROUBLE_NR];
+	instant judged, cloud_trouble[CLOUDS]; /* last time something was wrong on the way to it */
+	int64_t durable_event; /* the newest event that the store said is durable */
+	int64_t steps, requests;
+	instant settled;       /* when everything was */
+	uint64_t digest;
+	char violation[1024];
+};
+
+/* night.c */
+void night_open(struct night *n, const struct plan *plan, const struct night_options *o);
+void night_live(struct night *n);
+void night_close(struct night *n);
+void night_at(struct night *n, struct tick *t, instant when, void (*fire)(struct night *n, struct tick *t));
+void night_not(struct night *n, struct tick *t);
+void night_note(struct night *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* The first one counts. */
+void night_violation(struct night *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* A place where the process may be killed; true: it is dying, nothing may leave it any more. */
+bool night_point(struct night *n, const char *what);
+duration night_random(struct rng *r, duration least, duration most);
+
+/* world.c: clouds, accounts, and what is there before us */
+void world_open(struct night *n);
+void world_close(struct night *n);
+struct box *box_of(struct night *n, struct sim_machine *m);
+
+/* process.c */
+void process_start(struct night *n);
+void process_end(struct night *n, enum disk_end how); /* and plans its return */
+void process_shutdown(struct night *n);               /* SIGTERM */
+void process_fact(struct night *n, struct fact *f);
+int process_request(struct night *n, struct fact *f);
+void process_turn(struct night *n);
+void process_free(struct night *n);
+
+/* wire.c */
+void wire_action(struct night *n, const struct action *a);
+void wire_forget(struct night *n, struct process *p); /* nobody waits for answers any more */
+void wire_close(struct night *n);
+
+/* box.c */
+void box_action(struct night *n, const struct action *a);
+void box_close(struct night *n);
+bool box_finished_well(const struct night *n, const char *key); /* some machine ran this to the end, status 0 */
+
+/* trouble.c: which trouble strikes now? Counts it. */
+bool trouble_strikes(struct night *n, enum trouble t, int cloud);
+bool trouble_active(const struct night *n, enum trouble t);
+void item_begin(struct night *n, int index);
+void trouble_over(struct night *n);
+
+/* people.c */
+void person_asks(struct night *n, int index);
+
+/* judge.c */
+void judge_sent(struct night *n, const struct action *a, const struct op_args *args, enum provider_op_kind op);
+void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id);
+void judge_foreign(struct night *n, int cloud, bool after);
+void judge_step(struct night *n);
+void judge_event(struct night *n, const struct event *e);
+void judge_overdue(struct night *n, bool spinning);
+bool judge_settled(const struct night *n);
+void judge_end(struct night *n);
+
+#endif

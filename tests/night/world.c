@@ -1,0 +1,254 @@
+/*
+ * The world before the daemon starts: the clouds with accounts at them, machines of other people, of another site and with a
+ * forged name, and one of ours that the database does not know.
+ */
+#include "base/str.h"
+#include "core/mark.h"
+#include "night.h"
+
+static const char *const gpus[CLOUDS] = { "MI300X", "A100", "L40S", "L40S" };
+
+static int model_index(const char *provider)
+{
+	for (int k = 0; k < CLOUDS; k++)
+		if (!strcmp(cloud_models[k]->name, provider))
+			return k;
+	BUG("no cloud model '%s'", provider);
+}
+
+static void open_cloud(struct night *n, int k)
+{
+	const struct cloud_model *model = cloud_models[k];
+	struct cloud_options o = { .seed = n->plan.seed, .start = n->now, .index = k };
+	struct account *a = &n->accounts[n->config.account_count];
+
+	sim_timing_real(&o.timing, model->name);
+	if (!n->plan.slow_bills)
+		o.timing.bill = MINUTE + (duration)(n->plan.seed % 7) * MINUTE / 2;
+	n->clouds[k] = cloud_new(model, &o);
+	str_copy(a->name, model->name);
+	str_copy(a->provider, model->name);
+	snprintf(a->api_url, sizeof(a->api_url), "http://127.0.0.1:1%s%s", model->prefix, strcmp(model->name, "runpod") ? "" : "/v2");
+	if (!strcmp(model->name, "hotaisle")) {
+		str_copy(a->team, "acme");
+		a->exclusive = !n->plan.shared_hotaisle;
+	}
+	if (!strcmp(model->name, "runpod")) {
+		snprintf(a->graphql_url, sizeof(a->graphql_url), "http://127.0.0.1:1%s/graphql", model->prefix);
+		a->community = true;
+	}
+	a->token.value = (char *)model->token;
+	n->cloud_of[n->config.account_count++] = k;
+}
+
+static void set_config(struct night *n)
+{
+	struct config *c = &n->config;
+
+	c->accounts = n->accounts;
+	c->poll.boot = 5 * SECOND;
+	c->poll.steady = 30 * SECOND;
+	c->poll.sweep = 2 * MINUTE;
+	c->poll.run = 20 * SECOND;
+	c->poll.run_watched = SECOND;
+	c->proof.settle = 10 * MINUTE;
+	c->proof.settle_hotaisle = 20 * MINUTE;
+	c->proof.absence_listings = 5;
+	c->proof.absence_spacing = 30 * SECOND;
+	c->proof.gone_listings = 2;
+	c->proof.gone_spacing = MINUTE;
+	c->proof.late_watch = 40 * MINUTE;
+	c->proof.orphan_grace = 10 * MINUTE;
+	c->proof.bill_poll = 5 * MINUTE;
+	c->proof.bill_watch = 30 * HOUR;
+	c->proof.contact_lost = 10 * MINUTE;
+}
+
+/* ---- machines that are there already, rented through the same API by somebody else ---- */
+
+struct rental {
+	struct night *n;
+	int account;
+	struct call_limits limits;
+	struct rng rng;
+};
+
+static void answer(struct rental *r, struct call *call, const struct http_request *req)
+{
+	struct cloud *c = r->n->clouds[r->n->cloud_of[r->account]];
+	struct http_response res = { .outcome = HTTP_ANSWERED };
+	struct sim_header headers[HTTP_HEADERS_MAX + 1];
+	char names[HTTP_HEADERS_MAX][64], path[2048], *query;
+	struct sim_request q = { .method = req->method, .headers = headers, .body = req->body, .len = req->body ? strlen(req->body) : 0 };
+	struct sim_response out;
+
+	str_copy(path, strchr(req->url + 7, '/') + strlen(c->model->prefix));
+	query = strchr(path, '?');
+	if (query)
+		*query++ = '\0';
+	q.path = path;
+	q.query = query;
+	for (int k = 0; k < req->header_count; k++) {
+		str_copy_n(names[k], strcspn(req->headers[k], ":") + 1, req->headers[k]);
+		headers[q.header_count++] = (struct sim_header){ names[k], req->headers[k] + strlen(names[k]) + 2 };
+	}
+	headers[q.header_count++] = (struct sim_header){ "User-Agent", "somebody/1" };
+	sim_response_init(&out);
+	cloud_handle(c, r->n->now, &q, &out);
+	res.status = out.status;
+	res.body = buf_str(&out.body);
+	res.len = out.body.len;
+	str_copy(res.content_type, out.type);
+	r->n->now += out.delay + 50 * MSEC;
+	call_answer(call, r->n->now, &res);
+	sim_response_free(&out);
+}
+
+static struct call *perform(struct rental *r, enum provider_op_kind op, struct op_args *args)
+{
+	const struct account *a = &r->n->accounts[r->account];
+	const struct http_request *req;
+	struct call *call;
+	instant wake;
+
+	args->account = a;
+	args->public_key = NIGHT_KEY;
+	call = call_new(provider_find(a->provider), op, args, &r->limits, &r->rng);
+	for (;;) {
+		switch (call_next(call, r->n->now, &req, &wake)) {
+		case CALL_SEND: answer(r, call, req); break;
+		case CALL_WAIT: r->n->now = wake; break;
+		case CALL_DONE: return call;
+		}
+	}
+}
+
+/* Somebody rents one machine under this name. NULL: the account has none to sell. */
+static struct box *rent(struct rental *r, const char *gpu, const char *name)
+{
+	struct op_args args = { .gpu_count = 1 };
+	struct call *market, *key, *made, *mark;
+	struct op_reply *offers;
+	struct cloud *c = r->n->clouds[r->n->cloud_of[r->account]];
+	struct box *b = NULL;
+	size_t k = 0;
+
+	str_copy(args.gpu, gpu);
+	market = perform(r, OP_OFFERS, &args);
+	offers = call_reply(market);
+	while (k < offers->offer_count && (!offers->offers[k].available || offers->offers[k].spot))
+		k++;
+	if (k == offers->offer_count) {
+		call_free(market);
+		return NULL;
+	}
+	key = perform(r, OP_KEY, &args);
+	args.offer = &offers->offers[k];
+	args.mark = name;
+	args.key_id = call_reply(key)->key_id;
+	made = perform(r, OP_CREATE, &args);
+	args.id = call_reply(made)->id;
+	if (*args.id) {
+		mark = perform(r, OP_MARK, &args);
+		call_free(mark);
+		b = box_of(r->n, c->machines[c->machine_count - 1]);
+	}
+	call_free(made);
+	call_free(key);
+	call_free(market);
+	return b;
+}
+
+static void others(struct night *n)
+{
+	struct rental r = { .n = n };
+	uint8_t other_key[32] = { 9, 9, 9 };
+
+	rng_seed(&r.rng, n->plan.seed * 16 + 6);
+	for (r.account = 0; r.account < (int)n->config.account_count; r.account++) {
+		const struct account *a = &n->accounts[r.account];
+		int k = model_index(a->provider);
+		uint64_t luck = rng_below(&r.rng, 5);
+		char name[ID_MAX] = "somebody-elses";
+		struct box *b;
+
+		if (a->exclusive)
+			continue;
+		/* Colleague's, another site's, a look-alike of ours, ours without a row. */
+		if (luck == 1)
+			mark_make(name, n->mark_key, a->provider, "othr22", rng_u64(&r.rng), n->now + HOUR);
+		else if (luck == 2)
+			mark_make(name, other_key, a->provider, NIGHT_SITE, rng_u64(&r.rng), n->now);
+		else if (luck == 3)
+			mark_make(name, n->mark_key, a->provider, NIGHT_SITE, rng_u64(&r.rng), n->now + (rng_below(&r.rng, 2) ? HOUR : 0));
+		else if (luck == 4)
+			continue;
+		memset(&r.limits, 0, sizeof(r.limits));
+		b = rent(&r, gpus[k], name);
+		if (!b)
+			continue;
+		b->foreign = luck != 3;
+		b->adopt = luck == 3;
+		str_copy(b->name, b->m->name);
+	}
+}
+
+struct box *box_of(struct night *n, struct sim_machine *m)
+{
+	struct box *b = m->front;
+
+	if (b)
+		return b;
+	b = xcalloc(1, sizeof(*b));
+	b->m = m;
+	b->cloud = model_index(m->cloud->model->name);
+	b->running = m->running;
+	b->excused = n->now;
+	m->front = b;
+	n->boxes = xreallocarray(n->boxes, n->box_count + 1, sizeof(*n->boxes));
+	n->boxes[n->box_count++] = b;
+	return b;
+}
+
+/* The empty database, made once for all nights of this process. */
+static void give_database(struct night *n)
+{
+	static struct disk first;
+	static bool made;
+	struct store_options o = { .path = "night.db" };
+	struct store *s;
+	struct err e = { 0 };
+
+	if (!made) {
+		disk_reset(&first, 1);
+		disk_install();
+		disk_current = &first;
+		if (store_open(&s, &o, &e) < 0)
+			BUG("%s", e.msg);
+		store_close(s);
+		made = true;
+	}
+	disk_copy(&n->disk, &first);
+	disk_current = &n->disk;
+}
+
+void world_open(struct night *n)
+{
+	for (size_t k = 0; k < sizeof(n->mark_key); k++)
+		n->mark_key[k] = (uint8_t)(k * 7 + 1);
+	for (int k = 0; k < CLOUDS; k++)
+		if (n->plan.clouds & 1u << k)
+			open_cloud(n, k);
+	set_config(n);
+	give_database(n);
+	others(n);
+}
+
+void world_close(struct night *n)
+{
+	for (size_t k = 0; k < n->box_count; k++)
+		free(n->boxes[k]);
+	free(n->boxes);
+	for (int k = 0; k < CLOUDS; k++)
+		cloud_free(n->clouds[k]);
+}
