@@ -138,7 +138,8 @@ static bool window_over(const struct account_state *a, instant now, instant *whe
 		waiting |= !i->settled;
 		last = instant_max(last, i->gone);
 	}
-	*when = last + a->facts.billing.settle_delay;
+	if (waiting)
+		*when = last + a->facts.billing.settle_delay;
 	return waiting && now >= *when;
 }
 

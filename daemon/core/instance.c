@@ -262,6 +262,8 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 	i->last_seen = m->now;
 	i->absent_listings = 0;
 	i->first_absent = i->absent_at = 0;
+	/* A 404 on a machine that is not visible yet is no proof: it has to be looked at, and deleted, again (§2.8). */
+	i->describe_absent = false;
 	if (*seen->mark)
 		note_mark(m, i, seen->mark);
 	if (*seen->address && (strcmp(i->address, seen->address) != 0 || i->port != seen->port)) {
@@ -377,8 +379,7 @@ static void destroyed(struct model *m, struct instance *i, const struct fact *f)
 			core_event(m, &i->object, "DELETING", "accepted", "DELETING", CAUSE_NONE, NULL,
 			    f->verdict == VERDICT_OK ? "the provider took the delete" : "the provider says it is not there");
 		i->delete_accepted = true;
-		if (!i->meter_end)
-			i->meter_end = m->now;
+		i->meter_end = m->now; /* of the last one: an earlier one did nothing */
 		i->retry_at = m->now + m->policy.poll_boot;
 	} else {
 		duration wait = f->retry_after ? f->retry_after : core_backoff(i->tries + 2, DESTROY_BACKOFF);
