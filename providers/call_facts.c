@@ -29,6 +29,7 @@ static void merge(struct machine *m, const struct machine *other)
 		m->price_hour = other->price_hour;
 	if (!m->created)
 		m->created = other->created;
+	m->over = m->over && other->over;
 	if (m->state == MACHINE_ENDED ||
 	    (m->state == MACHINE_UNKNOWN && other->state != MACHINE_ENDED)) {
 		m->state = other->state;

@@ -229,6 +229,7 @@ static void read_state(const json_t *pod, struct machine *m)
 	struct buf note = BUF(TEXT_MAX - 1);
 
 	m->state = state_of(status);
+	m->over = m->state == MACHINE_ENDED; /* TERMINATED is the end of the bill too (§4.1) */
 	if (m->state == MACHINE_RUNNING && !m->address[0]) { /* said from the first second on (§0.4) */
 		m->state = MACHINE_STARTING;
 		address = ", no SSH address yet";

@@ -142,7 +142,7 @@ void fleet_apply(struct model *m, struct fact *fact)
 
 /* How the instances stand: one walk, used by everything below. */
 struct tally {
-	int live, ready, gone, busy, ever_ready;
+	int live, ready, gone, busy, ever_ready, had_chance; /* had_chance: was READY once and is gone; it is not bought again */
 	bool runs_left, settled;
 	instant last_ready;
 };
@@ -161,12 +161,19 @@ static struct tally count(const struct fleet *f)
 		t.ready += i->state == INSTANCE_READY || i->state == INSTANCE_BUSY;
 		t.busy += i->state == INSTANCE_BUSY || i->state == INSTANCE_DRAINING;
 		t.ever_ready += i->ready_at != 0;
+		t.had_chance += i->ready_at != 0 && i->state >= INSTANCE_DELETING;
 		t.last_ready = instant_max(t.last_ready, i->ready_at);
 		t.settled &= i->settled != 0;
 	}
 	list_for_each(n, &f->run_list)
 		t.runs_left |= RUN_OF(n)->state != RUN_DONE;
 	return t;
+}
+
+/* Nothing is on its way any more: every slot has its machine, or had one and lost it. */
+static bool complete(const struct fleet *f, const struct tally *t)
+{
+	return t->ready && t->ready + t->had_chance >= f->instances;
 }
 
 /* The money that will be gone when the teardown that starts now has finished. */
@@ -188,6 +195,25 @@ static money cost_if_ended_now(const struct model *m, const struct fleet *f, ins
 		    (i->meter_end ? i->meter_end : now) + facts->teardown_allowance));
 	}
 	return sum;
+}
+
+/* The deadline in a machine's name is kept by us first: others only see to it when we do not. */
+static instant check_deadlines(struct model *m, struct fleet *f, instant now)
+{
+	instant wake = FOREVER;
+
+	list_for_each(n, &f->instance_list) {
+		struct instance *i = INSTANCE_OF(n);
+		instant end = i->deadline - account_of(m, i)->facts.teardown_allowance;
+
+		if (!i->deadline || i->state < INSTANCE_READY || i->state > INSTANCE_BUSY)
+			continue;
+		if (now >= end)
+			instance_stop(m, i, CAUSE_EXPIRED, NULL, "its deadline has come");
+		else
+			wake = instant_min(wake, end);
+	}
+	return wake;
 }
 
 /* Every reason for which an open fleet ends by itself. Returns when to look again. */
@@ -222,7 +248,7 @@ static instant check_endings(struct model *m, struct fleet *f, const struct tall
 		}
 		wake = instant_min(wake, f->keep_until);
 	}
-	if (t->busy || t->runs_left || t->ready < f->instances) {
+	if (t->busy || t->runs_left || !complete(f, t)) {
 		f->idle_since = 0;
 	} else if (!f->idle_since) {
 		f->idle_since = now;
@@ -331,7 +357,7 @@ static void became_ready(struct model *m, struct fleet *f, const struct tally *t
 	f->ready_at = t->last_ready;
 	f->expires = f->ready_at + f->lifetime;
 	f->version++;
-	core_event(m, &f->object, "OPEN", "ready", "OPEN", CAUSE_NONE, NULL, "all instances are ready");
+	core_event(m, &f->object, "OPEN", "ready", "OPEN", CAUSE_NONE, NULL, "every instance that can be had is ready");
 	core_dirty(m, &f->object);
 }
 
@@ -382,7 +408,7 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 	struct tally t = count(f);
 	instant wake = FOREVER;
 
-	if (f->state == FLEET_OPEN && !f->ready_at && t.ready == f->instances)
+	if (f->state == FLEET_OPEN && !f->ready_at && complete(f, &t))
 		became_ready(m, f, &t);
 	if (f->state == FLEET_OPEN && f->extend_to > 0) {
 		start_extension(m, f);
@@ -395,6 +421,8 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 				core_touch(m, &RUN_OF(n)->object);
 	if (f->state == FLEET_OPEN)
 		wake = check_endings(m, f, &t, now);
+	if (f->state == FLEET_OPEN)
+		wake = instant_min(wake, check_deadlines(m, f, now));
 	if (f->state == FLEET_OPEN)
 		wake = instant_min(wake, place(m, f, now, out));
 	if (f->state == FLEET_OPEN && t.ever_ready && !count(f).live)

@@ -18,6 +18,7 @@
 #define BILL_TRIES_FAST  6
 #define DESTROY_AGAIN    (30 * SECOND) /* accepted but still there: ask again */
 #define DRAIN_LIMIT      (10 * MINUTE)
+#define NO_BILL_AFTER    4            /* settle delays without a charge: what failed to start was not charged */
 #define CONNECT_BACKOFF  (10 * SECOND)
 #define DESTROY_BACKOFF  (5 * MINUTE)
 
@@ -353,7 +354,7 @@ static void described(struct model *m, struct instance *i, const struct fact *f)
 				i->describe_absent = true;
 			core_dirty(m, &i->object);
 		} else {
-			i->describe_absent = seen->state == MACHINE_ENDED && i->delete_accepted;
+			i->describe_absent = seen->over && i->delete_accepted;
 			i->tries = i->state == INSTANCE_DELETING ? i->tries : 0;
 			if (i->state != INSTANCE_DELETING)
 				instance_seen(m, i, seen);
@@ -465,28 +466,42 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 	}
 }
 
+/* A machine that came back after it was gone has two rows: each charge is booked on one of them. */
+static money not_booked_yet(const struct model *m, const struct instance *i, money bill)
+{
+	list_for_each(n, &account_of(m, i)->instance_list) {
+		const struct instance *other = CONTAINER_OF(n, struct instance, account_link);
+
+		if (other != i && !strcmp(other->provider_id, i->provider_id))
+			bill -= other->billed;
+	}
+	return bill > 0 ? bill : 0;
+}
+
 static void billed(struct model *m, struct instance *i, const struct fact *f)
 {
-	bool same = i->billed_known && i->billed == f->price;
+	money bill = not_booked_yet(m, i, f->price);
+	bool same = i->billed_known && i->billed == bill;
 
 	i->activity = ACTIVITY_NONE;
 	i->tries++;
 	i->retry_at = m->now + m->policy.bill_poll;
 	if (f->verdict != VERDICT_OK) {
 		i->retry_at = m->now + core_backoff(i->tries, 10 * MINUTE);
-	} else if (f->price > 0 || i->metered == 0) {
-		i->billed = f->price;
+	} else if (bill > 0 || i->metered == 0 ||
+	    m->now >= i->gone + NO_BILL_AFTER * account_of(m, i)->facts.billing.settle_delay) {
+		i->billed = bill;
 		i->billed_known = true;
 		i->billed_at = m->now;
 		core_dirty(m, &i->object);
 		/* Final when two readings agree, the second of them late enough for the provider to have written everything. */
 		if (same && m->now >= i->gone + account_of(m, i)->facts.billing.settle_delay) {
-			char bill[32], meter[32];
+			char record[32], meter[32];
 
 			i->settled = m->now;
-			money_format(i->billed, bill);
+			money_format(i->billed, record);
 			money_format(i->metered, meter);
-			core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "billed %s, metered %s", bill, meter);
+			core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "billed %s, metered %s", record, meter);
 		}
 	}
 	touch_around(m, i);
@@ -616,6 +631,14 @@ static instant decide_contact(struct model *m, struct instance *i, struct accoun
 	return FOREVER;
 }
 
+/* Nobody may have meant to end what the database does not know: people get a while to say so, and a restart does not shorten it. */
+static instant grace_end(const struct model *m, const struct instance *i)
+{
+	if (i->cause != CAUSE_ORPHAN || i->delete_sent || (i->deadline && i->deadline <= m->now))
+		return 0;
+	return i->deleting_at + (i->marked ? m->policy.orphan_grace : 2 * m->policy.orphan_grace);
+}
+
 static instant decide_deleting(struct model *m, struct instance *i, struct account_state *a, instant now, struct actions *out)
 {
 	if (i->activity)
@@ -633,6 +656,8 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 	}
 	if (now < i->retry_at)
 		return i->retry_at;
+	if (now < grace_end(m, i))
+		return grace_end(m, i);
 	if (!i->delete_accepted) {
 		/* Look first: an id may belong to somebody else by now. A failed look does not hold the delete up for long. */
 		if (!i->delete_sent && !i->describe_absent && i->tries == 0 && i->marked && !i->last_seen) {
@@ -657,11 +682,19 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 
 static instant decide_gone(struct model *m, struct instance *i, struct account_state *a, instant now, struct actions *out)
 {
-	if (i->settled || i->activity || now > i->gone + m->policy.bill_watch)
+	if (i->settled || i->activity)
 		return FOREVER;
+	if (now > i->gone + m->policy.bill_watch) {
+		/* No record ever came, or none that can be told apart: what we metered is left to stand. */
+		i->settled = now;
+		core_event(m, &i->object, "GONE", "unbilled", "GONE", CAUSE_NONE, NULL, "no bill of it came; the metered cost stands");
+		core_dirty(m, &i->object);
+		touch_around(m, i);
+		return FOREVER;
+	}
 	if (!a->facts.bill_by_machine) {
 		core_touch(m, &a->object); /* settled by the account's balance */
-		return FOREVER;
+		return i->gone + m->policy.bill_watch + 1;
 	}
 	if (now < i->retry_at)
 		return i->retry_at;

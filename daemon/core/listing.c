@@ -125,9 +125,6 @@ static void take_in(struct model *m, const struct account_state *a, const struct
 	row.deleting_at = m->now;
 	if (mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site) == MARK_OURS)
 		row.deadline = mark.deadline;
-	/* An orphan gets its grace before the delete goes out. */
-	if (cause == CAUSE_ORPHAN && row.deadline > m->now)
-		row.retry_at = m->now + m->policy.orphan_grace;
 	i = model_add_instance(m, &row);
 	core_event(m, &i->object, "", cause_name(cause), "DELETING", cause, NULL, "%s: %s", seen->id, why);
 	core_dirty(m, &i->object);
@@ -231,6 +228,12 @@ static void take_snapshot(struct model *m, struct account_state *a, const struct
 	core_touch(m, &i->object);
 }
 
+/* One of ours that was given up before it could be named; in an account where everything is ours, and while none is ordered. */
+static bool came_back_unmarked(const struct account_state *a, const struct instance *i, const struct machine *seen)
+{
+	return a->facts.exclusive && !a->create_lock && !i->marked && !*seen->mark;
+}
+
 void listing_apply(struct model *m, struct account_state *a, const struct fact *f)
 {
 	struct mark mark;
@@ -247,11 +250,14 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 		bool ours = mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site) == MARK_OURS;
 
 		if (i && i->state != INSTANCE_GONE) {
-			if (i->state == INSTANCE_DELETING && seen->state == MACHINE_ENDED && i->delete_accepted)
+			if (i->state == INSTANCE_DELETING && seen->over && i->delete_accepted)
 				continue; /* some providers list the dead for a while */
 			instance_seen(m, i, seen);
-		} else if (seen->state == MACHINE_ENDED) {
+		} else if (seen->over) {
 			continue;
+		} else if (i && came_back_unmarked(a, i, seen)) {
+			if (f->began > i->gone)
+				take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone, before it ever had its name");
 		} else if (i && !(ours && mark_same_intent(i->mark, seen->mark))) {
 			a->unmanaged += !ours; /* an id or a name given to somebody else's machine */
 		} else if (i) {
@@ -259,6 +265,9 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 				take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
 		} else if (ours) {
 			unknown_ours(m, a, seen);
+		} else if (a->facts.exclusive && !a->create_lock && !*seen->mark) {
+			/* The twin of a create that could not be named, if not worse (§2.9). */
+			take_in(m, a, seen, NULL, CAUSE_ORPHAN, "without a name in an account where everything is ours");
 		} else {
 			a->unmanaged++;
 		}
@@ -271,7 +280,7 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
 		const struct machine *seen = *i->provider_id ? find_by_id(f, i->provider_id) : NULL;
 
-		if (!seen || (seen->state == MACHINE_ENDED && i->state == INSTANCE_DELETING))
+		if (!seen || (seen->over && i->state == INSTANCE_DELETING))
 			not_listed(m, a, i, f->began);
 	}
 }

@@ -77,7 +77,7 @@ enum machine_state {
 	MACHINE_STARTING, /* accepted, booting, pulling an image */
 	MACHINE_RUNNING,  /* up as far as the provider can tell; SSH is probed apart */
 	MACHINE_STOPPED,  /* halted, maybe billing */
-	MACHINE_ENDED,    /* the provider says it will never come back: failed, terminated */
+	MACHINE_ENDED,    /* the provider says it will never come back: failed, terminated; it may still bill, see `over` */
 };
 
 /* A machine as a provider lists or describes it. */
@@ -85,6 +85,7 @@ struct machine {
 	char id[ID_MAX];
 	char mark[ID_MAX]; /* the name, label or description that we may have set; "" when none */
 	enum machine_state state;
+	bool over;                 /* ENDED, and the provider's word that it bills no more: as good as not listed */
 	char address[ADDRESS_MAX]; /* "" until known */
 	int port;                  /* SSH; 0 until known */
 	char user[32];             /* "" : the account's */

@@ -42,14 +42,14 @@ void judge_sent(struct night *n, const struct action *a, const struct op_args *a
 	for (size_t k = 0; k < n->box_count && !*n->violation; k++) {
 		const struct box *b = n->boxes[k];
 
-		if (b->instance_id && b->instance_id != i->object.id && b->fleet_id == i->fleet_id && b->slot == i->slot &&
+		if (b->instance_id && !b->replayed && !b->hidden && b->instance_id != i->object.id && b->fleet_id == i->fleet_id && b->slot == i->slot &&
 		    cloud_billing(b->m->cloud, b->m) && cloud_shown(b->m->cloud, b->m))
 			night_violation(n, "I2: slot %d of fleet %lld is ordered again while %s lives", i->slot,
 			    (long long)i->fleet_id, b->m->id);
 	}
 }
 
-void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id)
+void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed)
 {
 	struct cloud *c = n->clouds[cloud];
 
@@ -57,6 +57,7 @@ void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id)
 		struct box *b = box_of(n, c->machines[k]);
 
 		b->instance_id = instance_id;
+		b->replayed = replayed;
 		for (size_t o = 0; o < n->order_count; o++) {
 			if (n->orders[o].instance_id == instance_id) {
 				b->fleet_id = n->orders[o].fleet_id;
@@ -89,6 +90,12 @@ void judge_foreign(struct night *n, int cloud, bool after)
 
 /* ---- who looks after a machine: I1 ---- */
 
+/* The older Hot Aisle API knows a machine by its recycled name only. */
+static bool names(const struct instance *i, const struct box *b)
+{
+	return !strcmp(i->provider_id, b->m->id) || (b->m->cloud->model == &cloud_hotaisle && !strcmp(i->provider_id, b->m->host));
+}
+
 static const struct instance *row_of(const struct night *n, const struct box *b, bool final_too)
 {
 	const struct account_state *a = n->p ? model_account(&n->p->model, b->m->cloud->model->name) : NULL;
@@ -99,7 +106,7 @@ static const struct instance *row_of(const struct night *n, const struct box *b,
 	list_for_each(l, &a->instance_list) {
 		const struct instance *i = CONTAINER_OF(l, struct instance, account_link);
 
-		if (strcmp(i->provider_id, b->m->id) != 0)
+		if (!names(i, b))
 			continue;
 		if (i->state != INSTANCE_GONE)
 			return i;
@@ -136,6 +143,7 @@ static void check_leaks(struct night *n)
 
 		if (b->foreign)
 			continue;
+		b->rowed = b->rowed || row_of(n, b, true);
 		if (looked_after(n, b))
 			b->excused = n->now;
 		else if (n->now - b->excused > UNSEEN_BOUND)
@@ -169,17 +177,28 @@ static void check_doubles(struct night *n)
 static const struct box *box_by_id(const struct night *n, const struct instance *i)
 {
 	for (size_t k = n->box_count; k-- > 0;)
-		if (!strcmp(n->boxes[k]->m->id, i->provider_id) && !strcmp(n->boxes[k]->m->cloud->model->name, i->account))
+		if (names(i, n->boxes[k]) && !strcmp(n->boxes[k]->m->cloud->model->name, i->account))
 			return n->boxes[k];
 	return NULL;
+}
+
+/* While listings lie, one that never had an id cannot be found: it is taken for absent, and deleted as late when they tell the
+ * truth again (§2.16). */
+static bool listing_lies(const struct cloud *c)
+{
+	return cloud_fault_on(c, FAULT_LIST_EMPTY) || cloud_fault_on(c, FAULT_LIST_DROPS_ONE) || cloud_fault_on(c, FAULT_LIST_STALE);
 }
 
 static void check_gone(struct night *n, const struct instance *i)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
-		const struct box *b = n->boxes[k];
+		struct box *b = n->boxes[k];
 		bool same = *i->provider_id ? b == box_by_id(n, i) : b->instance_id == i->object.id;
 
+		if (same && !*i->provider_id && listing_lies(b->m->cloud)) {
+			b->hidden = true;
+			continue;
+		}
 		if (same && cloud_billing(b->m->cloud, b->m) && b->m->visible + MINUTE < n->now && !row_of(n, b, false))
 			night_violation(n, "I7: instance %lld is GONE while %s is there and billing", (long long)i->object.id, b->m->id);
 	}
@@ -195,15 +214,24 @@ static void check_bill(struct night *n, const struct instance *i)
 {
 	const struct account_state *a = model_account(&n->p->model, i->account);
 	const struct box *b = box_by_id(n, i);
+	const struct instance *other;
 	char ours[32], theirs[32];
-	money off;
+	money off, booked = 0;
+	size_t at = 0;
 
 	if (!b || !a->facts.bill_by_machine)
 		return;
-	off = i->billed - cloud_cost(b->m->cloud, b->m);
+	while ((other = model_each(&n->p->model.instances, &at))) {
+		if (strcmp(other->account, i->account) != 0 || strcmp(other->provider_id, i->provider_id) != 0)
+			continue;
+		if (!other->settled)
+			return; /* one that came back has two rows: the last of them says the sum */
+		booked += other->billed;
+	}
+	off = booked - cloud_cost(b->m->cloud, b->m);
 	if (off <= precision(b->m->cloud) && -off <= precision(b->m->cloud))
 		return;
-	money_decimal(i->billed, ours);
+	money_decimal(booked, ours);
 	money_decimal(cloud_cost(b->m->cloud, b->m), theirs);
 	night_violation(n, "I5: %s at %s cost %s, and %s was settled", b->m->id, i->account, theirs, ours);
 }
@@ -322,28 +350,41 @@ bool judge_settled(const struct night *n)
 
 /* ---- the end: the sums ---- */
 
+/* What our rows say the machines of the account cost. False: something of it is not known, or has left memory. */
+static bool booked_sum(const struct night *n, const struct cloud *c, money *sum)
+{
+	const struct model *m = &n->p->model;
+	const struct instance *i;
+	size_t at = 0;
+
+	*sum = 0;
+	while ((i = model_each(&m->instances, &at))) {
+		if (strcmp(i->account, c->model->name) != 0)
+			continue;
+		if (!i->billed_known)
+			return false;
+		*sum += i->billed;
+	}
+	return n->now < NIGHT_START + DAY;
+}
+
 static void check_account(struct night *n, struct cloud *c)
 {
 	const struct account_state *a = model_account(&n->p->model, c->model->name);
-	money bill = 0, booked = 0;
+	money bill = 0, booked, slack = 0;
 	char ours[32], theirs[32];
-	bool forgotten = false;
-	money slack = 0;
 
 	for (size_t k = 0; k < n->box_count; k++) {
 		const struct box *b = n->boxes[k];
-		const struct instance *i = row_of(n, b, true);
 
-		if (b->m->cloud != c || b->foreign)
+		/* One that vanished before anybody saw it has no row to book its cents on. */
+		if (b->m->cloud != c || b->foreign || (a->facts.bill_by_machine && !b->rowed))
 			continue;
-		if (i && !i->settled)
-			return;
 		bill += cloud_cost(c, b->m);
 		slack += precision(c);
-		forgotten |= !i;
-		booked += i ? i->billed : 0;
 	}
-	if (forgotten || (bill - booked <= slack && booked - bill <= slack) || (n->plan.shared_hotaisle && !a->facts.bill_by_machine))
+	if (!booked_sum(n, c, &booked) || (n->plan.shared_hotaisle && !a->facts.bill_by_machine) ||
+	    (bill - booked <= slack && booked - bill <= slack))
 		return;
 	money_decimal(bill, theirs);
 	money_decimal(booked, ours);

@@ -3,25 +3,45 @@
  *
  *	gpufleet-night --seeds N [--from S] [--jobs J]   S … S+N-1; every fourth night is without faults
  *	gpufleet-night --seed S [--trace] [--digest]     one night again, exactly
+ *	gpufleet-night --replay DIR --state DIR          what a daemon recorded with --trace, again; its site.key is in --state
  */
 #include "base/log.h"
 #include "base/str.h"
+#include "replay.h"
 #include "runner.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE };
+enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE };
 
 static const struct option options[] = { { "seeds", required_argument, NULL, OPT_SEEDS }, { "from", required_argument, NULL, OPT_FROM },
 	{ "jobs", required_argument, NULL, OPT_JOBS }, { "seed", required_argument, NULL, OPT_SEED },
 	{ "trace", no_argument, NULL, OPT_TRACE }, { "digest", no_argument, NULL, OPT_DIGEST }, { "table", no_argument, NULL, OPT_TABLE },
-	{ NULL, 0, NULL, 0 } };
+	{ "replay", required_argument, NULL, OPT_REPLAY }, { "state", required_argument, NULL, OPT_STATE }, { NULL, 0, NULL, 0 } };
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] | --seed S [--trace] [--digest]\n");
+	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] | --seed S [--trace] [--digest]\n"
+			"       gpufleet-night --replay DIR --state DIR\n");
 	return 2;
+}
+
+static int play(const char *dir, const char *state_dir)
+{
+	struct replayed r;
+	struct err e = { 0 };
+
+	if (replay(dir, state_dir, &r, &e) < 0) {
+		fprintf(stderr, "gpufleet-night: %s\n", e.msg);
+		return 2;
+	}
+	printf("%lld facts, %lld turns, %lld actions\n", (long long)r.facts, (long long)r.turns, (long long)r.actions);
+	if (r.different)
+		printf("different at line %lld: %s\n", (long long)r.different, r.difference);
+	else
+		printf("the same, action by action\n");
+	return r.different != 0;
 }
 
 static bool number(const char *s, int64_t most, int64_t *out)
@@ -32,6 +52,7 @@ static bool number(const char *s, int64_t most, int64_t *out)
 int main(int argc, char **argv)
 {
 	struct run_options o = { .from = 1, .jobs = 2 };
+	const char *recorded = NULL, *state = NULL;
 	bool good = true;
 	int c;
 
@@ -48,9 +69,13 @@ int main(int argc, char **argv)
 		case OPT_TRACE: o.trace = true; break;
 		case OPT_DIGEST: o.digest = true; break;
 		case OPT_TABLE: o.table = true; break;
+		case OPT_REPLAY: recorded = optarg; break;
+		case OPT_STATE: state = optarg; break;
 		default: return usage();
 		}
 	}
+	if (recorded && state && good && optind == argc)
+		return play(recorded, state);
 	if (!good || optind < argc || (!o.single && !o.count))
 		return usage();
 	return o.single ? runner_single(&o) : runner_many(&o);

@@ -70,10 +70,13 @@ struct box {
 	int64_t instance_id;  /* whose create made it; 0: it was there before us */
 	int64_t fleet_id;
 	int slot;
+	bool replayed;        /* made by a request that arrived twice: its answer may speak of the other one */
+	bool hidden;          /* listings lied about it until its order was taken for nothing */
 	bool adopt;           /* ours by its mark, but no row: must be ended */
 	int keyed;            /* how often it got another host key */
 	int boots;
 	instant running;      /* as last seen: another value is another boot */
+	bool rowed;           /* a row of ours had its id at some time */
 	instant excused;      /* when it was last accounted for */
 	struct job jobs[8];
 	int job_count;
@@ -186,7 +189,7 @@ void person_asks(struct night *n, int index);
 
 /* judge.c */
 void judge_sent(struct night *n, const struct action *a, const struct op_args *args, enum provider_op_kind op);
-void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id);
+void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed);
 void judge_foreign(struct night *n, int cloud, bool after);
 void judge_step(struct night *n);
 void judge_event(struct night *n, const struct event *e);

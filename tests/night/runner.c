@@ -86,7 +86,7 @@ static void work(const struct run_options *o, int64_t job, struct shared *s)
 		digest = runner_night(&p, &no, &s->totals, violation, sizeof(violation));
 		if (o->digest)
 			printf("seed %lld digest %016llx\n", (long long)seed, (unsigned long long)digest);
-		if (*violation)
+		if (*violation && s->totals.failed <= 10)
 			printf("seed %lld: %s\n", (long long)seed, violation);
 		fflush(stdout);
 	}

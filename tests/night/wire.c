@@ -35,6 +35,7 @@ struct packet {
 	struct http_request req; /* own copy */
 	instant deadline;
 	int arrivals;      /* how often it will still arrive */
+	bool replayed;
 	bool silent, cut;  /* the answer never comes, or the connection breaks instead */
 	bool garbage, proxy_504, crossed;
 	struct http_response res;
@@ -194,7 +195,7 @@ static duration ask_cloud(struct night *n, struct packet *k, struct sim_response
 	cloud_handle(c, n->now, &q, out);
 	judge_foreign(n, k->cloud, strcmp(q.method, "GET") != 0);
 	night_note(n, "%s: %s %s -> %d%s", c->model->name, q.method, path, out->status, out->cut ? " cut" : "");
-	judge_made(n, k->cloud, before, k->op == OP_CREATE ? k->instance_id : 0);
+	judge_made(n, k->cloud, before, k->op == OP_CREATE ? k->instance_id : 0, k->replayed);
 	return out->delay;
 }
 
@@ -286,7 +287,7 @@ static bool fate(struct night *n, struct packet *k, duration *wait)
 		k->crossed = trouble_strikes(n, TROUBLE_CROSSED, k->cloud);
 		if (k->op == OP_CREATE ? trouble_strikes(n, TROUBLE_REPLAYED_CREATE, k->cloud) :
 					 trouble_strikes(n, TROUBLE_REPLAYED, k->cloud))
-			k->arrivals = 2;
+			k->replayed = (k->arrivals = 2) > 1;
 		return false;
 	}
 	return true;
