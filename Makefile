@@ -253,6 +253,8 @@ $(BUILD)/print-options: $(BUILD)/tests/lint/print_options.o $(LIB)
 format:
 	clang-format -i $(shell find daemon providers remote db config tests -name '*.[ch]')
 
+include tests/night/night.mk
+
 # ---- installation --------------------------------------------------------------------------------------------------------
 
 bindir  = $(DESTDIR)$(PREFIX)/bin

@@ -469,12 +469,12 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 /* A machine that came back after it was gone has two rows: each charge is booked on one of them. */
 static money not_booked_yet(const struct model *m, const struct instance *i, money bill)
 {
-	list_for_each(n, &account_of(m, i)->instance_list) {
-		const struct instance *other = CONTAINER_OF(n, struct instance, account_link);
+	const struct instance *other;
+	size_t at = 0;
 
-		if (other != i && !strcmp(other->provider_id, i->provider_id))
+	while ((other = model_each(&m->instances, &at)))
+		if (other != i && !strcmp(other->provider_id, i->provider_id) && !strcmp(other->account, i->account))
 			bill -= other->billed;
-	}
 	return bill > 0 ? bill : 0;
 }
 

@@ -57,7 +57,7 @@ void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, 
 		struct box *b = box_of(n, c->machines[k]);
 
 		b->instance_id = instance_id;
-		b->replayed = replayed;
+		b->replayed = replayed || c->machine_count > before + 1;
 		for (size_t o = 0; o < n->order_count; o++) {
 			if (n->orders[o].instance_id == instance_id) {
 				b->fleet_id = n->orders[o].fleet_id;

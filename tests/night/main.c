@@ -2,6 +2,8 @@
  * gpufleet-night: nights of the daemon in virtual time, one per seed.
  *
  *	gpufleet-night --seeds N [--from S] [--jobs J]   S … S+N-1; every fourth night is without faults
+ *	   --again: each night twice, and the traces must be the same; --table: how often each fault struck
+ *	gpufleet-night --regressions FILE                seeds that found something once
  *	gpufleet-night --seed S [--trace] [--digest]     one night again, exactly
  *	gpufleet-night --replay DIR --state DIR          what a daemon recorded with --trace, again; its site.key is in --state
  */
@@ -13,12 +15,14 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE };
+enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS };
 
 static const struct option options[] = { { "seeds", required_argument, NULL, OPT_SEEDS }, { "from", required_argument, NULL, OPT_FROM },
 	{ "jobs", required_argument, NULL, OPT_JOBS }, { "seed", required_argument, NULL, OPT_SEED },
 	{ "trace", no_argument, NULL, OPT_TRACE }, { "digest", no_argument, NULL, OPT_DIGEST }, { "table", no_argument, NULL, OPT_TABLE },
-	{ "replay", required_argument, NULL, OPT_REPLAY }, { "state", required_argument, NULL, OPT_STATE }, { NULL, 0, NULL, 0 } };
+	{ "replay", required_argument, NULL, OPT_REPLAY }, { "state", required_argument, NULL, OPT_STATE }, 
+	{ "again", no_argument, NULL, OPT_AGAIN }, { "regressions", required_argument, NULL, OPT_REGRESSIONS },
+	{ NULL, 0, NULL, 0 } };
 
 static int usage(void)
 {
@@ -69,6 +73,8 @@ int main(int argc, char **argv)
 		case OPT_TRACE: o.trace = true; break;
 		case OPT_DIGEST: o.digest = true; break;
 		case OPT_TABLE: o.table = true; break;
+		case OPT_AGAIN: o.again = true; break;
+		case OPT_REGRESSIONS: o.regressions = optarg; break;
 		case OPT_REPLAY: recorded = optarg; break;
 		case OPT_STATE: state = optarg; break;
 		default: return usage();
@@ -76,7 +82,9 @@ int main(int argc, char **argv)
 	}
 	if (recorded && state && good && optind == argc)
 		return play(recorded, state);
-	if (!good || optind < argc || (!o.single && !o.count))
+	if (!good || optind < argc || (!o.single && !o.count && !o.regressions))
 		return usage();
+	if (o.regressions)
+		return runner_regressions(&o);
 	return o.single ? runner_single(&o) : runner_many(&o);
 }

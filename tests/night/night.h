@@ -181,6 +181,7 @@ bool box_finished_well(const struct night *n, const char *key); /* some machine 
 /* trouble.c: which trouble strikes now? Counts it. */
 bool trouble_strikes(struct night *n, enum trouble t, int cloud);
 bool trouble_active(const struct night *n, enum trouble t);
+void trouble_count_modes(struct night *n, int cloud);
 void item_begin(struct night *n, int index);
 void trouble_over(struct night *n);
 

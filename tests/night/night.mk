@@ -1,11 +1,32 @@
 # The deterministic simulator (tests/night/). Included by the Makefile.
+#
+#	make sim SEEDS=10000     nights from FROM on; every fourth without faults
+#	make sim-crash           the process killed, and the power lost, at every point of the core scenarios
+#	make sim-mutants         planted bugs, each of which must be caught
+#	make sim-orphan          the daemon removed for ever at some step; the reaper bounds the loss
+# One night again, told in full: build/gpufleet-night --seed N --trace
 
 NIGHT_SRC := $(sort $(wildcard tests/night/*.c))
 NIGHT     := $(BUILD)/gpufleet-night
+SEEDS     ?=
+FROM      ?= 1
 JOBS      ?= 2
 
 $(NIGHT): $(call obj,$(NIGHT_SRC)) $(DLIB) $(CLOUD) $(LIB)
 	@echo "  LINK    $@"
 	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
--include $(wildcard $(BUILD)/tests/night/*.d)
+ifneq ($(SEEDS),)
+sim: sim-seeds
+endif
+
+sim-seeds: $(NIGHT)
+	@$(NIGHT) --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS) --table
+
+# Part of `make check`: 200 nights, the same twice, and the seeds that once found something.
+check: check-night
+check-night: $(NIGHT)
+	@$(NIGHT) --seeds 200 --jobs $(JOBS) --again
+	@$(NIGHT) --regressions tests/night/regressions
+
+.PHONY: sim-seeds check-night

@@ -68,12 +68,14 @@ static void add_switch(struct plan *p, struct rng *r)
 	const struct sim_fault_info *info;
 	struct item *i;
 
-	/* What goes wrong around a create is the heart of the matter, and a create is rare. */
+	/* What goes wrong around creates and deletes is the heart of the matter, and both are rare. */
 	do {
-		bool create = rng_below(r, 5) < 3;
+		static const struct { int from, to; } ranges[] = { { FAULT_CREATE_500_BEFORE, FAULT_LIST_500 },
+			{ FAULT_CREATE_500_BEFORE, FAULT_LIST_500 }, { FAULT_DELETE_500, FAULT_LOSE_FIRST_PATCH },
+			{ FAULT_LOSE_FIRST_PATCH, FAULT_NR }, { 0, FAULT_NR } };
+		uint64_t k = rng_below(r, ARRAY_LEN(ranges));
 
-		fault = create ? FAULT_CREATE_500_BEFORE + (int)rng_below(r, FAULT_LIST_500 - FAULT_CREATE_500_BEFORE) :
-				 (int)rng_below(r, FAULT_NR);
+		fault = ranges[k].from + (int)rng_below(r, (uint64_t)(ranges[k].to - ranges[k].from));
 		info = &sim_faults[fault];
 	} while (info->cloud && strcmp(info->cloud, cloud_models[cloud]->name) != 0);
 	i = add(p, r, ITEM_SWITCH, between(r, 0, p->chaos * 3 / 4));
@@ -81,6 +83,15 @@ static void add_switch(struct plan *p, struct rng *r)
 		return;
 	i->cloud = cloud;
 	i->what = fault;
+	/* A way to say "too many" needs somebody who says it. */
+	if (fault == FAULT_LIMIT_403 && add(p, r, ITEM_SWITCH, i->at / 4)) {
+		p->items[p->count - 1] = (struct item){ .kind = ITEM_SWITCH, .at = i->at / 4, .cloud = cloud, .what = FAULT_CREATE_QUOTA,
+			.count = 3, .seconds = -1, .span = p->chaos };
+		i->at /= 4;
+		i->count = -1;
+		i->span = p->chaos;
+		return;
+	}
 	i->count = rng_below(r, 4) ? 1 + (int)rng_below(r, 3) : -1;
 	i->span = between(r, MINUTE, 20 * MINUTE);
 	if (i->count > 0) {

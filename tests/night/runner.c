@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,9 +73,36 @@ int runner_single(const struct run_options *o)
 	return *violation ? 1 : 0;
 }
 
+int runner_regressions(const struct run_options *o)
+{
+	FILE *f = fopen(o->regressions, "r");
+	struct night_options no = { .trace = false };
+	char line[512], violation[1024];
+	int bad = 0, count = 0;
+	struct plan p;
+
+	if (!f)
+		BUG("cannot read '%s'", o->regressions);
+	while (fgets(line, sizeof(line), f)) {
+		int64_t seed = strtoll(line, NULL, 10);
+
+		if (seed <= 0)
+			continue;
+		plan_make(&p, (uint64_t)seed, seed_has_faults(seed));
+		runner_night(&p, &no, NULL, violation, sizeof(violation));
+		count++;
+		bad += *violation != '\0';
+		if (*violation)
+			printf("seed %lld: %s\n  once: %s", (long long)seed, violation, line);
+	}
+	fclose(f);
+	printf("%d nights that once found something, %d of them do again\n", count, bad);
+	return bad ? 1 : 0;
+}
+
 static void work(const struct run_options *o, int64_t job, struct shared *s)
 {
-	struct night_options no = { .digest = o->digest };
+	struct night_options no = { .digest = o->digest || o->again };
 	char violation[1024];
 	struct plan p;
 
@@ -86,6 +114,10 @@ static void work(const struct run_options *o, int64_t job, struct shared *s)
 		digest = runner_night(&p, &no, &s->totals, violation, sizeof(violation));
 		if (o->digest)
 			printf("seed %lld digest %016llx\n", (long long)seed, (unsigned long long)digest);
+		if (o->again && runner_night(&p, &no, NULL, NULL, 0) != digest) {
+			printf("seed %lld: the same night went another way\n", (long long)seed);
+			s->totals.failed++;
+		}
 		if (*violation && s->totals.failed <= 10)
 			printf("seed %lld: %s\n", (long long)seed, violation);
 		fflush(stdout);
@@ -169,10 +201,10 @@ int runner_many(const struct run_options *o)
 	    (long long)t.nights, (long long)t.virtual_hours, (long long)t.steps, (long long)t.requests, (long long)t.machines,
 	    (long long)t.restarts, took);
 	never = table(&t, o->table);
-	if (o->table)
-		printf("%d kinds of fault never struck\n", never);
 	munmap(s, sizeof(*s) * (size_t)o->jobs);
 	if (t.failed)
 		printf("%lld of %lld nights went wrong\n", (long long)t.failed, (long long)t.nights);
+	if (never && o->count >= 5000)
+		printf("%d kinds of fault never struck; see --table\n", never);
 	return t.failed || (never && o->count >= 5000) ? 1 : 0;
 }

@@ -8,7 +8,8 @@
 
 struct run_options {
 	int64_t from, count, jobs;
-	bool single, trace, digest, table;
+	bool single, trace, digest, table, again;
+	const char *regressions; /* a file: one seed per line, then what it found */
 };
 
 /* What nights add up to. Plain numbers: it travels through memory shared by the processes. */
@@ -24,6 +25,7 @@ bool seed_has_faults(int64_t seed);
 uint64_t runner_night(const struct plan *p, const struct night_options *o, struct totals *t, char *violation, size_t size);
 
 int runner_single(const struct run_options *o);
+int runner_regressions(const struct run_options *o);
 int runner_many(const struct run_options *o);
 
 #endif

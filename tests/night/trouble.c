@@ -30,6 +30,16 @@ bool trouble_strikes(struct night *n, enum trouble t, int cloud)
 	return false;
 }
 
+/* Switches that only change how a cloud speaks use nothing up: what was asked while they were on counts. */
+void trouble_count_modes(struct night *n, int cloud)
+{
+	static const enum sim_fault modes[] = { FAULT_CREATE_201, FAULT_NO_DEPLOYMENT_ID, FAULT_HIDE_SOLD_OUT, FAULT_SPEC_STATES,
+		FAULT_NO_PAGING, FAULT_ERROR_BODY, FAULT_AUTH_401, FAULT_RATE_JSON, FAULT_GONE_410, FAULT_GONE_400, FAULT_IGNORE_FILTERS };
+
+	for (size_t k = 0; k < ARRAY_LEN(modes); k++)
+		n->clouds[cloud]->fault_fired[modes[k]] += cloud_fault_on(n->clouds[cloud], modes[k]);
+}
+
 static void item_end(struct night *n, struct tick *t)
 {
 	int k = (int)(t - n->ticks);

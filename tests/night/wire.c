@@ -192,6 +192,7 @@ static duration ask_cloud(struct night *n, struct packet *k, struct sim_response
 	n->requests++;
 	cloud_tick(c, n->now);
 	judge_foreign(n, k->cloud, false);
+	trouble_count_modes(n, k->cloud);
 	cloud_handle(c, n->now, &q, out);
 	judge_foreign(n, k->cloud, strcmp(q.method, "GET") != 0);
 	night_note(n, "%s: %s %s -> %d%s", c->model->name, q.method, path, out->status, out->cut ? " cut" : "");
