@@ -246,6 +246,7 @@ static int check_needs(const struct wish *w, const char *gpu, struct err *e)
 
 static int build_wish(struct request *r, struct wish *w, struct err *e)
 {
+	struct rng rng;
 	const json_t *payload = json_object_get(r->in, "payload");
 	const char *recipe = json_str(r->in, "recipe", "");
 	char run[128], setup[128] = "";
@@ -269,7 +270,8 @@ static int build_wish(struct request *r, struct wish *w, struct err *e)
 		return err_set(e, ERR_USAGE, "'timeout' must be from a second to 30 days");
 	w->run.setup_timeout = w->has_recipe ? w->recipe.setup_timeout : 0;
 	w->run.run_timeout = timeout > 0 ? (duration)(timeout * (double)SECOND) : w->has_recipe ? w->recipe.run_timeout : 0;
-	rng_fill(engine_model(r->api->en)->rng, random, sizeof(random));
+	rng_kernel(&rng); /* not the model's: a trace must be able to draw the same numbers again */
+	rng_fill(&rng, random, sizeof(random));
 	str_base32(random, sizeof(random), w->run.key);
 	str_copy(w->run.recipe, *recipe ? recipe : w->has_recipe ? w->recipe.name : "script");
 	str_copy(w->run.title, json_str(r->in, "title", w->run.recipe));

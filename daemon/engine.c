@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "execute.h"
 #include "operation.h"
+#include "trace.h"
 
 #define LONGEST_SLEEP   60000       /* ms: a wall clock that was set forward is noticed within a minute */
 #define LOOP_LIMIT      (10 * MSEC) /* architecture §16 */
@@ -17,6 +18,7 @@ struct engine {
 	struct rng rng;
 	struct model model;
 	struct wheel wheel;
+	struct trace *trace; /* NULL: none is wanted */
 	uv_timer_t timer;   /* the one timer: next deadline, or the next turn */
 	uv_async_t wake;    /* the store's writer has answers */
 	bool closing;
@@ -37,8 +39,10 @@ static void on_timer(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	struct engine_span span = engine_enter("turn");
+	instant now = clock_wall();
 
-	wheel_turn(&en->wheel, clock_wall());
+	trace_turn(en->trace, now);
+	wheel_turn(&en->wheel, now);
 	engine_leave(span);
 	arm(en);
 }
@@ -59,17 +63,22 @@ static void arm(struct engine *en)
 void engine_fact(struct engine *en, struct fact *f)
 {
 	f->time = clock_wall();
+	trace_fact(en->trace, f);
 	wheel_fact(&en->wheel, f);
+	trace_answer(en->trace, f);
 	arm(en);
 }
 
 int engine_request(struct engine *en, struct fact *f, wheel_durable_fn *durable, void *arg)
 {
+	int r;
+
 	f->time = clock_wall();
-	if (wheel_request(&en->wheel, f, durable, arg) < 0)
-		return -1;
+	trace_fact(en->trace, f);
+	r = wheel_request(&en->wheel, f, durable, arg);
+	trace_answer(en->trace, f);
 	arm(en);
-	return 0;
+	return r;
 }
 
 void engine_results(struct engine *en, const struct result_row *rows, size_t count)
@@ -82,6 +91,7 @@ static void act(void *arg, const struct action *a)
 {
 	struct engine *en = arg;
 
+	trace_act(en->trace, clock_wall(), a);
 	execute_action(en->execute, a);
 }
 
@@ -98,7 +108,8 @@ static void on_wake(uv_async_t *a)
 	struct engine *en = a->data;
 	struct engine_span span = engine_enter("commit answer");
 
-	store_deliver(en->store);
+	if (store_deliver(en->store))
+		trace_stored(en->trace, clock_wall(), !en->wheel.degraded);
 	engine_leave(span);
 	arm(en);
 }
@@ -151,6 +162,7 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 {
 	struct engine *en = xcalloc(1, sizeof(*en));
 	struct fact restarted = { .kind = FACT_RESTARTED };
+	instant since = clock_wall() - LOAD_BACK;
 
 	en->loop = o->loop;
 	en->config = o->config;
@@ -161,8 +173,10 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 	memcpy(en->model.mark_key, o->mark_key, sizeof(en->model.mark_key));
 	set_policy(&en->model.policy, en->config);
 	add_accounts(en);
-	if (store_load(en->store, &en->model, clock_wall() - LOAD_BACK, e) < 0 || check_accounts(&en->model, e) < 0 ||
+	if ((o->trace && trace_create(&en->trace, o->trace, en->store, &en->model, since, e) < 0) ||
+	    store_load(en->store, &en->model, since, e) < 0 || check_accounts(&en->model, e) < 0 ||
 	    execute_open(&en->execute, en, o->key, e) < 0) {
+		trace_close(en->trace);
 		model_free(&en->model);
 		free(en);
 		return -1;
@@ -195,6 +209,7 @@ void engine_free(struct engine *en)
 		return;
 	execute_free(en->execute);
 	wheel_free(&en->wheel);
+	trace_close(en->trace);
 	model_free(&en->model);
 	free(en);
 }

@@ -23,6 +23,7 @@ struct engine_options {
 	struct ssh_key *key;         /* the site's key; outlives the engine */
 	const char *site;            /* 6 characters */
 	const uint8_t *mark_key;     /* 32 bytes */
+	const char *trace;           /* directory for a trace (trace.h), or NULL */
 };
 
 /* Loads the model, starts adapters, applies FACT_RESTARTED and takes the first turn. */

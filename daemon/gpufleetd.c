@@ -28,6 +28,7 @@ struct daemon {
 	uv_signal_t term, intr;
 	uv_timer_t watchdog;
 	bool stopping;
+	const char *trace;
 };
 
 static void stop(struct daemon *d)
@@ -93,6 +94,20 @@ static int fill_accounts(struct config *c, struct err *e)
 	return 0;
 }
 
+/* For the authorized_keys of hosts that people already have; at a cloud we register it ourselves. */
+static void publish_key(const char *dir, const struct ssh_key *key)
+{
+	char path[600];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/ssh.key.pub", dir);
+	f = fopen(path, "we");
+	if (!f || fprintf(f, "%s\n", ssh_key_public(key)) < 0)
+		log_warn("cannot write '%s'", path);
+	if (f)
+		fclose(f);
+}
+
 static int open_files(struct daemon *d, struct err *e)
 {
 	const char *dir = d->config.state_dir;
@@ -106,6 +121,7 @@ static int open_files(struct daemon *d, struct err *e)
 	snprintf(path, sizeof(path), "%s/ssh.key", dir);
 	if (ssh_key_load(&d->key, path, "gpufleet", e) < 0)
 		return -1;
+	publish_key(dir, d->key);
 	snprintf(path, sizeof(path), "%s/gpufleet.db", dir);
 	if (site_load(&d->site, dir, stat(path, &st) < 0, e) < 0)
 		return -1;
@@ -132,7 +148,7 @@ static int open_all(struct daemon *d, struct err *e)
 	if (fill_accounts(&d->config, e) < 0 || open_files(d, e) < 0)
 		return -1;
 	if (engine_open(&engine, &(struct engine_options){ .loop = &d->loop, .config = &d->config, .store = d->store, .key = d->key,
-	    .site = d->site.id, .mark_key = d->site.key }, e) < 0)
+	    .site = d->site.id, .mark_key = d->site.key, .trace = d->trace }, e) < 0)
 		return -1;
 	__atomic_store_n(&d->engine, engine, __ATOMIC_RELEASE);
 	snprintf(db, sizeof(db), "%s/gpufleet.db", d->config.state_dir);
@@ -170,12 +186,13 @@ static void close_all(struct daemon *d)
 
 static void usage(FILE *to)
 {
-	fputs("usage: gpufleetd [--config FILE] [--background]\n"
+	fputs("usage: gpufleetd [--config FILE] [--background] [--trace DIR]\n"
 	      "       gpufleetd --print-config | --check-config [--config FILE]\n"
 	      "       gpufleetd --help | --version\n\n"
 	      "Rents GPU machines, runs work on them, and gives them back. People talk to it with gpufleetctl(1).\n\n"
 	      "  --config FILE    configuration; else $GPUFLEET_CONFIG, ~/.config/gpufleet/gpufleetd.yaml, /etc/gpufleet/gpufleetd.yaml\n"
 	      "  --background     return when ready to serve; log to gpufleetd.log in the state directory\n"
+	      "  --trace DIR      record every fact and decision there, for replay; no secrets, but names and prices\n"
 	      "  --print-config   write the configuration in force and end\n"
 	      "  --check-config   read the configuration with its token files, say what is wrong, and end\n",
 	    to);
@@ -185,6 +202,7 @@ enum mode { MODE_RUN, MODE_PRINT, MODE_CHECK };
 
 struct options {
 	const char *config;
+	const char *trace;
 	enum mode mode;
 	bool background;
 };
@@ -193,6 +211,7 @@ struct options {
 static int read_options(struct options *o, int argc, char **argv)
 {
 	static const struct option table[] = { { "config", required_argument, NULL, 'c' }, { "background", no_argument, NULL, 'b' },
+		{ "trace", required_argument, NULL, 't' },
 		{ "print-config", no_argument, NULL, 'p' }, { "check-config", no_argument, NULL, 'k' },
 		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 } };
 	int opt;
@@ -201,6 +220,7 @@ static int read_options(struct options *o, int argc, char **argv)
 		switch (opt) {
 		case 'c': o->config = optarg; break;
 		case 'b': o->background = true; break;
+		case 't': o->trace = optarg; break;
 		case 'p': o->mode = MODE_PRINT; break;
 		case 'k': o->mode = MODE_CHECK; break;
 		case 'h': usage(stdout); return 0;
@@ -224,7 +244,7 @@ static int fail(const struct err *e)
 int main(int argc, char **argv)
 {
 	static struct daemon d;
-	struct options o = { NULL, MODE_RUN, false };
+	struct options o = { .mode = MODE_RUN };
 	struct err e = { 0 };
 	enum log_level level;
 	int status = read_options(&o, argc, argv);
@@ -251,6 +271,7 @@ int main(int argc, char **argv)
 		log_set_level(level);
 	if (o.background && service_background(d.config.state_dir, &e) < 0)
 		return fail(&e);
+	d.trace = o.trace;
 	http_global_init();
 	uv_loop_init(&d.loop);
 	if (open_all(&d, &e) < 0)

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 struct job {
 	struct list link;
@@ -251,6 +252,20 @@ int store_load(struct store *s, struct model *m, instant since, struct err *e)
 	pthread_mutex_lock(&s->connection);
 	r = load_model(s->db, m, since, e);
 	pthread_mutex_unlock(&s->connection);
+	return r;
+}
+
+int store_copy(struct store *s, const char *path, struct err *e)
+{
+	char *sql = sqlite3_mprintf("VACUUM INTO %Q", path);
+	mode_t old = umask(077);
+	int r;
+
+	pthread_mutex_lock(&s->connection);
+	r = sql_exec(s->db, sql, e);
+	pthread_mutex_unlock(&s->connection);
+	umask(old);
+	sqlite3_free(sql);
 	return r;
 }
 

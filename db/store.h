@@ -34,6 +34,9 @@ void store_close(struct store *s);
 /* Fill a model: open fleets and whatever is unsettled or ended after `since`, their instances and runs, account rows, next ids. */
 int store_load(struct store *s, struct model *m, instant since, struct err *e);
 
+/* A consistent copy of the database, mode 0600, in a file that is not there yet. */
+int store_copy(struct store *s, const char *path, struct err *e);
+
 /* Small facts about the installation, kept in table `meta`: "site", … . *value is the caller's; NULL when absent. */
 int store_meta_get(struct store *s, const char *key, char **value, struct err *e);
 int store_meta_set(struct store *s, const char *key, const char *value, struct err *e);

@@ -4,6 +4,7 @@
 #include "daemon/trace.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define COPY_BYTES_MAX ((size_t)1 << 30)
@@ -112,11 +113,13 @@ static int play(struct player *p, struct err *e)
 /* The database is played on, so on a copy. */
 static int copy_file(const char *from, const char *to, struct err *e)
 {
+	mode_t old = umask(077);
 	FILE *in = fopen(from, "re"), *out = in ? fopen(to, "we") : NULL;
 	char chunk[65536];
 	size_t n, total = 0;
 	int r = 0;
 
+	umask(old);
 	if (!out)
 		r = err_errno(e, ERR_USAGE, "cannot copy '%s'", from);
 	while (r == 0 && (n = fread(chunk, 1, sizeof(chunk), in)) > 0)
