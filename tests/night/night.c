@@ -77,6 +77,12 @@ static int disk_hook(void *arg, enum disk_call call)
 	static const char *const names[] = { "write", "sync", "truncate", "delete", "read" };
 	struct night *n = arg;
 
+	n->o.crash.calls++;
+	if (n->o.crash.calls >= n->o.crash.fail_from && n->o.crash.calls < n->o.crash.fail_from + n->o.crash.fail_count) {
+		n->disk_failures++;
+		night_note(n, "disk: a %s fails", names[call]);
+		return n->o.crash.fail_code;
+	}
 	if (trouble_active(n, TROUBLE_DISK_FULL) && call == DISK_WRITE && trouble_strikes(n, TROUBLE_DISK_FULL, -1))
 		return 13; /* SQLITE_FULL */
 	if (trouble_active(n, TROUBLE_DISK_ERROR) && trouble_strikes(n, TROUBLE_DISK_ERROR, -1))

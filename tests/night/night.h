@@ -94,6 +94,9 @@ struct crash {
 	int64_t at[2];    /* the process ends at these; 0: not */
 	enum disk_end how;
 	bool fine;        /* count every write and sync of the disk too */
+	int64_t calls;    /* of the disk, passed so far */
+	int64_t fail_from, fail_count; /* these fail with */
+	int fail_code;
 };
 
 struct night_options {
@@ -134,6 +137,7 @@ struct night {
 	size_t order_count;
 	int64_t trouble_fired[TROUBLE_NR];
 	instant judged, cloud_trouble[CLOUDS]; /* last time something was wrong on the way to it */
+	int64_t disk_failures; /* calls that failed by order */
 	int64_t durable_event; /* the newest event that the store said is durable */
 	int64_t steps, requests;
 	instant settled;       /* when everything was */

@@ -30,3 +30,7 @@ check-night: $(NIGHT)
 	@$(NIGHT) --regressions tests/night/regressions
 
 .PHONY: sim-seeds check-night
+
+sim-crash: $(NIGHT)
+	@$(NIGHT) --crash --jobs $(JOBS)
+.PHONY: sim-crash

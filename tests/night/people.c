@@ -10,6 +10,21 @@ static const struct wish {
 } wishes[] = { { "MI300X", 1 }, { "MI300X", 1 }, { "MI300X", 2 }, { "MI300X", 8 }, { "H100", 1 }, { "H100", 8 }, { "H200", 1 },
 	{ "L40S", 1 }, { "RTX 4090", 1 }, { "RTX 4090", 4 }, { "A100", 1 }, { "MI325X", 1 }, { "B200", 1 }, { "H100 NVL", 1 } };
 
+/* A scenario says what it wants (scenario.c): 1000 + wish × 10 + instances. */
+static void ask_written(struct night *n, int index, int count)
+{
+	const struct wish *w = &wishes[count / 10 % 100];
+	struct fleet f = { .gpu_count = w->count, .instances = count % 10, .lifetime = 20 * MINUTE, .idle_limit = 5 * MINUTE,
+		.accept_minimum = 20 * USD };
+	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = "ann", .fleet = &f };
+
+	str_copy(f.name, "written");
+	str_copy(f.owner, "ann");
+	str_copy(f.gpu, w->gpu);
+	if (process_request(n, &fact) == 0)
+		n->fleet_ids[index] = fact.answer_id;
+}
+
 static void ask_up(struct night *n, int index, struct rng *r)
 {
 	const struct wish *w = &wishes[rng_below(r, ARRAY_LEN(wishes))];
@@ -91,7 +106,12 @@ void person_asks(struct night *n, int index)
 
 	rng_seed(&r, i->luck);
 	switch (i->kind) {
-	case ITEM_UP: ask_up(n, index, &r); break;
+	case ITEM_UP:
+		if (i->count >= 1000)
+			ask_written(n, index, i->count - 1000);
+		else
+			ask_up(n, index, &r);
+		break;
 	case ITEM_RUN: ask_run(n, index, i, &r); break;
 	case ITEM_DOWN:
 		process_request(n, &(struct fact){ .kind = FACT_FLEET_CLOSE, .id = n->fleet_ids[i->what], .actor = "ann" });

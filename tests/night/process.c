@@ -132,6 +132,7 @@ void process_start(struct night *n)
 {
 	struct process *p = xcalloc(1, sizeof(*p));
 	struct fact restarted = { .kind = FACT_RESTARTED };
+	int64_t failures = n->disk_failures;
 	struct err e = { 0 };
 
 	p->epoch = ++n->epochs;
@@ -146,7 +147,7 @@ void process_start(struct night *n)
 	wheel_init(&p->wheel, &(struct wheel_options){ .model = &p->model, .act = act, .events = durable, .arg = n });
 	n->p = p;
 	if (load(n, p, &e) < 0) {
-		if (!n->dying && !trouble_active(n, TROUBLE_DISK_FULL) && !trouble_active(n, TROUBLE_DISK_ERROR))
+		if (!n->dying && failures == n->disk_failures && !trouble_active(n, TROUBLE_DISK_FULL) && !trouble_active(n, TROUBLE_DISK_ERROR))
 			night_violation(n, "the database does not open after a crash: %s", e.msg);
 		night_note(n, "process %lld does not start: %s", (long long)p->epoch, e.msg);
 		forget(n, p);
