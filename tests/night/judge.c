@@ -4,6 +4,7 @@
  */
 #include "base/str.h"
 #include "core/cost.h"
+#include "core/mark.h"
 #include "night.h"
 
 #define LOOK_EVERY   (10 * SECOND)
@@ -34,6 +35,8 @@ void judge_sent(struct night *n, const struct action *a, const struct op_args *a
 	if (!i)
 		return;
 	o = order_of(n, i);
+	if (!o->durable)
+		night_violation(n, "I2: the create of instance %lld is sent before it is written down", (long long)i->object.id);
 	if (o->sent++)
 		night_violation(n, "I2: the create of instance %lld was sent %d times", (long long)i->object.id, o->sent);
 	for (size_t k = 0; k < n->order_count; k++)
@@ -65,6 +68,25 @@ void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, 
 			}
 		}
 		night_note(n, "%s made %s for instance %lld", c->model->name, b->m->id, (long long)instance_id);
+	}
+}
+
+/* Without faults nobody may be told that he asks too often. */
+void judge_answered(struct night *n, int cloud, int status)
+{
+	if (status == 429 && !n->plan.faults)
+		night_violation(n, "%s says that we ask too often", n->clouds[cloud]->model->name);
+}
+
+/* What was sent was written down first, so the next process knows of it. */
+void judge_restarted(struct night *n)
+{
+	for (size_t k = 0; k < n->box_count; k++) {
+		const struct box *b = n->boxes[k];
+
+		if (b->instance_id && cloud_billing(b->m->cloud, b->m) && !model_instance(&n->p->model, b->instance_id))
+			night_violation(n, "I1: the new process does not know instance %lld, which made %s", (long long)b->instance_id,
+			    b->m->id);
 	}
 }
 
@@ -136,6 +158,13 @@ static bool looked_after(const struct night *n, const struct box *b)
 	return i && (i->state == INSTANCE_DISPATCHING || i->state == INSTANCE_AMBIGUOUS);
 }
 
+static bool past_deadline(const struct night *n, const struct box *b)
+{
+	struct mark mark;
+
+	return mark_read(&mark, b->m->name, n->mark_key, b->m->cloud->model->name, NIGHT_SITE) == MARK_OURS && mark.deadline < n->now;
+}
+
 static void check_leaks(struct night *n)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
@@ -144,6 +173,8 @@ static void check_leaks(struct night *n)
 		if (b->foreign)
 			continue;
 		b->rowed = b->rowed || row_of(n, b, true);
+		if (!n->plan.faults && b->instance_id && cloud_billing(b->m->cloud, b->m) && past_deadline(n, b))
+			night_violation(n, "I1: %s at %s lives on behind the deadline in its name", b->m->id, b->m->cloud->model->name);
 		if (looked_after(n, b))
 			b->excused = n->now;
 		else if (n->now - b->excused > UNSEEN_BOUND)
@@ -187,6 +218,22 @@ static const struct box *box_by_id(const struct night *n, const struct instance 
 static bool listing_lies(const struct cloud *c)
 {
 	return cloud_fault_on(c, FAULT_LIST_EMPTY) || cloud_fault_on(c, FAULT_LIST_DROPS_ONE) || cloud_fault_on(c, FAULT_LIST_STALE);
+}
+
+static void check_absent(struct night *n, const struct instance *i)
+{
+	if (n->now - i->sent < n->config.proof.settle || i->absent_listings < n->config.proof.absence_listings)
+		night_violation(n, "I7: instance %lld is called absent after %lld s and %d listings", (long long)i->object.id,
+		    (long long)((n->now - i->sent) / SECOND), i->absent_listings);
+}
+
+/* What is in use can be told from others' by anybody who knows the key. */
+static void check_name(struct night *n, const struct instance *i)
+{
+	const struct box *b = box_by_id(n, i);
+
+	if (b && !mark_same_intent(b->m->name, i->mark))
+		night_violation(n, "I1: %s at %s is in use without its name", b->m->id, i->account);
 }
 
 static void check_gone(struct night *n, const struct instance *i)
@@ -249,6 +296,12 @@ void judge_event(struct night *n, const struct event *e)
 
 	if (!strcmp(e->to, "illegal"))
 		night_violation(n, "an illegal move: %s -%s of %lld: %s", e->from, e->event, (long long)e->object_id, e->text);
+	if (i && !strcmp(e->event, "dispatch"))
+		order_of(n, i)->durable = true;
+	if (i && !strcmp(e->event, "absent"))
+		check_absent(n, i);
+	if (i && !strcmp(e->event, "reachable"))
+		check_name(n, i);
 	if (i && !strcmp(e->event, "settled"))
 		check_bill(n, i);
 	else if (i && !strcmp(e->to, "GONE"))

@@ -86,6 +86,7 @@ struct box {
 struct order {
 	int64_t instance_id, fleet_id;
 	int slot, sent;
+	bool durable; /* the store said that the intent to send it is on the disk */
 	char mark[ID_MAX];
 };
 
@@ -196,6 +197,8 @@ void person_asks(struct night *n, int index);
 void judge_sent(struct night *n, const struct action *a, const struct op_args *args, enum provider_op_kind op);
 void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed);
 void judge_foreign(struct night *n, int cloud, bool after);
+void judge_answered(struct night *n, int cloud, int status); /* by the model itself */
+void judge_restarted(struct night *n);
 void judge_step(struct night *n);
 void judge_event(struct night *n, const struct event *e);
 void judge_overdue(struct night *n, bool spinning);

@@ -160,6 +160,7 @@ void process_start(struct night *n)
 	night_note(n, "process %lld starts", (long long)p->epoch);
 	if (p->model.next_event <= n->durable_event)
 		night_violation(n, "event %lld was durable and is lost", (long long)n->durable_event);
+	judge_restarted(n);
 	process_fact(n, &restarted);
 }
 

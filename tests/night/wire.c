@@ -194,6 +194,7 @@ static duration ask_cloud(struct night *n, struct packet *k, struct sim_response
 	judge_foreign(n, k->cloud, false);
 	trouble_count_modes(n, k->cloud);
 	cloud_handle(c, n->now, &q, out);
+	judge_answered(n, k->cloud, out->status);
 	judge_foreign(n, k->cloud, strcmp(q.method, "GET") != 0);
 	night_note(n, "%s: %s %s -> %d%s", c->model->name, q.method, path, out->status, out->cut ? " cut" : "");
 	judge_made(n, k->cloud, before, k->op == OP_CREATE ? k->instance_id : 0, k->replayed);
@@ -268,7 +269,7 @@ static void proxy_says(struct packet *k, int status, const char *type, const cha
 /* What the network does to this request. True: it never arrives, and comes back as it is after *wait. */
 static bool fate(struct night *n, struct packet *k, duration *wait)
 {
-	*wait = night_random(&n->wire_rng, MSEC, 300 * MSEC);
+	*wait = night_random(&n->wire_rng, 5 * MSEC, 80 * MSEC);
 	if (trouble_strikes(n, TROUBLE_REFUSED, k->cloud)) {
 		broken(k, HTTP_NOT_SENT, "connection refused");
 	} else if (trouble_strikes(n, TROUBLE_LOST_REQUEST, k->cloud)) {

@@ -191,6 +191,7 @@ static void others(struct night *n)
 		b->adopt = luck == 3;
 		str_copy(b->name, b->m->name);
 	}
+	n->now += 10 * SECOND; /* they have had their turn: the limits of the clouds are the daemon's now */
 }
 
 struct box *box_of(struct night *n, struct sim_machine *m)
