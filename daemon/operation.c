@@ -1,4 +1,5 @@
 #include "operation.h"
+#include "base/mutant.h"
 #include "base/str.h"
 
 void operation_account_facts(const struct config *c, const struct account *a, struct account_facts *out)
@@ -107,7 +108,7 @@ static money bill_total(const struct op_reply *r, const char *id)
 
 	for (size_t k = 0; k < r->bill_count; k++)
 		if (!strcmp(r->bills[k].id, id))
-			sum = money_add(sum, r->bills[k].amount);
+			sum = money_add(MUTANT("one_line_of_the_bill", sum, 0), r->bills[k].amount);
 	return sum;
 }
 

@@ -1,4 +1,5 @@
 #include "wheel.h"
+#include "base/mutant.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -143,7 +144,8 @@ static void disk_failed(struct wheel *w, const struct err *error)
 		log_error("the store cannot commit: %s; nothing is rented until it can, deletes go on", error->msg);
 	w->degraded = true;
 	str_copy(w->trouble, error->msg);
-	dirty_all(w->o.model);
+	if (!MUTANT("failed_commit_forgotten", false, true))
+		dirty_all(w->o.model);
 }
 
 static void disk_works(struct wheel *w)
@@ -173,7 +175,7 @@ static void failed(struct wheel *w, const struct err *error)
 {
 	disk_failed(w, error);
 	answer_waiters(&w->in_flight, error);
-	hand_out(w, false);
+	hand_out(w, MUTANT("spend_while_degraded", false, true));
 }
 
 static void commit(struct wheel *w);
@@ -243,6 +245,8 @@ static void commit(struct wheel *w)
 		hand_out(w, !w->degraded);
 	} else {
 		w->committing = true;
+		if (MUTANT("act_before_commit", false, true))
+			hand_out(w, true);
 		store_commit(w->o.store, b, committed, w);
 	}
 	commit_results(w);

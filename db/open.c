@@ -2,6 +2,7 @@
  * Opening the database: nothing is written before place, owner, kind, version and contents are known to be right.
  */
 #include "db/db_private.h"
+#include "base/mutant.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -116,8 +117,10 @@ static int prepare_connection(sqlite3 *db, struct err *e)
 {
 	sqlite3_busy_timeout(db, BUSY_MS);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	if (sql_exec(db, MUTANT("commits_not_synced", "PRAGMA synchronous=FULL", "PRAGMA synchronous=OFF"), e) < 0)
+		return -1;
 	return sql_exec(db,
-	    "PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; "
+	    "PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; "
 	    "PRAGMA temp_store=MEMORY; PRAGMA mmap_size=0",
 	    e);
 }

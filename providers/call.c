@@ -1,4 +1,5 @@
 #include "providers/call_priv.h"
+#include "base/mutant.h"
 
 #include "base/str.h"
 
@@ -198,7 +199,7 @@ enum call_step call_next(
 		return wait_until(c, now, c->wake, wake);
 	if (!prepare(c))
 		return CALL_DONE;
-	at = pace_permitted(&c->pace, now);
+	at = MUTANT("no_pace", pace_permitted(&c->pace, now), now);
 	if (at > now)
 		return wait_until(c, now, at, wake);
 	pace_spend(&c->pace);
@@ -215,7 +216,7 @@ enum call_step call_next(
 static void again(struct call *c, instant now)
 {
 	bool repeatable =
-	    is_read(c->kind) || (c->kind != OP_CREATE && !strcmp(c->req.method, "GET"));
+	    is_read(c->kind) || MUTANT("create_tried_again", false, c->kind == OP_CREATE) || (c->kind != OP_CREATE && !strcmp(c->req.method, "GET"));
 	instant at = now + c->reply.retry_after + backoff(c);
 
 	/*
@@ -238,8 +239,8 @@ static void transport_failed(struct call *c, instant now, const struct http_resp
 
 	op_fail(&c->reply, VERDICT_RETRY, "%s: %s", c->p->title,
 	    *res->trouble ? res->trouble : "no answer");
-	if (c->kind == OP_CREATE)
-		finish(c, unsent ? VERDICT_RETRY : VERDICT_UNSURE);
+	if (c->kind == OP_CREATE && !MUTANT("create_tried_again", false, true))
+		finish(c, unsent || MUTANT("broken_is_not_sent", false, true) ? VERDICT_RETRY : VERDICT_UNSURE);
 	else
 		again(c, now);
 }

@@ -1,4 +1,5 @@
 #include "providers/call_priv.h"
+#include "base/mutant.h"
 
 #include "base/str.h"
 
@@ -176,6 +177,8 @@ void facts_check(const struct provider *p, const struct account *account, enum p
 enum verdict facts_judge_create(
     const struct provider *p, struct op_reply *r, int status, enum verdict v)
 {
+	if (status >= 500 && MUTANT("500_is_refused", false, true))
+		return VERDICT_REFUSED;
 	if (status < 200 || status >= 500 || status / 100 == 3 || status == 408)
 		v = VERDICT_UNSURE;
 	else if (v == VERDICT_OK && !*r->id)

@@ -2,6 +2,7 @@
  * RunPod: pods, from create to destroy (providers/runpod.md §4–7).
  */
 #include "base/gpu.h"
+#include "base/mutant.h"
 #include "base/str.h"
 #include "providers/runpod.h"
 
@@ -250,7 +251,7 @@ static bool read_pod(const struct account *account, const json_t *pod, struct ma
 	memset(m, 0, sizeof(*m));
 	if (!str_copy(m->id, json_str(pod, "id", "")) || !m->id[0])
 		return false;
-	str_copy(m->mark, json_str(pod, "name", ""));
+	str_copy(m->mark, json_str(pod, MUTANT("name_not_read", "name", "names"), ""));
 	read_address(account, pod, m);
 	read_state(pod, m);
 	if (*gpu)

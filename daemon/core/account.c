@@ -2,6 +2,7 @@
  * One account at a provider: when to list it, what its market offers, and the balance that settles providers without bills.
  */
 #include "core/cost.h"
+#include "base/mutant.h"
 #include "core/internal.h"
 
 #define WINDOW_TRIES   5             /* balance reads before a create goes ahead without one */
@@ -61,7 +62,7 @@ static void offers(struct model *m, struct account_state *a, struct fact *f)
 
 static void listed(struct model *m, struct account_state *a, const struct fact *f)
 {
-	a->list_busy = false;
+	a->list_busy = f->verdict != VERDICT_OK && MUTANT("failed_listing_is_the_last", false, true);
 	answered(a, f, "listing");
 	if (f->verdict != VERDICT_OK) {
 		a->list_failures++;
@@ -138,7 +139,7 @@ static bool window_over(const struct account_state *a, instant now, instant *whe
 		waiting |= !i->settled;
 		last = instant_max(last, i->gone);
 	}
-	if (waiting)
+	if (waiting || MUTANT("window_for_nobody", false, true))
 		*when = last + a->facts.billing.settle_delay;
 	return waiting && now >= *when;
 }
@@ -186,7 +187,7 @@ void account_apply(struct model *m, struct fact *f)
 static duration list_interval(const struct model *m, const struct account_state *a, instant now)
 {
 	const struct policy *p = &m->policy;
-	duration best = a->live ? p->poll_steady : p->poll_sweep;
+	duration best = a->live ? p->poll_steady : MUTANT("no_sweep", p->poll_sweep, DAY);
 
 	if (a->lists_wanted)
 		return 0;

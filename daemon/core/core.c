@@ -1,4 +1,5 @@
 #include "core/internal.h"
+#include "base/mutant.h"
 
 void core_dirty(struct model *m, struct object *o)
 {
@@ -16,7 +17,7 @@ void core_touch(struct model *m, struct object *o)
 
 void core_wake(struct model *m, struct object *o, instant at)
 {
-	if (at != FOREVER && (!o->wake.at || at < o->wake.due))
+	if (at != FOREVER && (!o->wake.at || MUTANT("later_wake_wins", at < o->wake.due, at > o->wake.due)))
 		heap_set(&m->wakes, &o->wake, at);
 }
 
@@ -125,7 +126,7 @@ void core_apply(struct model *m, struct fact *f)
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
 			/* Perhaps sent: only evidence from the provider tells (reliability §2.14 C5–C8). */
-			if (i->state == INSTANCE_DISPATCHING)
+			if (i->state == MUTANT("restart_forgets_orders", INSTANCE_DISPATCHING, INSTANCE_STATES))
 				instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL,
 				    "the daemon ended before the answer came");
 			restore_create_lock(m, i);

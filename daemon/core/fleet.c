@@ -5,6 +5,7 @@
  *	OPEN ──close──▶ CLOSING ──empty (every instance GONE, every run DONE)──▶ CLOSED
  */
 #include "core/cost.h"
+#include "base/mutant.h"
 #include "core/internal.h"
 #include "core/place.h"
 
@@ -173,7 +174,7 @@ static struct tally count(const struct fleet *f)
 /* Nothing is on its way any more: every slot has its machine, or had one and lost it. */
 static bool complete(const struct fleet *f, const struct tally *t)
 {
-	return t->ready && t->ready + t->had_chance >= f->instances;
+	return t->ready && t->ready + MUTANT("waits_for_the_dead", t->had_chance, 0) >= f->instances;
 }
 
 /* The money that will be gone when the teardown that starts now has finished. */
@@ -223,7 +224,7 @@ static instant check_endings(struct model *m, struct fleet *f, const struct tall
 	money hourly, cost;
 	char spent[32], cap[32];
 
-	if (f->max_cost && t->live) {
+	if (f->max_cost && t->live && !MUTANT("money_ignored", false, true)) {
 		cost = cost_if_ended_now(m, f, now, &hourly);
 		if (cost >= f->max_cost) {
 			money_format(cost, spent);
@@ -235,7 +236,7 @@ static instant check_endings(struct model *m, struct fleet *f, const struct tall
 			wake = now + (duration)((__int128)(f->max_cost - cost) * HOUR / hourly) + 1;
 	}
 	if (f->expires) {
-		if (now >= f->expires) {
+		if (now >= f->expires && !MUTANT("never_expires", false, true)) {
 			fleet_close(m, f, CAUSE_EXPIRED, NULL, "its time ran out");
 			return FOREVER;
 		}
@@ -300,7 +301,8 @@ static bool slot_needs_instance(const struct fleet *f, int slot)
 		const struct instance *i = INSTANCE_OF(n);
 
 		/* Live, or it had its chance: what was READY once is not bought again. */
-		if (i->slot == slot && (i->state != INSTANCE_GONE || i->ready_at))
+		if (i->slot == slot && i->state != MUTANT("ambiguous_is_empty", INSTANCE_GONE, INSTANCE_AMBIGUOUS) &&
+		    (i->state != INSTANCE_GONE || i->ready_at))
 			return false;
 	}
 	return true;
@@ -399,7 +401,8 @@ static void start_extension(struct model *m, struct fleet *f)
 			i->deadline = deadline;
 			continue;
 		}
-		instance_extend(m, i, deadline);
+		if (!MUTANT("extended_without_asking", false, true))
+			instance_extend(m, i, deadline);
 	}
 }
 

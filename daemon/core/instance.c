@@ -8,6 +8,7 @@
  * It rests in AMBIGUOUS, BOOTING and DELETING waiting for listings (listing.c), in CONNECTING for SSH, in READY for work.
  */
 #include "base/str.h"
+#include "base/mutant.h"
 #include "core/cost.h"
 #include "core/internal.h"
 #include "core/mark.h"
@@ -264,7 +265,7 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 	i->absent_listings = 0;
 	i->first_absent = i->absent_at = 0;
 	/* A 404 on a machine that is not visible yet is no proof: it has to be looked at, and deleted, again (§2.8). */
-	i->describe_absent = false;
+	i->describe_absent = MUTANT("404_stays_proof", false, i->describe_absent);
 	if (*seen->mark)
 		note_mark(m, i, seen->mark);
 	if (*seen->address && (strcmp(i->address, seen->address) != 0 || i->port != seen->port)) {
@@ -286,7 +287,7 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 		if (r)
 			run_machine_lost(m, r, "the provider says that the machine ended");
 	} else if (i->state == INSTANCE_BOOTING && seen->state == MACHINE_RUNNING && *i->address && i->port &&
-	    (i->marked || a->facts.mark_at_create)) {
+	    (i->marked || a->facts.mark_at_create || MUTANT("used_without_name", false, true))) {
 		instance_move(m, i, INSTANCE_EV_RUNNING, CAUSE_NONE, NULL, "running at %s port %d", i->address, i->port);
 	}
 	core_touch(m, &i->object);
@@ -296,7 +297,7 @@ void instance_adopt(struct model *m, struct instance *i, const struct machine *s
 {
 	str_copy(i->provider_id, seen->id);
 	instance_move(m, i, INSTANCE_EV_FOUND, CAUSE_NONE, NULL, "found in a listing as %s", seen->id);
-	if (i->stop_requested)
+	if (i->stop_requested && !MUTANT("found_ones_are_kept", false, true))
 		instance_move(m, i, INSTANCE_EV_STOP, i->cause, NULL, "%s", *i->reason ? i->reason : "stop was asked for");
 	else
 		instance_seen(m, i, seen);
@@ -308,7 +309,7 @@ static void created(struct model *m, struct instance *i, const struct fact *f)
 {
 	static const enum cause causes[] = { [VERDICT_REFUSED] = CAUSE_REFUSED, [VERDICT_NO_CAPACITY] = CAUSE_NO_CAPACITY,
 		[VERDICT_LIMIT] = CAUSE_LIMIT, [VERDICT_RETRY] = CAUSE_NOT_SENT, [VERDICT_DENIED] = CAUSE_DENIED,
-		[VERDICT_ABSENT] = CAUSE_NO_CAPACITY };
+		[VERDICT_UNSURE] = CAUSE_REFUSED, [VERDICT_ABSENT] = CAUSE_NO_CAPACITY };
 	struct account_state *a = account_of(m, i);
 
 	if (i->state != INSTANCE_DISPATCHING)
@@ -323,7 +324,8 @@ static void created(struct model *m, struct instance *i, const struct fact *f)
 			instance_move(m, i, INSTANCE_EV_STOP, CAUSE_NO_CAPACITY, NULL, "made in spite of a failure: %s", f->message);
 		else if (i->stop_requested)
 			instance_move(m, i, INSTANCE_EV_STOP, i->cause, NULL, "%s", i->reason);
-	} else if (f->verdict == VERDICT_OK || f->verdict == VERDICT_UNSURE || f->verdict == VERDICT_MORE) {
+	} else if (f->verdict == VERDICT_OK || f->verdict == MUTANT("unsure_is_refused", VERDICT_UNSURE, VERDICT_OK) ||
+	    f->verdict == VERDICT_MORE) {
 		instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL, "no definite answer: %s", f->message);
 	} else {
 		instance_move(m, i, INSTANCE_EV_REFUSED, causes[f->verdict], NULL, "%s", f->message);
@@ -347,7 +349,7 @@ static void described(struct model *m, struct instance *i, const struct fact *f)
 		struct mark unused;
 
 		/* Ids and names may be given to another machine: what carries another mark is not ours to touch (H41). */
-		if (*seen->mark && i->marked && !ours(m, i, seen->mark, &unused)) {
+		if (*seen->mark && i->marked && !ours(m, i, seen->mark, &unused) && !MUTANT("recycled_id_is_ours", false, true)) {
 			core_event(m, &i->object, instance_fsm.state_names[i->state], "foreign", "", CAUSE_NONE, NULL,
 			    "%s now carries another name; it is left alone", i->provider_id);
 			if (i->state == INSTANCE_DELETING)
@@ -380,6 +382,8 @@ static void destroyed(struct model *m, struct instance *i, const struct fact *f)
 			core_event(m, &i->object, "DELETING", "accepted", "DELETING", CAUSE_NONE, NULL,
 			    f->verdict == VERDICT_OK ? "the provider took the delete" : "the provider says it is not there");
 		i->delete_accepted = true;
+		if (f->verdict == VERDICT_ABSENT ? MUTANT("404_is_gone", false, true) : MUTANT("accepted_is_gone", false, true))
+			instance_move(m, i, INSTANCE_EV_GONE, CAUSE_NONE, NULL, "the provider said so once");
 		i->meter_end = m->now; /* of the last one: an earlier one did nothing */
 		i->retry_at = m->now + m->policy.poll_boot;
 	} else {
@@ -480,7 +484,7 @@ static money not_booked_yet(const struct model *m, const struct instance *i, mon
 
 static void billed(struct model *m, struct instance *i, const struct fact *f)
 {
-	money bill = not_booked_yet(m, i, f->price);
+	money bill = MUTANT("booked_twice", not_booked_yet(m, i, f->price), f->price);
 	bool same = i->billed_known && i->billed == bill;
 
 	i->activity = ACTIVITY_NONE;
@@ -495,7 +499,7 @@ static void billed(struct model *m, struct instance *i, const struct fact *f)
 		i->billed_at = m->now;
 		core_dirty(m, &i->object);
 		/* Final when two readings agree, the second of them late enough for the provider to have written everything. */
-		if (same && m->now >= i->gone + account_of(m, i)->facts.billing.settle_delay) {
+		if (MUTANT("first_bill_is_final", same && m->now >= i->gone + account_of(m, i)->facts.billing.settle_delay, true)) {
 			char record[32], meter[32];
 
 			i->settled = m->now;
@@ -561,7 +565,7 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 		return;
 	}
 	if (a->facts.single_flight) {
-		if (a->create_lock && a->create_lock != i->object.id)
+		if (a->create_lock && a->create_lock != i->object.id && !MUTANT("creates_side_by_side", false, true))
 			return;
 		if (!a->create_lock) {
 			a->create_lock = i->object.id;
@@ -578,14 +582,14 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 
 static instant decide_booting(struct model *m, struct instance *i, struct account_state *a, instant now, struct actions *out)
 {
-	instant limit = i->created + a->facts.boot_allowance;
+	instant limit = MUTANT("boots_for_ever", i->created + a->facts.boot_allowance, FOREVER);
 
 	if (now >= limit) {
 		instance_move(m, i, INSTANCE_EV_TIMEOUT, i->state == INSTANCE_BOOTING ? CAUSE_BOOT_TIMEOUT : CAUSE_SSH_TIMEOUT, NULL,
 		    i->state == INSTANCE_BOOTING ? "not running in time" : "SSH did not answer in time");
 		return FOREVER;
 	}
-	if (i->state == INSTANCE_BOOTING && !i->marked && !a->facts.mark_at_create) {
+	if (i->state == INSTANCE_BOOTING && !i->marked && !a->facts.mark_at_create && !MUTANT("used_without_name", false, true)) {
 		if (i->activity || now < i->retry_at)
 			return instant_min(limit, i->retry_at > now ? i->retry_at : limit);
 		if (i->tries > MARK_TRIES) {
@@ -641,7 +645,7 @@ static instant grace_end(const struct model *m, const struct instance *i)
 
 static instant decide_deleting(struct model *m, struct instance *i, struct account_state *a, instant now, struct actions *out)
 {
-	if (i->activity)
+	if (i->activity || (i->tries > 5 && MUTANT("delete_gives_up", false, true)))
 		return FOREVER;
 	if (a->facts.local) {
 		if (now < i->retry_at)
@@ -649,7 +653,7 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 		act(i, ACTIVITY_CLEAN, out, ACTION_CLEAN);
 		return FOREVER;
 	}
-	if (i->describe_absent && i->absent_listings >= m->policy.gone_listings) {
+	if (i->describe_absent && i->absent_listings >= MUTANT("gone_unlisted", m->policy.gone_listings, 0)) {
 		instance_move(m, i, INSTANCE_EV_GONE, CAUSE_NONE, NULL, "absent in %d listings and on request", i->absent_listings);
 		actions_add(out, ACTION_DISCONNECT, i->object.id);
 		return FOREVER;
@@ -671,7 +675,7 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 		act(i, ACTIVITY_DESCRIBE, out, ACTION_DESCRIBE);
 		i->retry_at = now + m->policy.poll_boot;
 		/* Taken long ago and still there: say it again. */
-		if (now - i->delete_sent > DESTROY_AGAIN && i->last_seen > i->delete_sent + DESTROY_AGAIN / 2) {
+		if (!MUTANT("delete_said_once", false, true) && now - i->delete_sent > DESTROY_AGAIN && i->last_seen > i->delete_sent + DESTROY_AGAIN / 2) {
 			i->activity = ACTIVITY_DESTROY;
 			out->items[out->count - 1].kind = ACTION_DESTROY;
 		}

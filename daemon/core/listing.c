@@ -3,6 +3,7 @@
  * machines nobody knows. A listing is a claim: it can be void, and one absence proves nothing.
  */
 #include "base/str.h"
+#include "base/mutant.h"
 #include "core/internal.h"
 #include "core/mark.h"
 
@@ -71,7 +72,7 @@ static void not_listed(struct model *m, struct account_state *a, struct instance
 		if (began <= i->sent)
 			break;
 		count_absence(m, i, p->absence_spacing);
-		if (i->absent_listings >= p->absence_listings && m->now - i->sent >= settle_time(m, a) &&
+		if (i->absent_listings >= MUTANT("one_absence_is_proof", p->absence_listings, 1) && m->now - i->sent >= MUTANT("absent_at_once", settle_time(m, a), 0) &&
 		    !(a->facts.single_flight && !a->facts.exclusive))
 			instance_move(m, i, INSTANCE_EV_ABSENT, CAUSE_ABSENT, NULL, "absent in %d complete listings over %lld s",
 			    i->absent_listings, (long long)((m->now - i->sent) / SECOND));
@@ -131,6 +132,14 @@ static void take_in(struct model *m, const struct account_state *a, const struct
 	core_touch(m, &i->object);
 }
 
+#ifdef GPUFLEET_MUTANTS
+static void ignore(struct model *m, const struct account_state *a, const struct machine *seen, const struct instance *like,
+    enum cause cause, const char *why)
+{
+	(void)m, (void)a, (void)seen, (void)like, (void)cause, (void)why;
+}
+#endif
+
 static struct instance *known(const struct account_state *a, const struct machine *seen)
 {
 	struct instance *gone = NULL;
@@ -169,15 +178,15 @@ static void unknown_ours(struct model *m, struct account_state *a, const struct 
 	}
 	i = same_intent(a, seen, false);
 	if (!i)
-		take_in(m, a, seen, NULL, CAUSE_ORPHAN, "carries our mark, but the database does not know it");
+		MUTANT("orphans_ignored", take_in, ignore)(m, a, seen, NULL, CAUSE_ORPHAN, "carries our mark, but the database does not know it");
 	else if (i->state == INSTANCE_DISPATCHING)
 		return; /* the answer is still on its way */
 	else if (i->state == INSTANCE_GONE && !*i->provider_id)
-		take_in(m, a, seen, i, CAUSE_LATE, "appeared after its create was proved absent");
+		MUTANT("late_ones_ignored", take_in, ignore)(m, a, seen, i, CAUSE_LATE, "appeared after its create was proved absent");
 	else if (i->state == INSTANCE_GONE)
-		take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
+		MUTANT("resurrected_ones_ignored", take_in, ignore)(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
 	else
-		take_in(m, a, seen, i, CAUSE_DUPLICATE, "a second machine of one request");
+		MUTANT("twins_ignored", take_in, ignore)(m, a, seen, i, CAUSE_DUPLICATE, "a second machine of one request");
 }
 
 static bool in_snapshot(const struct instance *i, const char *id)
@@ -247,13 +256,14 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 	for (size_t k = 0; k < f->machine_count; k++) {
 		const struct machine *seen = &f->machines[k];
 		struct instance *i = known(a, seen);
-		bool ours = mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site) == MARK_OURS;
+		enum mark_verdict whose = mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site);
+		bool ours = whose == MARK_OURS || (whose != MARK_NONE && MUTANT("any_mark_is_ours", false, true));
 
 		if (i && i->state != INSTANCE_GONE) {
-			if (i->state == INSTANCE_DELETING && seen->over && i->delete_accepted)
+			if (i->state == INSTANCE_DELETING && MUTANT("ended_is_over", seen->over, seen->state == MACHINE_ENDED) && i->delete_accepted)
 				continue; /* some providers list the dead for a while */
 			instance_seen(m, i, seen);
-		} else if (seen->over) {
+		} else if (MUTANT("ended_is_over", seen->over, seen->state == MACHINE_ENDED)) {
 			continue;
 		} else if (i && came_back_unmarked(a, i, seen)) {
 			if (f->began > i->gone)
@@ -265,14 +275,14 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 				take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
 		} else if (ours) {
 			unknown_ours(m, a, seen);
-		} else if (a->facts.exclusive && !a->create_lock && !*seen->mark) {
+		} else if ((a->facts.exclusive || MUTANT("every_account_is_ours", false, true)) && !a->create_lock && !*seen->mark) {
 			/* The twin of a create that could not be named, if not worse (§2.9). */
-			take_in(m, a, seen, NULL, CAUSE_ORPHAN, "without a name in an account where everything is ours");
+			MUTANT("unnamed_twins_ignored", take_in, ignore)(m, a, seen, NULL, CAUSE_ORPHAN, "without a name in an account where everything is ours");
 		} else {
 			a->unmanaged++;
 		}
 	}
-	if (a->facts.single_flight) {
+	if (a->facts.single_flight && !MUTANT("unnamed_not_claimed", false, true)) {
 		claim_unmarked(m, a, f);
 		take_snapshot(m, a, f);
 	}

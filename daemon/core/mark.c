@@ -1,4 +1,5 @@
 #include "core/mark.h"
+#include "base/mutant.h"
 #include "base/crypto.h"
 #include "base/str.h"
 
@@ -89,7 +90,7 @@ enum mark_verdict mark_read(struct mark *out, const char *text, const uint8_t ke
 	if (strncmp(text + AT_SITE, site, 6) != 0)
 		return MARK_OTHER;
 	put_mac(mac, key, provider, text);
-	if (!secret_equal(mac, text + AT_MAC))
+	if (!secret_equal(mac, text + AT_MAC) && !MUTANT("mac_not_checked", false, true))
 		return MARK_FORGED;
 	memcpy(out->intent, text + AT_INTENT, 13);
 	out->intent[13] = '\0';

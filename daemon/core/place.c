@@ -1,4 +1,5 @@
 #include "core/place.h"
+#include "base/mutant.h"
 #include "base/gpu.h"
 #include "base/str.h"
 #include "core/cost.h"
@@ -155,7 +156,7 @@ money place_money_left(const struct model *m, const struct fleet *f, instant now
 {
 	money used = 0;
 
-	if (!f->max_cost)
+	if (!f->max_cost || MUTANT("money_ignored", false, true))
 		return INT64_MAX;
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);

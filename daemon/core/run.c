@@ -8,6 +8,7 @@
  * continues from the state that was stored.
  */
 #include "base/str.h"
+#include "base/mutant.h"
 #include "core/internal.h"
 
 #define PUSH_TRIES     5
@@ -233,7 +234,7 @@ static void ended(struct model *m, struct run *r, const struct fact_status *s)
 		if (s->timed_out) {
 			r->outcome = OUTCOME_TIMED_OUT;
 			cause = CAUSE_TIMED_OUT;
-		} else if (s->exit_status == 0 && !*s->signal && !s->setup_failed) {
+		} else if (s->exit_status == MUTANT("any_end_is_ok", 0, s->exit_status) && !*s->signal && !s->setup_failed) {
 			r->outcome = OUTCOME_OK;
 		} else {
 			r->outcome = OUTCOME_FAILED;
@@ -279,7 +280,7 @@ static void status(struct model *m, struct run *r, const struct fact *f)
 		ended(m, r, s);
 	else if (s->job == FACT_JOB_VANISHED || s->job == FACT_JOB_NONE) {
 		if (r->outcome == OUTCOME_NONE)
-			r->outcome = OUTCOME_LOST;
+			r->outcome = MUTANT("vanished_is_ok", OUTCOME_LOST, OUTCOME_OK);
 		run_move(m, r, RUN_EV_EXITED, CAUSE_LOST, NULL,
 		    s->job == FACT_JOB_NONE ? "its directory on the machine is gone" : "the machine was rebooted or the run was killed");
 	}

@@ -7,11 +7,13 @@
  *	gpufleet-night --seed S [--trace] [--digest]     one night again, exactly
  *	gpufleet-night --crash [--jobs J]                death at every point of the core scenarios
  *	gpufleet-night --case 3:kill:17:0                one of those again, told
+ *	gpufleet-night --mutants [--seeds N] [--jobs J]  each planted bug must be caught within N nights
  *	gpufleet-night --replay DIR --state DIR          what a daemon recorded with --trace, again; its site.key is in --state
  */
 #include "base/log.h"
 #include "base/str.h"
 #include "crash.h"
+#include "mutants.h"
 #include "replay.h"
 #include "runner.h"
 
@@ -19,14 +21,14 @@
 #include <stdlib.h>
 
 enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS,
-	OPT_CRASH, OPT_CASE };
+	OPT_CRASH, OPT_CASE, OPT_MUTANTS };
 
 static const struct option options[] = { { "seeds", required_argument, NULL, OPT_SEEDS }, { "from", required_argument, NULL, OPT_FROM },
 	{ "jobs", required_argument, NULL, OPT_JOBS }, { "seed", required_argument, NULL, OPT_SEED },
 	{ "trace", no_argument, NULL, OPT_TRACE }, { "digest", no_argument, NULL, OPT_DIGEST }, { "table", no_argument, NULL, OPT_TABLE },
 	{ "replay", required_argument, NULL, OPT_REPLAY }, { "state", required_argument, NULL, OPT_STATE }, 
 	{ "again", no_argument, NULL, OPT_AGAIN }, { "regressions", required_argument, NULL, OPT_REGRESSIONS },
-	{ "crash", no_argument, NULL, OPT_CRASH }, { "case", required_argument, NULL, OPT_CASE }, { NULL, 0, NULL, 0 } };
+	{ "mutants", no_argument, NULL, OPT_MUTANTS }, { "crash", no_argument, NULL, OPT_CRASH }, { "case", required_argument, NULL, OPT_CASE }, { NULL, 0, NULL, 0 } };
 
 static int usage(void)
 {
@@ -61,7 +63,7 @@ int main(int argc, char **argv)
 {
 	struct run_options o = { .from = 1, .jobs = 2 };
 	const char *recorded = NULL, *state = NULL;
-	bool good = true, crash = false;
+	bool good = true, crash = false, mutants = false;
 	int c;
 
 	log_set_level((enum log_level)(LOG_ERROR + 1)); /* thousands of nights say the same things; --trace shows them */
@@ -78,6 +80,7 @@ int main(int argc, char **argv)
 		case OPT_DIGEST: o.digest = true; break;
 		case OPT_TABLE: o.table = true; break;
 		case OPT_CRASH: crash = true; break;
+		case OPT_MUTANTS: mutants = true; break;
 		case OPT_CASE: return crash_again(optarg);
 		case OPT_AGAIN: o.again = true; break;
 		case OPT_REGRESSIONS: o.regressions = optarg; break;
@@ -88,6 +91,8 @@ int main(int argc, char **argv)
 	}
 	if (crash && good && optind == argc)
 		return crash_sweep((int)o.jobs);
+	if (mutants && good && optind == argc)
+		return mutants_hunt((int)o.jobs, o.count ? o.count : 4000);
 	if (recorded && state && good && optind == argc)
 		return play(recorded, state);
 	if (!good || optind < argc || (!o.single && !o.count && !o.regressions))

@@ -34,3 +34,8 @@ check-night: $(NIGHT)
 sim-crash: $(NIGHT)
 	@$(NIGHT) --crash --jobs $(JOBS)
 .PHONY: sim-crash
+
+sim-mutants:
+	@+$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DGPUFLEET_MUTANTS' $(BUILD)/mutants/gpufleet-night
+	@$(BUILD)/mutants/gpufleet-night --mutants --jobs $(JOBS)
+.PHONY: sim-mutants
