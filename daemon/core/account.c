@@ -79,6 +79,12 @@ static void listed(struct model *m, struct account_state *a, const struct fact *
 	core_touch(m, &a->object);
 }
 
+/* Not settled yet, and not left over from an earlier window that could not be settled. */
+static bool in_window(const struct account_state *a, const struct instance *i)
+{
+	return !i->settled && (i->state != INSTANCE_GONE || i->gone >= a->window_since);
+}
+
 /* Every machine of the window is GONE: share what the balance lost among them (largest remainder), by what we metered. */
 static void settle_window(struct model *m, struct account_state *a, money now_available)
 {
@@ -86,7 +92,7 @@ static void settle_window(struct model *m, struct account_state *a, money now_av
 	size_t count = 0, k = 0;
 
 	list_for_each(n, &a->instance_list)
-		count += !CONTAINER_OF(n, struct instance, account_link)->settled;
+		count += in_window(a, CONTAINER_OF(n, struct instance, account_link));
 	if (!count || total < 0) {
 		a->window_since = 0; /* credit was bought meanwhile: the movement says nothing; rows stay unsettled */
 		core_dirty(m, &a->object);
@@ -97,7 +103,7 @@ static void settle_window(struct model *m, struct account_state *a, money now_av
 	list_for_each(n, &a->instance_list) {
 		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
 
-		if (!i->settled)
+		if (in_window(a, i))
 			weights[k++] = i->metered;
 	}
 	cost_split(total, weights, count, parts);
@@ -106,7 +112,7 @@ static void settle_window(struct model *m, struct account_state *a, money now_av
 		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
 		char bill[32];
 
-		if (i->settled)
+		if (!in_window(a, i))
 			continue;
 		i->billed = parts[k++];
 		i->billed_known = true;
@@ -136,7 +142,7 @@ static bool window_over(const struct account_state *a, instant now, instant *whe
 	list_for_each(n, &a->instance_list) {
 		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);
 
-		waiting |= !i->settled;
+		waiting |= in_window(a, i);
 		last = instant_max(last, i->gone);
 	}
 	if (waiting || MUTANT("window_for_nobody", false, true))
@@ -155,7 +161,8 @@ static void balance(struct model *m, struct account_state *a, const struct fact 
 	a->balance_at = m->now;
 	if (f->balance && f->verdict == VERDICT_OK)
 		a->balance = *f->balance;
-	if (!a->window_since && (known || ++a->list_failures >= WINDOW_TRIES)) {
+	if (!a->window_since && (known || ++a->balance_failures >= WINDOW_TRIES)) {
+		a->balance_failures = 0;
 		a->window_since = m->now;
 		a->window_balance = known ? f->balance->available : 0;
 		a->window_balance_known = known;
@@ -262,6 +269,10 @@ void account_decide(struct model *m, struct account_state *a, instant now, struc
 	if (!a->configured || a->facts.local)
 		return;
 	forget_settled(m, a, now);
+	if (a->window_since && !a->window_balance_known && !a->live) {
+		a->window_since = 0; /* opened without knowing the balance: nothing can be learned from its end */
+		core_dirty(m, &a->object);
+	}
 	core_wake(m, &a->object, decide_balance(a, m, now, out));
 	if (a->list_busy)
 		return;

@@ -36,12 +36,25 @@ money cost_of_instance(const struct account_facts *facts, const struct instance 
 	    i->meter_end ? i->meter_end : now);
 }
 
+/* The meter may start when the create is sent, and its answer may take as long as it is waited for. */
+static duration allowances(const struct account_facts *facts)
+{
+	return facts->create_timeout + facts->boot_allowance + facts->teardown_allowance;
+}
+
 money cost_hold(const struct account_facts *facts, money price_hour, money minimum_charge, duration lifetime)
 {
-	duration d = lifetime + facts->boot_allowance + facts->teardown_allowance;
+	duration d = lifetime + allowances(facts);
 	money m = money_for(price_hour, cost_billed_time(&facts->billing, 1, 1 + d));
 
 	return m < minimum_charge ? minimum_charge : m;
+}
+
+money cost_hold_until(const struct account_facts *facts, const struct instance *i, instant deadline)
+{
+	instant since = i->meter_start ? i->meter_start : i->sent ? i->sent : i->planned;
+
+	return cost_metered(&facts->billing, i->price_hour, i->minimum_charge, since, deadline);
 }
 
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit)
@@ -49,7 +62,7 @@ duration cost_lifetime_for(const struct account_facts *facts, money price_hour, 
 	__int128 affordable;
 	duration quantum = facts->billing.quantum, most;
 
-	if (minimum_charge > limit)
+	if (cost_hold(facts, price_hour, minimum_charge, 0) > limit)
 		return -1;
 	if (price_hour <= 0)
 		return FOREVER;
@@ -57,7 +70,7 @@ duration cost_lifetime_for(const struct account_facts *facts, money price_hour, 
 	most = affordable > (__int128)(365 * DAY) ? 365 * DAY : (duration)affordable;
 	if (quantum > 1)
 		most = most / quantum * quantum;
-	return most - facts->boot_allowance - facts->teardown_allowance;
+	return most - allowances(facts);
 }
 
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now)

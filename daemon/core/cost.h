@@ -13,8 +13,10 @@ duration cost_billed_time(const struct billing_rule *rule, instant start, instan
 money cost_metered(const struct billing_rule *rule, money price_hour, money minimum_charge, instant start, instant end);
 /* What instance `i` has cost by `now` (fixed once GONE). */
 money cost_of_instance(const struct account_facts *facts, const struct instance *i, instant now);
-/* The worst case of one instance that lives for `lifetime` after READY, boot and teardown allowances included. */
+/* The worst case of one instance that lives for `lifetime` after READY: create, boot and teardown allowances included. */
 money cost_hold(const struct account_facts *facts, money price_hour, money minimum_charge, duration lifetime);
+/* What `i` costs when it lives until `deadline` and not longer. */
+money cost_hold_until(const struct account_facts *facts, const struct instance *i, instant deadline);
 /* The longest lifetime whose hold fits into `limit`; negative when not even boot and teardown fit. */
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit);
 /* The most that can still be lost on `i` if this daemon died now and the reaper took over (reliability §2.10). */

@@ -81,6 +81,15 @@ static void open_fleet(struct model *m, struct fact *fact)
 	fact->answer_id = f->object.id;
 }
 
+/* The deadline that an instance's name must carry for the fleet to live `lifetime` from READY; names know whole minutes. */
+static instant extended_deadline(const struct fleet *f, const struct account_facts *facts, instant now, duration lifetime)
+{
+	instant end = (f->ready_at ? f->ready_at : now + facts->create_timeout + facts->boot_allowance) + lifetime +
+	    facts->teardown_allowance;
+
+	return (end + MINUTE - 1) / MINUTE * MINUTE;
+}
+
 static void extend_fleet(struct model *m, struct fleet *f, struct fact *fact)
 {
 	money more = 0;
@@ -94,10 +103,11 @@ static void extend_fleet(struct model *m, struct fleet *f, struct fact *fact)
 	/* The hold of a longer life is taken before the longer life is promised. */
 	list_for_each(n, &f->instance_list) {
 		struct instance *i = INSTANCE_OF(n);
+		const struct account_facts *facts = &account_of(m, i)->facts;
+		money hold = cost_hold_until(facts, i, extended_deadline(f, facts, m->now, fact->span));
 
-		if (i->state != INSTANCE_GONE)
-			more = money_add(more, cost_hold(&account_of(m, i)->facts, i->price_hour, i->minimum_charge, fact->span) -
-			    i->hold);
+		if (i->state < INSTANCE_DELETING && hold > i->hold)
+			more = money_add(more, hold - i->hold);
 	}
 	if (more > 0 && more > place_money_left(m, f, m->now)) {
 		money_format(more, need);
@@ -144,7 +154,7 @@ void fleet_apply(struct model *m, struct fact *fact)
 /* How the instances stand: one walk, used by everything below. */
 struct tally {
 	int live, ready, gone, busy, ever_ready, had_chance; /* had_chance: was READY once and is gone; it is not bought again */
-	bool runs_left, settled;
+	bool runs_left, settled, dirty;
 	instant last_ready;
 };
 
@@ -165,9 +175,12 @@ static struct tally count(const struct fleet *f)
 		t.had_chance += i->ready_at != 0 && i->state >= INSTANCE_DELETING;
 		t.last_ready = instant_max(t.last_ready, i->ready_at);
 		t.settled &= i->settled != 0;
+		t.dirty |= i->object.dirty;
 	}
-	list_for_each(n, &f->run_list)
+	list_for_each(n, &f->run_list) {
 		t.runs_left |= RUN_OF(n)->state != RUN_DONE;
+		t.dirty |= RUN_OF(n)->object.dirty;
+	}
 	return t;
 }
 
@@ -268,11 +281,23 @@ static instant check_endings(struct model *m, struct fleet *f, const struct tall
 	return wake;
 }
 
+/* An account keeps the offers of one GPU: two fleets that gathered different ones at a time would take them from each other. */
+static bool market_taken(const struct model *m, const struct fleet *f)
+{
+	const struct fleet *other = model_fleet(m, m->market_of);
+
+	return other && other != f && other->state == FLEET_OPEN &&
+	       (strcmp(other->gpu, f->gpu) != 0 || other->gpu_count != f->gpu_count);
+}
+
 /* Are the offers of every allowed account fresh? Asks where not. False: wait for answers. */
 static bool market_ready(struct model *m, struct fleet *f, instant now, struct actions *out)
 {
 	bool ready = true;
 
+	if (market_taken(m, f))
+		return false;
+	m->market_of = f->object.id;
 	for (size_t k = 0; k < m->account_count; k++) {
 		struct account_state *a = m->accounts[k];
 
@@ -292,6 +317,8 @@ static bool market_ready(struct model *m, struct fleet *f, instant now, struct a
 		memcpy(out->items[out->count - 1].gpu, f->gpu, sizeof(f->gpu));
 		out->items[out->count - 1].gpu_count = f->gpu_count;
 	}
+	if (ready)
+		m->market_of = 0;
 	return ready;
 }
 
@@ -301,8 +328,8 @@ static bool slot_needs_instance(const struct fleet *f, int slot)
 		const struct instance *i = INSTANCE_OF(n);
 
 		/* Live, or it had its chance: what was READY once is not bought again. */
-		if (i->slot == slot && i->state != MUTANT("ambiguous_is_empty", INSTANCE_GONE, INSTANCE_AMBIGUOUS) &&
-		    (i->state != INSTANCE_GONE || i->ready_at))
+		if (i->slot == slot && (i->state != INSTANCE_GONE || i->ready_at) &&
+		    i->state != MUTANT("ambiguous_is_empty", INSTANCE_STATES, INSTANCE_AMBIGUOUS))
 			return false;
 	}
 	return true;
@@ -321,7 +348,7 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 	if (now < f->place_retry_at)
 		return f->place_retry_at;
 	if (!market_ready(m, f, now, out))
-		return now + 5 * SECOND; /* the answers touch the fleet; this is the net below */
+		return now + SECOND; /* the answers touch the fleet; this is the net below, and the turn after another fleet's */
 	for (int slot = 0; slot < f->instances && !stuck; slot++) {
 		const struct offer *o;
 		duration lifetime;
@@ -354,10 +381,24 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 	return FOREVER;
 }
 
+/* `lifetime` from READY, and never so late that a machine would pass the deadline in its name: the hold pays until then. */
+static void set_expiry(const struct model *m, struct fleet *f)
+{
+	if (!f->ready_at)
+		return;
+	f->expires = f->ready_at + f->lifetime;
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		if (i->deadline && i->state < INSTANCE_DELETING)
+			f->expires = instant_min(f->expires, i->deadline - account_of(m, i)->facts.teardown_allowance);
+	}
+}
+
 static void became_ready(struct model *m, struct fleet *f, const struct tally *t)
 {
 	f->ready_at = t->last_ready;
-	f->expires = f->ready_at + f->lifetime;
+	set_expiry(m, f);
 	f->version++;
 	core_event(m, &f->object, "OPEN", "ready", "OPEN", CAUSE_NONE, NULL, "every instance that can be had is ready");
 	core_dirty(m, &f->object);
@@ -374,8 +415,7 @@ static void finish_extension(struct model *m, struct fleet *f)
 	}
 	f->lifetime = f->extend_to;
 	f->extend_to = 0;
-	if (f->ready_at)
-		f->expires = f->ready_at + f->lifetime;
+	set_expiry(m, f);
 	f->version++;
 	core_event(m, &f->object, "OPEN", "extended", "OPEN", CAUSE_NONE, NULL, "new end is confirmed at the provider");
 	core_dirty(m, &f->object);
@@ -387,15 +427,12 @@ static void start_extension(struct model *m, struct fleet *f)
 	list_for_each(n, &f->instance_list) {
 		struct instance *i = INSTANCE_OF(n);
 		const struct account_facts *facts = &account_of(m, i)->facts;
-		instant deadline;
+		instant deadline = extended_deadline(f, facts, m->now, f->extend_to);
+		money hold = cost_hold_until(facts, i, deadline);
 
-		if (i->state == INSTANCE_GONE || i->state == INSTANCE_DELETING || *i->new_mark)
+		if (i->state >= INSTANCE_DELETING || *i->new_mark || deadline <= i->deadline)
 			continue;
-		deadline = (f->ready_at ? f->ready_at : m->now + facts->boot_allowance) + f->extend_to +
-		    facts->teardown_allowance;
-		if (deadline <= i->deadline)
-			continue;
-		i->hold = cost_hold(facts, i->price_hour, i->minimum_charge, f->extend_to);
+		i->hold = hold > i->hold ? hold : i->hold;
 		core_dirty(m, &i->object);
 		if (facts->local) {
 			i->deadline = deadline;
@@ -442,7 +479,7 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 	if (f->state == FLEET_CLOSED) {
 		duration keep = m->policy.late_watch > FORGET_AFTER ? m->policy.late_watch : FORGET_AFTER;
 
-		if (t.settled && !f->object.dirty && now >= f->closed + keep) {
+		if (t.settled && !t.dirty && !f->object.dirty && now >= f->closed + keep) {
 			model_drop_fleet(m, f);
 			return;
 		}

@@ -12,6 +12,7 @@
 #include "core/cost.h"
 #include "core/internal.h"
 #include "core/mark.h"
+#include "core/place.h"
 
 #define AUTH_TRIES       8            /* keys may arrive late at a fresh machine, but not for ever */
 #define MARK_TRIES       6
@@ -19,6 +20,9 @@
 #define BILL_TRIES_FAST  6
 #define DESTROY_AGAIN    (30 * SECOND) /* accepted but still there: ask again */
 #define DRAIN_LIMIT      (10 * MINUTE)
+#define PLAN_KEEPS       (10 * MINUTE) /* an order that could not leave by then is made anew */
+#define RETRY_CREATE     (10 * SECOND) /* a provider in passing trouble is not asked again sooner */
+#define SEEN_LATELY      MINUTE        /* a sighting that spares the look before a delete */
 #define NO_BILL_AFTER    4            /* settle delays without a charge: what failed to start was not charged */
 #define CONNECT_BACKOFF  (10 * SECOND)
 #define DESTROY_BACKOFF  (5 * MINUTE)
@@ -44,11 +48,17 @@ static void touch_around(struct model *m, struct instance *i)
 		core_touch(m, &r->object);
 }
 
+/* The answer to `what` is here. It may be late: a delete overtakes a connection or a rename that is under way. */
+static void answered(struct instance *i, enum activity what)
+{
+	if (i->activity == what)
+		i->activity = ACTIVITY_NONE;
+}
+
 static void enter(struct model *m, struct instance *i)
 {
 	struct account_state *a = account_of(m, i);
 
-	i->activity = ACTIVITY_NONE;
 	i->tries = 0;
 	i->retry_at = 0;
 	switch (i->state) {
@@ -68,6 +78,7 @@ static void enter(struct model *m, struct instance *i)
 			i->ready_at = m->now;
 		break;
 	case INSTANCE_DELETING:
+		i->activity = ACTIVITY_NONE;
 		i->deleting_at = m->now;
 		i->absent_listings = 0;
 		i->describe_absent = false;
@@ -150,7 +161,7 @@ struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const
 	row.price_hour = o->price_hour;
 	row.minimum_charge = o->minimum_charge;
 	row.planned = m->now;
-	row.hold = cost_hold(facts, o->price_hour, o->minimum_charge, lifetime);
+	row.hold = cost_hold(facts, o->price_hour, o->minimum_charge, lifetime); /* pays until the deadline */
 	row.deadline = m->now + facts->create_timeout + facts->boot_allowance + lifetime + facts->teardown_allowance;
 	mark_make(row.mark, m->mark_key, facts->provider, m->site, rng_u64(m->rng), row.deadline);
 	i = model_add_instance(m, &row);
@@ -206,6 +217,13 @@ static bool ours(const struct model *m, const struct instance *i, const char *ma
 	return mark_read(out, mark, m->mark_key, i->provider, m->site) == MARK_OURS && mark_same_intent(mark, i->mark);
 }
 
+bool instance_is_other(const struct model *m, const struct instance *i, const struct machine *seen)
+{
+	struct mark unused;
+
+	return *seen->mark && i->marked && !ours(m, i, seen->mark, &unused) && !MUTANT("recycled_id_is_ours", false, true);
+}
+
 /* The name at the provider is the truth about the deadline (reliability §2.14 C32). */
 static void note_mark(struct model *m, struct instance *i, const char *mark)
 {
@@ -236,22 +254,41 @@ static void note_mark(struct model *m, struct instance *i, const char *mark)
 }
 
 /* Providers quote and list with different rounding: only a difference that matters is a new rate. */
+static bool same_price(const struct instance *i, money price)
+{
+	money change = price > i->price_hour ? price - i->price_hour : i->price_hour - price;
+
+	return change < CENT && change * 200 < i->price_hour;
+}
+
+/* Made at a higher price than was offered: is it still within what the fleet may spend (H29)? */
+static bool affordable(const struct model *m, const struct fleet *f, const struct instance *i, money price)
+{
+	struct instance dearer = *i;
+
+	if (price <= i->price_hour || same_price(i, price))
+		return true;
+	dearer.price_hour = price;
+	return (!f->max_price || price <= money_times(f->max_price, i->gpu_count)) &&
+	       cost_hold_until(&account_of(m, i)->facts, &dearer, i->deadline) - i->hold <= place_money_left(m, f, m->now);
+}
+
 static void note_price(struct model *m, struct instance *i, money price)
 {
 	struct fleet *f = model_fleet(m, i->fleet_id);
-	money change = price > i->price_hour ? price - i->price_hour : i->price_hour - price;
 	const char *state = instance_fsm.state_names[i->state];
 	char was[32], is[32];
+	money worst;
 
-	if (change < CENT && change * 200 < i->price_hour)
+	if (same_price(i, price))
 		return;
 	money_format(i->price_hour, was);
 	money_format(price, is);
 	core_event(m, &i->object, state, "price", state, CAUSE_NONE, NULL, "the provider now says %s/h, not %s/h", is, was);
-	/* Dearer than quoted: reserve the difference; the fleet's cap ends it when that is too much. */
-	if (price > i->price_hour)
-		i->hold = (money)((__int128)i->hold * price / (i->price_hour ? i->price_hour : 1));
 	i->price_hour = price;
+	/* Dearer than quoted: reserve the difference; the fleet's cap ends it when that is too much. */
+	worst = cost_hold_until(&account_of(m, i)->facts, i, i->deadline);
+	i->hold = worst > i->hold ? worst : i->hold;
 	core_dirty(m, &i->object);
 	if (f)
 		core_touch(m, &f->object);
@@ -311,24 +348,31 @@ static void created(struct model *m, struct instance *i, const struct fact *f)
 		[VERDICT_LIMIT] = CAUSE_LIMIT, [VERDICT_RETRY] = CAUSE_NOT_SENT, [VERDICT_DENIED] = CAUSE_DENIED,
 		[VERDICT_UNSURE] = CAUSE_REFUSED, [VERDICT_ABSENT] = CAUSE_NO_CAPACITY };
 	struct account_state *a = account_of(m, i);
+	struct fleet *fleet = model_fleet(m, i->fleet_id);
 
+	answered(i, ACTIVITY_CREATE);
 	if (i->state != INSTANCE_DISPATCHING)
 		return;
 	if (*f->text) {
 		str_copy(i->provider_id, f->text);
 		i->marked = a->facts.mark_at_create;
-		if (f->price > 0)
-			i->price_hour = f->price;
 		instance_move(m, i, INSTANCE_EV_CREATED, CAUSE_NONE, NULL, "created as %s", i->provider_id);
 		if (f->flag)
 			instance_move(m, i, INSTANCE_EV_STOP, CAUSE_NO_CAPACITY, NULL, "made in spite of a failure: %s", f->message);
 		else if (i->stop_requested)
 			instance_move(m, i, INSTANCE_EV_STOP, i->cause, NULL, "%s", i->reason);
+		else if (f->price > 0 && fleet && !affordable(m, fleet, i, f->price))
+			instance_move(m, i, INSTANCE_EV_STOP, CAUSE_WRONG_MACHINE, NULL,
+			    "it costs more than was offered, and more than may be spent");
+		if (f->price > 0)
+			note_price(m, i, f->price);
 	} else if (f->verdict == VERDICT_OK || f->verdict == MUTANT("unsure_is_refused", VERDICT_UNSURE, VERDICT_OK) ||
 	    f->verdict == VERDICT_MORE) {
 		instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL, "no definite answer: %s", f->message);
 	} else {
 		instance_move(m, i, INSTANCE_EV_REFUSED, causes[f->verdict], NULL, "%s", f->message);
+		if (f->verdict == VERDICT_RETRY && fleet)
+			fleet->place_retry_at = m->now + (f->retry_after ? f->retry_after : RETRY_CREATE);
 	}
 	core_touch(m, &a->object);
 }
@@ -336,7 +380,7 @@ static void created(struct model *m, struct instance *i, const struct fact *f)
 /* Read before a delete, and after it as proof. */
 static void described(struct model *m, struct instance *i, const struct fact *f)
 {
-	i->activity = ACTIVITY_NONE;
+	answered(i, ACTIVITY_DESCRIBE);
 	if (f->verdict == VERDICT_ABSENT) {
 		if (i->state == INSTANCE_DELETING) {
 			i->describe_absent = true;
@@ -344,37 +388,28 @@ static void described(struct model *m, struct instance *i, const struct fact *f)
 				i->meter_end = i->last_seen ? i->last_seen : m->now;
 			core_dirty(m, &i->object);
 		}
-	} else if (f->verdict == VERDICT_OK && f->machine_count) {
-		const struct machine *seen = &f->machines[0];
-		struct mark unused;
-
+	} else if (f->verdict == VERDICT_OK && f->machine_count && instance_is_other(m, i, &f->machines[0])) {
 		/* Ids and names may be given to another machine: what carries another mark is not ours to touch (H41). */
-		if (*seen->mark && i->marked && !ours(m, i, seen->mark, &unused) && !MUTANT("recycled_id_is_ours", false, true)) {
-			core_event(m, &i->object, instance_fsm.state_names[i->state], "foreign", "", CAUSE_NONE, NULL,
-			    "%s now carries another name; it is left alone", i->provider_id);
-			if (i->state == INSTANCE_DELETING)
-				i->describe_absent = true;
-			core_dirty(m, &i->object);
-		} else {
-			i->describe_absent = seen->over && i->delete_accepted;
-			i->tries = i->state == INSTANCE_DELETING ? i->tries : 0;
-			if (i->state != INSTANCE_DELETING)
-				instance_seen(m, i, seen);
-			else if (!i->describe_absent)
-				i->retry_at = 0;
-		}
+		core_event(m, &i->object, instance_fsm.state_names[i->state], "foreign", "", CAUSE_NONE, NULL,
+		    "%s now carries another name; it is left alone", i->provider_id);
+		if (i->state == INSTANCE_DELETING)
+			i->describe_absent = i->delete_accepted = true; /* nothing of ours is left under this id */
+		core_dirty(m, &i->object);
+	} else if (f->verdict == VERDICT_OK && f->machine_count && i->state == INSTANCE_DELETING) {
+		i->last_seen = m->now;
+		i->describe_absent = f->machines[0].over && i->delete_accepted;
+	} else if (f->verdict == VERDICT_OK && f->machine_count) {
+		instance_seen(m, i, &f->machines[0]);
 	} else {
 		i->tries++;
 		i->retry_at = m->now + core_backoff(i->tries, 30 * SECOND);
 	}
-	if (f->verdict == VERDICT_OK && f->machine_count && i->state == INSTANCE_DELETING && !i->describe_absent)
-		i->running_at = i->running_at ? i->running_at : 1; /* known to exist: the delete may go out */
 	core_touch(m, &i->object);
 }
 
 static void destroyed(struct model *m, struct instance *i, const struct fact *f)
 {
-	i->activity = ACTIVITY_NONE;
+	answered(i, ACTIVITY_DESTROY);
 	i->delete_sent = m->now;
 	i->tries++;
 	if (f->verdict == VERDICT_OK || f->verdict == VERDICT_ABSENT) {
@@ -401,14 +436,19 @@ static void marked(struct model *m, struct instance *i, const struct fact *f)
 {
 	struct fleet *fleet = model_fleet(m, i->fleet_id);
 
-	i->activity = ACTIVITY_NONE;
+	bool perhaps = f->verdict == VERDICT_OK || f->verdict == VERDICT_RETRY || f->verdict == VERDICT_UNSURE;
+
+	answered(i, ACTIVITY_MARK);
+	if (i->state >= INSTANCE_DELETING)
+		return;
 	i->tries++;
 	i->retry_at = m->now + core_backoff(i->tries, 30 * SECOND);
-	if (*i->new_mark && fleet && (f->verdict != VERDICT_OK || i->tries > MARK_TRIES)) {
+	if (*i->new_mark && fleet && (!perhaps || i->tries > MARK_TRIES)) {
 		/* An extension that cannot be confirmed is refused: the old deadline stays (reliability §2.3). */
 		snprintf(fleet->extend_error, sizeof(fleet->extend_error), "the provider did not take the new deadline: %.180s",
 		    *f->message ? f->message : verdict_name(f->verdict));
 		i->new_mark[0] = '\0';
+		i->hold = cost_hold_until(&account_of(m, i)->facts, i, i->deadline);
 		fleet->extend_to = 0;
 		fleet->version++;
 		core_event(m, &fleet->object, "OPEN", "extend_refused", "OPEN", CAUSE_NONE, NULL, "%s", fleet->extend_error);
@@ -431,8 +471,9 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 	bool first = i->state == INSTANCE_CONNECTING;
 	struct run *r = model_run(m, i->run_id);
 
-	if (i->activity == ACTIVITY_CONNECT)
-		i->activity = ACTIVITY_NONE;
+	answered(i, ACTIVITY_CONNECT);
+	if (i->state < INSTANCE_CONNECTING || i->state >= INSTANCE_DELETING)
+		return;
 	if (f->contact == SSH_OK) {
 		i->tries = 0;
 		i->last_contact = m->now;
@@ -487,7 +528,7 @@ static void billed(struct model *m, struct instance *i, const struct fact *f)
 	money bill = MUTANT("booked_twice", not_booked_yet(m, i, f->price), f->price);
 	bool same = i->billed_known && i->billed == bill;
 
-	i->activity = ACTIVITY_NONE;
+	answered(i, ACTIVITY_BILL);
 	i->tries++;
 	i->retry_at = m->now + m->policy.bill_poll;
 	if (f->verdict != VERDICT_OK) {
@@ -513,7 +554,7 @@ static void billed(struct model *m, struct instance *i, const struct fact *f)
 
 static void cleaned(struct model *m, struct instance *i, const struct fact *f)
 {
-	i->activity = ACTIVITY_NONE;
+	answered(i, ACTIVITY_CLEAN);
 	if (i->state != INSTANCE_DELETING)
 		return;
 	if (f->contact == SSH_OK || ++i->tries >= CLEAN_TRIES)
@@ -559,6 +600,11 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 	}
 	if (m->closing)
 		return;
+	if (m->now >= i->planned + PLAN_KEEPS) {
+		instance_move(m, i, INSTANCE_EV_STOP, CAUSE_NOT_SENT, NULL, "planned too long ago: its price and its deadline are stale");
+		return;
+	}
+	core_wake(m, &i->object, i->planned + PLAN_KEEPS);
 	if (!a->facts.bill_by_machine && !a->facts.local && !a->window_since) {
 		/* The bill will be a movement of the balance: know it before the first machine. account_decide asks. */
 		core_touch(m, &a->object);
@@ -664,7 +710,7 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 		return grace_end(m, i);
 	if (!i->delete_accepted) {
 		/* Look first: an id may belong to somebody else by now. A failed look does not hold the delete up for long. */
-		if (!i->delete_sent && !i->describe_absent && i->tries == 0 && i->marked && !i->last_seen) {
+		if (!i->delete_sent && !i->describe_absent && i->tries == 0 && i->marked && now - i->last_seen > SEEN_LATELY) {
 			act(i, ACTIVITY_DESCRIBE, out, ACTION_DESCRIBE);
 			return FOREVER;
 		}
@@ -706,6 +752,24 @@ static instant decide_gone(struct model *m, struct instance *i, struct account_s
 	return FOREVER;
 }
 
+/* A stopped run saves its results here, for a while and never past the deadline. */
+static instant decide_draining(struct model *m, struct instance *i, instant now)
+{
+	struct run *r = model_run(m, i->run_id);
+
+	if (!r || r->state == RUN_DONE) {
+		instance_move(m, i, INSTANCE_EV_RELEASED, CAUSE_NONE, NULL, "its run has ended");
+		return FOREVER;
+	}
+	if (!i->drain_until)
+		i->drain_until = instant_min(now + DRAIN_LIMIT, i->deadline ? i->deadline : FOREVER);
+	if (now < i->drain_until)
+		return i->drain_until;
+	instance_move(m, i, INSTANCE_EV_TIMEOUT, CAUSE_NONE, NULL, "its run did not end in time");
+	run_machine_lost(m, r, "its results could not be saved in time");
+	return FOREVER;
+}
+
 void instance_decide(struct model *m, struct instance *i, instant now, struct actions *out)
 {
 	struct account_state *a = account_of(m, i);
@@ -720,9 +784,7 @@ void instance_decide(struct model *m, struct instance *i, instant now, struct ac
 	case INSTANCE_READY:
 	case INSTANCE_BUSY: wake = decide_contact(m, i, a, now, out); break;
 	case INSTANCE_DRAINING:
-		wake = i->deadline ? instant_min(i->deadline, now + DRAIN_LIMIT) : now + DRAIN_LIMIT;
-		if (!i->run_id || !model_run(m, i->run_id) || model_run(m, i->run_id)->state == RUN_DONE)
-			instance_move(m, i, INSTANCE_EV_RELEASED, CAUSE_NONE, NULL, "its run has ended");
+		wake = decide_draining(m, i, now);
 		break;
 	case INSTANCE_DELETING: wake = decide_deleting(m, i, a, now, out); break;
 	case INSTANCE_GONE: wake = decide_gone(m, i, a, now, out); break;

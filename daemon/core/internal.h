@@ -39,6 +39,8 @@ struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const
 void instance_stop(struct model *m, struct instance *i, enum cause cause, const char *actor, const char *why);
 /* Begin to move the deadline inside its name; granted when the provider shows the new name, else the fleet's extension fails. */
 void instance_extend(struct model *m, struct instance *i, instant deadline);
+/* Does the machine under this id carry another name than ours? Then it is not ours to touch, whatever the id says. */
+bool instance_is_other(const struct model *m, const struct instance *i, const struct machine *seen);
 /* Machine evidence shared by listings and single look-ups. */
 void instance_seen(struct model *m, struct instance *i, const struct machine *seen);
 void instance_adopt(struct model *m, struct instance *i, const struct machine *seen);

@@ -259,7 +259,9 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 		enum mark_verdict whose = mark_read(&mark, seen->mark, m->mark_key, a->facts.provider, m->site);
 		bool ours = whose == MARK_OURS || (whose != MARK_NONE && MUTANT("any_mark_is_ours", false, true));
 
-		if (i && i->state != INSTANCE_GONE) {
+		if (i && i->state != INSTANCE_GONE && instance_is_other(m, i, seen)) {
+			a->unmanaged++;
+		} else if (i && i->state != INSTANCE_GONE) {
 			if (i->state == INSTANCE_DELETING && MUTANT("ended_is_over", seen->over, seen->state == MACHINE_ENDED) && i->delete_accepted)
 				continue; /* some providers list the dead for a while */
 			instance_seen(m, i, seen);
@@ -290,7 +292,7 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
 		const struct machine *seen = *i->provider_id ? find_by_id(f, i->provider_id) : NULL;
 
-		if (!seen || (seen->over && i->state == INSTANCE_DELETING))
+		if (!seen || (seen->over && i->state == INSTANCE_DELETING) || instance_is_other(m, i, seen))
 			not_listed(m, a, i, f->began);
 	}
 }

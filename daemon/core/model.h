@@ -178,6 +178,7 @@ struct instance {
 
 	/* not stored */
 	struct list fleet_link, account_link;
+	instant drain_until;
 	enum activity activity;
 	instant retry_at;  /* nothing before this */
 	int tries;         /* of the present activity, for back-off */
@@ -224,6 +225,7 @@ struct run {
 	struct list fleet_link;
 	enum activity activity;
 	instant retry_at, stop_deadline;
+	bool pushed, stop_said;
 	int tries;
 	bool watched; /* somebody follows: poll faster */
 };
@@ -257,7 +259,7 @@ struct account_state {
 	int offers_gpu_count;
 	instant offers_at, listed_at, listing_began, balance_at, list_retry_at, offers_retry_at;
 	bool offers_busy, list_busy, balance_busy, denied;
-	int list_failures, offers_failures;
+	int list_failures, offers_failures, balance_failures;
 	char trouble[TEXT_MAX];     /* last failure in words; "" when fine */
 	struct balance balance;
 	int64_t create_lock;        /* single_flight: instance that holds it; 0 free */
@@ -308,6 +310,7 @@ struct model {
 	size_t event_count, event_cap;
 	instant now;          /* of the fact being applied */
 	bool closing;         /* the daemon is going down: nothing new is started */
+	int64_t market_of;    /* the fleet for which offers are being gathered; 0 none */
 };
 
 void model_init(struct model *m, struct rng *rng);

@@ -6,6 +6,7 @@
 
 #define TRY_AGAIN_AFTER (60 * SECOND) /* with --retry-until-up: the same offer may be tried again after this */
 #define SHORTEST_LIFE   (1 * MINUTE)  /* money that buys less than this buys nothing */
+#define NOT_SENT_TRIES  5             /* creates that a provider in passing trouble may put off before the next offer's turn */
 
 static bool in_list(const char *list, const char *word)
 {
@@ -125,12 +126,16 @@ const struct offer **place_candidates(const struct model *m, const struct fleet 
 
 static bool was_tried(const struct fleet *f, const struct offer *o, int slot, instant now)
 {
+	int put_off = 0;
+
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);
 
-		if (i->slot != slot || i->cause == CAUSE_NOT_SENT || strcmp(i->account, o->account) != 0)
+		if (i->slot != slot || strcmp(i->account, o->account) != 0)
 			continue;
 		if (f->retry_for && now - i->planned >= TRY_AGAIN_AFTER)
+			continue;
+		if (i->cause == CAUSE_NOT_SENT && (!i->sent || strcmp(i->offer_key, o->key) != 0 || ++put_off < NOT_SENT_TRIES))
 			continue;
 		/* Credentials and quota are the account's matter: none of its offers will do. */
 		if (!strcmp(i->offer_key, o->key) || i->cause == CAUSE_LIMIT || i->cause == CAUSE_DENIED)
@@ -178,18 +183,30 @@ static int open_slots(const struct fleet *f)
 	return f->instances - live > 1 ? f->instances - live : 1;
 }
 
+/* The latest attempt at a slot that came to nothing and says why. */
+static const struct instance *last_try(const struct fleet *f, int slot)
+{
+	const struct instance *last = NULL;
+
+	list_for_each(n, &f->instance_list)
+		if (INSTANCE_OF(n)->slot == slot && *INSTANCE_OF(n)->reason)
+			last = INSTANCE_OF(n);
+	return last;
+}
+
 const struct offer *place_next(const struct model *m, const struct fleet *f, int slot, instant now, duration *lifetime,
     char why[TEXT_MAX])
 {
 	size_t count, tried = 0;
 	const struct offer **list = place_candidates(m, f, &count), *found = NULL;
+	const struct instance *last = last_try(f, slot);
 	money share = place_money_left(m, f, now);
 	char need[32], have[32];
 
 	if (share != INT64_MAX)
 		share /= open_slots(f);
 	if (count)
-		snprintf(why, TEXT_MAX, "every offer was tried");
+		snprintf(why, TEXT_MAX, "every offer was tried%s%.180s", last ? "; the last one: " : "", last ? last->reason : "");
 	else
 		snprintf(why, TEXT_MAX, "nobody sells %s:%d in one instance now", f->gpu, f->gpu_count);
 	for (size_t k = 0; k < count && !found; k++) {

@@ -91,7 +91,10 @@ bool run_move(struct model *m, struct run *r, enum run_event ev, enum cause caus
 	core_event(m, &r->object, from, run_fsm.event_names[ev], run_fsm.state_names[r->state], cause, actor, "%s", text);
 	core_dirty(m, &r->object);
 	if (moved) {
-		r->activity = ACTIVITY_NONE;
+		/* What is under way answers first; only a push is overtaken, because what was pushed does nothing by itself. */
+		if (r->state == RUN_DONE || (r->state == RUN_STOPPING && r->activity == ACTIVITY_PUSH))
+			r->activity = ACTIVITY_NONE;
+		r->pushed = r->stop_said = false;
 		r->tries = 0;
 		r->retry_at = 0;
 		if (r->state == RUN_RUNNING)
@@ -188,16 +191,22 @@ static void contact_made(struct model *m, const struct run *r)
 	}
 }
 
+static void answered(struct run *r, enum activity what)
+{
+	if (r->activity == what)
+		r->activity = ACTIVITY_NONE;
+}
+
 static void pushed(struct model *m, struct run *r, const struct fact *f)
 {
-	r->activity = ACTIVITY_NONE;
+	answered(r, ACTIVITY_PUSH);
 	if (r->state != RUN_PUSHING)
 		return;
 	if (f->contact == SSH_OK && !f->flag) {
 		contact_made(m, r);
 		r->tries = 0;
 		r->assigned = r->assigned ? r->assigned : m->now;
-		r->activity = ACTIVITY_START; /* decide sends it; pushed files need not be pushed again */
+		r->pushed = true;
 	} else if (f->flag || r->tries + 1 >= PUSH_TRIES) {
 		r->outcome = OUTCOME_FAILED;
 		run_move(m, r, RUN_EV_LOST, f->cause ? f->cause : CAUSE_PUSH_FAILED, NULL, "%s",
@@ -209,7 +218,7 @@ static void pushed(struct model *m, struct run *r, const struct fact *f)
 
 static void started(struct model *m, struct run *r, const struct fact *f)
 {
-	r->activity = ACTIVITY_NONE;
+	answered(r, ACTIVITY_START);
 	if (r->state != RUN_PUSHING)
 		return;
 	if (f->contact == SSH_OK && !f->flag) {
@@ -255,7 +264,7 @@ static void status(struct model *m, struct run *r, const struct fact *f)
 {
 	const struct fact_status *s = f->status;
 
-	r->activity = ACTIVITY_NONE;
+	answered(r, ACTIVITY_POLL);
 	if (r->state != RUN_SETUP && r->state != RUN_RUNNING && r->state != RUN_STOPPING)
 		return;
 	if (f->contact != SSH_OK || !s) {
@@ -265,7 +274,8 @@ static void status(struct model *m, struct run *r, const struct fact *f)
 	}
 	contact_made(m, r);
 	r->tries = 0;
-	r->retry_at = s->more ? m->now : m->now + (r->watched ? m->policy.run_poll_watched : m->policy.run_poll);
+	if (r->state != RUN_STOPPING || r->stop_said) /* a stop does not wait for the pace of reading */
+		r->retry_at = s->more ? m->now : m->now + (r->watched ? m->policy.run_poll_watched : m->policy.run_poll);
 	if (s->out_size != r->out_size || s->err_size != r->err_size || strcmp(s->progress, r->progress) != 0) {
 		r->out_size = s->out_size;
 		r->err_size = s->err_size;
@@ -289,7 +299,7 @@ static void status(struct model *m, struct run *r, const struct fact *f)
 
 static void collected(struct model *m, struct run *r, const struct fact *f)
 {
-	r->activity = ACTIVITY_NONE;
+	answered(r, ACTIVITY_COLLECT);
 	if (r->state != RUN_COLLECTING)
 		return;
 	if (f->contact == SSH_OK || ++r->tries >= COLLECT_TRIES) {
@@ -326,7 +336,8 @@ void run_apply(struct model *m, struct fact *f)
 	case FACT_RUN_STARTED: started(m, r, f); break;
 	case FACT_RUN_STATUS: status(m, r, f); break;
 	case FACT_RUN_STOPPED:
-		r->activity = ACTIVITY_NONE;
+		answered(r, ACTIVITY_STOP);
+		r->stop_said |= f->contact == SSH_OK;
 		r->retry_at = m->now + (f->contact == SSH_OK ? SECOND / 2 : 2 * SECOND);
 		break;
 	case FACT_RUN_COLLECTED: collected(m, r, f); break;
@@ -373,7 +384,7 @@ static instant decide_running(struct model *m, struct run *r, instant now, struc
 	return late;
 }
 
-/* Stop is said once, then the status is read until the run is over or the limit has passed. */
+/* Stop is said until the machine has heard it, then the status is read until the run is over or the limit has passed. */
 static instant decide_stopping(struct model *m, struct run *r, instant now, struct actions *out)
 {
 	if (!r->stop_deadline)
@@ -384,10 +395,10 @@ static instant decide_stopping(struct model *m, struct run *r, instant now, stru
 	}
 	if (now < r->retry_at)
 		return instant_min(r->retry_at, r->stop_deadline);
-	if (r->tries == 0 && !r->retry_at)
-		act(r, ACTIVITY_STOP, out, ACTION_STOP);
-	else
+	if (r->stop_said)
 		act(r, ACTIVITY_POLL, out, ACTION_POLL);
+	else
+		act(r, ACTIVITY_STOP, out, ACTION_STOP);
 	return r->stop_deadline;
 }
 
@@ -401,11 +412,6 @@ void run_decide(struct model *m, struct run *r, instant now, struct actions *out
 		run_machine_lost(m, r, i && *i->reason ? i->reason : "its machine is gone");
 		return;
 	}
-	if (r->activity == ACTIVITY_START && r->state == RUN_PUSHING) {
-		actions_add(out, ACTION_START, r->object.id);
-		r->activity = ACTIVITY_POLL; /* in flight until FACT_RUN_STARTED */
-		return;
-	}
 	if (r->activity)
 		return;
 	switch (r->state) {
@@ -416,6 +422,8 @@ void run_decide(struct model *m, struct run *r, instant now, struct actions *out
 	case RUN_PUSHING:
 		if (now < r->retry_at)
 			wake = r->retry_at;
+		else if (r->pushed)
+			act(r, ACTIVITY_START, out, ACTION_START);
 		else
 			act(r, ACTIVITY_PUSH, out, ACTION_PUSH);
 		break;
