@@ -113,6 +113,10 @@ static const struct option config_rows[] = {
 	{ "proof.bill_watch", OPTION_DURATION, MEMBER(config, proof.bill_watch), .min = SECOND,
 	  .max = 365 * DAY, .fallback = "35d",
 	  .help = "How long that record is read before the metered cost is left to stand." },
+	{ "proof.key_keep", OPTION_DURATION, MEMBER(config, proof.key_keep), .min = SECOND,
+	  .max = 365 * DAY, .fallback = "7d",
+	  .help = "How long our public key stays registered at a provider after the last machine there is "
+	  "gone." },
 	{ "proof.contact_lost", OPTION_DURATION, MEMBER(config, proof.contact_lost), .min = SECOND,
 	  .max = 90 * DAY, .fallback = "10m",
 	  .help = "A machine that cannot be reached for this long, while its provider answers, counts as "

@@ -65,7 +65,8 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_DESCRIBE:
 	case ACTION_MARK:
 	case ACTION_DESTROY:
-	case ACTION_BILL: provider_action(x, a); break;
+	case ACTION_BILL:
+	case ACTION_END_EXTRA: provider_action(x, a); break;
 	case ACTION_CONNECT:
 	case ACTION_DISCONNECT:
 	case ACTION_CLEAN:

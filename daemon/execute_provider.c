@@ -76,9 +76,21 @@ static void begin(struct task *t, enum provider_op_kind op);
 static void keep_key(struct task *t, const struct op_reply *r)
 {
 	int64_t at = t->account - engine_config(t->x->en)->accounts + 1;
+	struct fact f;
 
 	free(map_get(&t->x->keys, at));
 	map_set(&t->x->keys, at, xstrdup(*r->key_id ? r->key_id : ""));
+	operation_key_fact(&f, t->account, r);
+	engine_fact(t->x->en, &f);
+}
+
+/* The next create registers it again. */
+static void forget_key(struct execute *x, const struct account *a)
+{
+	int64_t at = a - engine_config(x->en)->accounts + 1;
+
+	free(map_get(&x->keys, at));
+	map_remove(&x->keys, at);
 }
 
 static void task_done(struct task *t)
@@ -175,6 +187,8 @@ void provider_action(struct execute *x, const struct action *a)
 		engine_fact(x->en, &f);
 		return;
 	}
+	if (a->kind == ACTION_END_EXTRA)
+		forget_key(x, account);
 	t = task_new(x, account);
 	t->action = *a;
 	begin(t, operation_needs_key(account, op, key_id(x, account)) ? OP_KEY : op);

@@ -18,6 +18,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->bill_by_machine = p->caps & CAP_BILL_BY_MACHINE;
 	out->counts = p->caps & CAP_COUNTS;
 	out->container = p->caps & CAP_CONTAINER;
+	out->keeps_key = p->op[OP_KEY_DROP].build;
 	out->exclusive = a->exclusive;
 	out->billing = p->billing;
 	out->create_timeout = p->create_timeout;
@@ -33,12 +34,23 @@ static bool about_the_account(enum action_kind k)
 	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE;
 }
 
+/* NULL: the action is about something else. */
+static const struct instance *of_instance(const struct model *m, const struct action *a)
+{
+	return about_the_account(a->kind) || a->kind == ACTION_END_EXTRA ? NULL : model_instance(m, a->id);
+}
+
 const struct account *operation_account(const struct config *c, const struct model *m, const struct action *a)
 {
 	const struct instance *i;
+	const struct extra *x;
 
 	if (about_the_account(a->kind))
 		return config_account(c, m->accounts[a->id - 1]->facts.name);
+	if (a->kind == ACTION_END_EXTRA) {
+		x = model_extra(m, a->id);
+		return x ? config_account(c, x->account) : NULL;
+	}
 	i = model_instance(m, a->id);
 	return i ? config_account(c, i->account) : NULL;
 }
@@ -47,7 +59,7 @@ enum provider_op_kind operation_kind(enum action_kind k)
 {
 	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
 		[ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK, [ACTION_DESTROY] = OP_DESTROY,
-		[ACTION_BILL] = OP_BILL };
+		[ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP };
 
 	if ((size_t)k >= ARRAY_LEN(ops))
 		BUG("%s asks no provider", action_name(k));
@@ -75,7 +87,7 @@ static void set_offer(struct offer *o, const struct instance *i)
 void operation_args(struct op_args *out, struct offer *offer, const struct model *m, const struct account *account,
     const struct action *a, const char *public_key, const char *key_id)
 {
-	const struct instance *i = about_the_account(a->kind) ? NULL : model_instance(m, a->id);
+	const struct instance *i = of_instance(m, a);
 	const struct fleet *f = i ? model_fleet(m, i->fleet_id) : NULL;
 
 	memset(out, 0, sizeof(*out));
@@ -102,6 +114,11 @@ bool operation_needs_key(const struct account *account, enum provider_op_kind op
 	return op == OP_CREATE && !key_id && provider_find(account->provider)->op[OP_KEY].build;
 }
 
+void operation_key_fact(struct fact *f, const struct account *account, const struct op_reply *r)
+{
+	*f = (struct fact){ .kind = FACT_KEY, .account = account->name, .verdict = r->verdict, .text = r->key_id };
+}
+
 static money bill_total(const struct op_reply *r, const char *id)
 {
 	money sum = 0;
@@ -117,8 +134,9 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 {
 	static const enum fact_kind kinds[] = { [ACTION_OFFERS] = FACT_OFFERS, [ACTION_LIST] = FACT_LISTED,
 		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
-		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED };
-	const struct instance *i = about_the_account(a->kind) ? NULL : model_instance(m, a->id);
+		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED,
+		[ACTION_END_EXTRA] = FACT_EXTRA_ENDED };
+	const struct instance *i = of_instance(m, a);
 
 	*f = (struct fact){ .kind = kinds[a->kind], .id = a->id, .account = account->name, .verdict = r->verdict,
 		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,

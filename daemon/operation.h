@@ -14,7 +14,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 
 /* The account an action is for; NULL: it is not configured (a restart decides anew). */
 const struct account *operation_account(const struct config *c, const struct model *m, const struct action *a);
-/* For the actions that ask a provider (ACTION_OFFERS … ACTION_BILL). */
+/* For the actions that ask a provider (ACTION_OFFERS … ACTION_END_EXTRA). */
 enum provider_op_kind operation_kind(enum action_kind k);
 
 /*
@@ -26,6 +26,9 @@ void operation_args(struct op_args *out, struct offer *offer, const struct model
 
 /* The site's key has to be at the provider before the first create there. */
 bool operation_needs_key(const struct account *account, enum provider_op_kind op, const char *key_id);
+
+/* OP_KEY has answered OK: our key is there. */
+void operation_key_fact(struct fact *f, const struct account *account, const struct op_reply *reply);
 
 /* The fact behind a reply; `began` is when the first request left. It points into the reply, and takes the offers out of it:
  * operation_fact_free() when core_apply() has returned. */

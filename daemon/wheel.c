@@ -74,6 +74,7 @@ static void add_row(struct store_batch *b, struct object *o)
 	case OBJECT_FLEET: store_batch_fleet(b, CONTAINER_OF(o, struct fleet, object)); break;
 	case OBJECT_INSTANCE: store_batch_instance(b, CONTAINER_OF(o, struct instance, object)); break;
 	case OBJECT_RUN: store_batch_run(b, CONTAINER_OF(o, struct run, object)); break;
+	case OBJECT_EXTRA: store_batch_extra(b, CONTAINER_OF(o, struct extra, object)); break;
 	case OBJECT_ACCOUNT: store_batch_account(b, CONTAINER_OF(o, struct account_state, object)); break;
 	}
 }
@@ -94,7 +95,7 @@ static void take_events(struct wheel *w)
 /* Rows refer to each other: fleets before instances before runs. */
 static struct store_batch *make_batch(struct wheel *w)
 {
-	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT };
+	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA };
 	struct store_batch *b = store_batch_new();
 
 	for (size_t k = 0; k < ARRAY_LEN(order); k++) {
@@ -125,7 +126,7 @@ static void make_dirty(struct model *m, struct object *o)
 /* Everything that exists goes into the next batch again: cheap to say, and it happens only when the disk is in trouble. */
 static void dirty_all(struct model *m)
 {
-	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs };
+	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras };
 	struct object *o;
 
 	for (size_t k = 0; k < ARRAY_LEN(maps); k++) {

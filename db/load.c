@@ -75,10 +75,18 @@ static void add_account(struct model *m, const void *row)
 	a->window_balance_known = from->window_balance_known;
 }
 
+static void add_extra(struct model *m, const void *row)
+{
+	const struct extra *x = row;
+
+	place_for(m, x->account, x->provider);
+	model_add_extra(m, x);
+}
+
 /* The owned strings of a row that was read go to the model. */
 typedef void add_fn(struct model *m, const void *row);
 static add_fn *const add_row[ROW_TABLES] = { [ROWS_FLEETS] = add_fleet, [ROWS_INSTANCES] = add_instance, [ROWS_RUNS] = add_run,
-	[ROWS_ACCOUNTS] = add_account };
+	[ROWS_ACCOUNTS] = add_account, [ROWS_EXTRAS] = add_extra };
 
 static int load_rows(sqlite3 *db, struct model *m, enum row_table t, instant since, struct err *e)
 {

@@ -30,6 +30,17 @@
 MACHINE_NAMES(fleet_state, fleet_fsm)
 MACHINE_NAMES(instance_state, instance_fsm)
 MACHINE_NAMES(run_state, run_fsm)
+MACHINE_NAMES(extra_state, extra_fsm)
+
+static const char *extra_kind_to(int v)
+{
+	return extra_kind_name((enum extra_kind)v);
+}
+
+static int extra_kind_from(const char *s)
+{
+	return extra_kind_from_name(s);
+}
 
 static const char *cause_to(int v)
 {
@@ -56,7 +67,7 @@ static int run_outcome_from(const char *s)
 }
 
 static const char *const object_kinds[] = { [OBJECT_FLEET] = "fleet", [OBJECT_INSTANCE] = "instance", [OBJECT_RUN] = "run",
-	[OBJECT_ACCOUNT] = "account" };
+	[OBJECT_ACCOUNT] = "account", [OBJECT_EXTRA] = "extra" };
 
 static const char *object_kind_to(int v)
 {
@@ -112,6 +123,13 @@ static const struct column account_columns[] = {
 	I64(account_state, window_balance), I64(account_state, window_since), BOOL(account_state, window_balance_known),
 };
 
+static const struct column extra_columns[] = {
+	ID(extra), NAMED(extra, kind, extra_kind), NAMED(extra, state, extra_state), TEXT(extra, account), TEXT(extra, provider),
+	TEXT(extra, provider_id), TEXT(extra, name), TEXT(extra, owner), TEXT(extra, region), INT(extra, size_gb),
+	I64(extra, price_month), I64(extra, created), I64(extra, used_at), I64(extra, deleting_at), I64(extra, gone),
+	I64(extra, keep_until), I64(extra, version),
+};
+
 static const struct column event_columns[] = {
 	I64(event, seq), I64(event, time), NAMED(event, kind, object_kind), I64(event, object_id), I64(event, fleet_id),
 	TEXT_AS(event, "from_state", from), TEXT(event, event), TEXT_AS(event, "to_state", to), NAMED(event, cause, cause),
@@ -135,6 +153,7 @@ const struct row_kind row_kinds[ROW_TABLES] = {
 		sizeof(struct instance), COLUMNS(instance_columns) },
 	[ROWS_RUNS] = { "runs", "id", 1, false, OF_WANTED_FLEETS, sizeof(struct run), COLUMNS(run_columns) },
 	[ROWS_ACCOUNTS] = { "accounts", "name", 1, false, "true", sizeof(struct account_state), COLUMNS(account_columns) },
+	[ROWS_EXTRAS] = { "extras", "id", 1, false, "state <> 'GONE'", sizeof(struct extra), COLUMNS(extra_columns) },
 	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
 	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
 };

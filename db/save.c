@@ -58,6 +58,11 @@ void store_batch_account(struct store_batch *b, const struct account_state *row)
 	add(b, ROWS_ACCOUNTS, row);
 }
 
+void store_batch_extra(struct store_batch *b, const struct extra *row)
+{
+	add(b, ROWS_EXTRAS, row);
+}
+
 void store_batch_event(struct store_batch *b, const struct event *row)
 {
 	add(b, ROWS_EVENTS, row);

@@ -46,6 +46,7 @@ void store_batch_fleet(struct store_batch *b, const struct fleet *row);
 void store_batch_instance(struct store_batch *b, const struct instance *row); /* copies owned strings too */
 void store_batch_run(struct store_batch *b, const struct run *row);
 void store_batch_account(struct store_batch *b, const struct account_state *row);
+void store_batch_extra(struct store_batch *b, const struct extra *row);
 void store_batch_event(struct store_batch *b, const struct event *row);
 /* One measured figure of a run (table results). */
 struct result_row {

@@ -141,6 +141,28 @@ static enum verdict key_read(
 	return r->verdict;
 }
 
+/* Droplets that have it keep it in authorized_keys (§4): this only forgets it for those to come. */
+static void key_drop_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	char print[48], path[80];
+
+	(void)c;
+	if (!fingerprint(a->public_key, print)) {
+		digitalocean_refuse(req, r, "our public key is not in OpenSSH's form");
+		return;
+	}
+	snprintf(path, sizeof(path), "account/keys/%s", print);
+	digitalocean_request(a, req, "DELETE", path);
+}
+
+static enum verdict key_drop_read(
+    const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
+{
+	(void)a;
+	(void)c;
+	return digitalocean_is_success(res) ? VERDICT_OK : digitalocean_failed_or_absent(res, r);
+}
+
 /* ---- the table ---- */
 
 const struct provider provider_digitalocean = {
@@ -148,7 +170,7 @@ const struct provider provider_digitalocean = {
 	.title = "DigitalOcean",
 	.api_url = DIGITALOCEAN_API_URL,
 	.token_env = "DIGITALOCEAN_TOKEN",
-	.token_where = "https://cloud.digitalocean.com/account/api/tokens: scopes droplet (all), ssh_key and tag (create, read), "
+	.token_where = "https://cloud.digitalocean.com/account/api/tokens: scopes droplet (all), ssh_key (create, read, delete), tag (create, read), "
 		       "account, sizes, regions, actions, image and billing (read)",
 	.user = "root",
 	.ssh_port = DIGITALOCEAN_SSH_PORT,
@@ -170,6 +192,7 @@ const struct provider provider_digitalocean = {
 		[OP_CHECK] = { 30 * SECOND, 5 },
 		[OP_OFFERS] = { 15 * SECOND, 8 },
 		[OP_KEY] = { 10 * SECOND, 6 },
+		[OP_KEY_DROP] = { 30 * SECOND, 3 },
 		[OP_CREATE] = { 10 * SECOND, 16 },
 		[OP_DESCRIBE] = { 5 * SECOND, 16 },
 		[OP_LIST] = { 3 * SECOND, 30 },
@@ -182,6 +205,7 @@ const struct provider provider_digitalocean = {
 		[OP_CHECK] = { check_build, check_read },
 		[OP_OFFERS] = { digitalocean_offers_build, digitalocean_offers_read },
 		[OP_KEY] = { key_build, key_read },
+		[OP_KEY_DROP] = { key_drop_build, key_drop_read },
 		[OP_CREATE] = { digitalocean_create_build, digitalocean_create_read },
 		[OP_DESCRIBE] = { digitalocean_describe_build, digitalocean_describe_read },
 		[OP_LIST] = { digitalocean_list_build, digitalocean_list_read },

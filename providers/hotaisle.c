@@ -682,6 +682,55 @@ static enum verdict changed_read(const struct op_args *a, struct op_cursor *c,
 	return is_success(res) ? VERDICT_OK : failed(res, r, true);
 }
 
+/* ---- key, taken away: machines ask for the team's keys at every login, so this is for an account without any (§2.11) ---- */
+
+/* A fingerprint in a path: without "SHA256:", and what base64 has beyond letters and digits escaped. */
+static void escape_fingerprint(const char *print, char out[3 * ID_MAX + 1])
+{
+	size_t n = 0;
+
+	if (!strncmp(print, "SHA256:", 7))
+		print += 7;
+	for (out[0] = '\0'; *print && n < 3 * ID_MAX - 3; print++)
+		n += (size_t)snprintf(out + n, 3 * ID_MAX + 1 - n, strchr("+/=%?#", *print) ? "%%%02X" : "%c", (unsigned char)*print);
+}
+
+static void key_drop_build(const struct op_args *a, const struct op_cursor *c,
+    struct http_request *req, struct op_reply *r)
+{
+	char escaped[3 * ID_MAX + 1];
+
+	if (!c->step) {
+		key_build(a, c, req, r);
+		return;
+	}
+	escape_fingerprint(c->token, escaped);
+	http_request_url(req, "DELETE", "%s/user/ssh_keys/%s/", a->account->api_url, escaped);
+	authenticate(a, req);
+}
+
+static enum verdict key_drop_read(const struct op_args *a, struct op_cursor *c,
+    const struct http_response *res, struct op_reply *r)
+{
+	json_t *j;
+	bool known;
+
+	if (c->step)
+		return is_success(res) ? VERDICT_OK : failed(res, r, true);
+	j = is_success(res) ? json_read(res->body, res->len, NULL) : NULL;
+	if (!json_is_array(j)) {
+		json_decref(j);
+		return is_success(res) ? op_fail(r, VERDICT_RETRY, "Hot Aisle's answer has no list of keys") : failed(res, r, false);
+	}
+	known = key_known(a, j, r);
+	json_decref(j);
+	if (!known || !*r->key_id)
+		return op_fail(r, VERDICT_ABSENT, "our key is not there");
+	str_copy(c->token, r->key_id);
+	c->step = 1;
+	return VERDICT_MORE;
+}
+
 /* ---- balance (§2.2) ---- */
 
 static void balance_build(const struct op_args *a, const struct op_cursor *c,
@@ -739,6 +788,7 @@ const struct provider provider_hotaisle = {
 		[OP_CHECK] = { SECOND, 5 },
 		[OP_OFFERS] = { SECOND, 5 },
 		[OP_KEY] = { SECOND, 5 },
+		[OP_KEY_DROP] = { SECOND, 5 },
 		[OP_CREATE] = { SECOND, 2 },
 		[OP_DESCRIBE] = { SECOND / 2, 20 },
 		[OP_LIST] = { SECOND, 10 },
@@ -750,6 +800,7 @@ const struct provider provider_hotaisle = {
 		[OP_CHECK] = { check_build, check_read },
 		[OP_OFFERS] = { offers_build, offers_read },
 		[OP_KEY] = { key_build, key_read },
+		[OP_KEY_DROP] = { key_drop_build, key_drop_read },
 		[OP_CREATE] = { create_build, create_read },
 		[OP_DESCRIBE] = { describe_build, describe_read },
 		[OP_LIST] = { list_build, list_read },

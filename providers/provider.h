@@ -34,6 +34,7 @@ enum provider_op_kind {
 	OP_DESTROY,  /* end it for ever; OK: taken, ABSENT: not there      args id */
 	OP_BALANCE,  /* → balance */
 	OP_BILL,     /* charges of one machine, or all when id is NULL     args id, mark, from, until → bills */
+	OP_KEY_DROP, /* take it away again                                 args public_key; ABSENT: was not there */
 	OP_NR
 };
 

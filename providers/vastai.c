@@ -145,6 +145,42 @@ static enum verdict key_read(const struct op_args *a, struct op_cursor *c, const
 	return r->verdict;
 }
 
+/* First which it is, then away with it. */
+static void key_drop_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	(void)r;
+	if (c->step)
+		http_request_url(req, "DELETE", "%s/api/v0/ssh/%s/", vastai_base_url(a), c->token);
+	else
+		http_request_url(req, "GET", "%s/api/v0/ssh/", vastai_base_url(a));
+	vastai_add_headers(a, req);
+}
+
+/* What is gone already is a 400 with one of two wordings (§2.9). */
+static enum verdict key_drop_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
+{
+	json_t *j;
+
+	if (!c->step) {
+		keys_read(a, c, res, r);
+		if (r->verdict == VERDICT_MORE)
+			return op_fail(r, VERDICT_ABSENT, "our key is not there");
+		if (r->verdict != VERDICT_OK || !*r->key_id)
+			return r->verdict == VERDICT_OK ? vastai_unreadable(r, "id of our SSH key") : r->verdict;
+		str_copy(c->token, r->key_id);
+		c->step = 1;
+		return op_fail(r, VERDICT_MORE, "%s", "");
+	}
+	j = vastai_listing_of(res, r);
+	if (j)
+		r->verdict = VERDICT_OK;
+	else if ((res->status == 400 || res->status == 404) && r->verdict != VERDICT_DENIED &&
+		 (str_icontains(r->message, "no_ssh_key") || str_icontains(r->message, "not found")))
+		r->verdict = VERDICT_ABSENT;
+	json_decref(j);
+	return r->verdict;
+}
+
 /* ---- bill ------------------------------------------------------------------------------------------------------------ */
 
 /* `day` is required and must have both ends (§2.13). Whole days, since nothing says how a part of one is cut. */
@@ -253,6 +289,7 @@ const struct provider provider_vastai = {
 		[OP_CHECK] = { 2 * SECOND, 1 },
 		[OP_OFFERS] = { 10 * SECOND, 4 },
 		[OP_KEY] = { 1100 * MSEC, 1 },
+		[OP_KEY_DROP] = { 1100 * MSEC, 1 },
 		[OP_CREATE] = { 5 * SECOND, 1 },
 		[OP_DESCRIBE] = { 2200 * MSEC, 1 },
 		[OP_LIST] = { 1100 * MSEC, 1 },
@@ -265,6 +302,7 @@ const struct provider provider_vastai = {
 		[OP_CHECK] = { user_build, check_read },
 		[OP_OFFERS] = { vastai_offers_build, vastai_offers_read },
 		[OP_KEY] = { key_build, key_read },
+		[OP_KEY_DROP] = { key_drop_build, key_drop_read },
 		[OP_CREATE] = { vastai_create_build, vastai_create_read },
 		[OP_DESCRIBE] = { vastai_describe_build, vastai_describe_read },
 		[OP_LIST] = { vastai_list_build, vastai_list_read },

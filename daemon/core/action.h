@@ -16,6 +16,7 @@ enum action_kind {
 	ACTION_MARK,     /* instance: set new_mark, else mark → FACT_MARKED */
 	ACTION_DESTROY,  /* instance → FACT_DESTROYED */
 	ACTION_BILL,     /* instance → FACT_BILLED */
+	ACTION_END_EXTRA, /* extra: delete it → FACT_EXTRA_ENDED */
 	ACTION_CONNECT,  /* instance: connect if need be, probe → FACT_CONNECTED */
 	ACTION_DISCONNECT, /* instance: close its connection → no fact */
 	ACTION_CLEAN,    /* instance of a static account → FACT_CLEANED */

@@ -27,7 +27,8 @@ static int64_t fleet_id_of(const struct object *o)
 	case OBJECT_FLEET: return o->id;
 	case OBJECT_INSTANCE: return CONTAINER_OF(o, const struct instance, object)->fleet_id;
 	case OBJECT_RUN: return CONTAINER_OF(o, const struct run, object)->fleet_id;
-	case OBJECT_ACCOUNT: return 0;
+	case OBJECT_ACCOUNT:
+	case OBJECT_EXTRA: return 0;
 	}
 	return 0;
 }
@@ -118,11 +119,14 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_BILLED:
 	case FACT_CONNECTED:
 	case FACT_CLEANED: instance_apply(m, f); break;
+	case FACT_KEY:
+	case FACT_EXTRA_ENDED: extra_apply(m, f); break;
 	case FACT_RESTARTED: {
 		size_t at = 0;
 		struct fleet *fleet;
 		struct instance *i;
 		struct run *r;
+		struct extra *x;
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
 			/* Perhaps sent: only evidence from the provider tells (reliability §2.14 C5–C8). */
@@ -136,6 +140,8 @@ void core_apply(struct model *m, struct fact *f)
 			core_touch(m, &r->object);
 		for (at = 0; (fleet = model_each(&m->fleets, &at));)
 			core_touch(m, &fleet->object);
+		for (at = 0; (x = model_each(&m->extras, &at));)
+			core_touch(m, &x->object);
 		for (size_t k = 0; k < m->account_count; k++)
 			core_touch(m, &m->accounts[k]->object);
 		break;
@@ -160,6 +166,7 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 	case OBJECT_FLEET: fleet_decide(m, CONTAINER_OF(o, struct fleet, object), now, out); break;
 	case OBJECT_INSTANCE: instance_decide(m, CONTAINER_OF(o, struct instance, object), now, out); break;
 	case OBJECT_RUN: run_decide(m, CONTAINER_OF(o, struct run, object), now, out); break;
+	case OBJECT_EXTRA: extra_decide(m, CONTAINER_OF(o, struct extra, object), now, out); break;
 	case OBJECT_ACCOUNT: account_decide(m, CONTAINER_OF(o, struct account_state, object), now, out); break;
 	}
 }
@@ -171,7 +178,7 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 void core_decide(struct model *m, instant now, struct actions *out)
 {
 	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_RUN, OBJECT_INSTANCE, OBJECT_FLEET, OBJECT_RUN,
-		OBJECT_INSTANCE, OBJECT_ACCOUNT };
+		OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA };
 	struct list batch;
 
 	m->now = now;
@@ -206,7 +213,7 @@ instant core_next_wake(const struct model *m, instant now)
 
 const char *action_name(enum action_kind k)
 {
-	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "connect",
+	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
 		"disconnect", "clean", "push", "start", "poll", "stop", "collect" };
 
 	return names[k];

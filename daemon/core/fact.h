@@ -26,6 +26,8 @@ enum fact_kind {
 	FACT_MARKED,       /* id: instance; verdict, message */
 	FACT_DESTROYED,    /* id: instance; verdict, message */
 	FACT_BILLED,       /* id: instance; verdict, price = amount */
+	FACT_KEY,          /* account; text = the provider's id of our public key, which is there now */
+	FACT_EXTRA_ENDED,  /* id: extra; verdict, message */
 	/* from machines */
 	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe */
 	FACT_CLEANED,      /* id: instance (static host returned); contact */

@@ -90,6 +90,7 @@ static void enter(struct model *m, struct instance *i)
 		i->metered = cost_metered(&a->facts.billing, i->price_hour, i->minimum_charge, i->meter_start, i->meter_end);
 		i->hold = 0;
 		a->live--;
+		extra_account_changed(m, a);
 		if (!i->provider_id[0] || a->facts.local) {
 			/* Nothing was ever made, or nobody sends a bill: what we metered is the bill. */
 			i->settled = m->now;
@@ -593,6 +594,8 @@ static void act(struct instance *i, enum activity what, struct actions *out, enu
 
 static void decide_planned(struct model *m, struct instance *i, struct account_state *a, struct actions *out)
 {
+	const struct extra *key = model_extra_at(m, i->account, EXTRA_KEY);
+
 	/* The plan and its hold must be on disk in a transaction of their own before anything else happens (§2.4). */
 	if (i->object.dirty) {
 		core_wake(m, &i->object, m->now + 1);
@@ -605,6 +608,8 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 		return;
 	}
 	core_wake(m, &i->object, i->planned + PLAN_KEEPS);
+	if (key && key->state == EXTRA_DELETING)
+		return; /* a key that is just being taken away cannot be named in an order; its end touches us */
 	if (!a->facts.bill_by_machine && !a->facts.local && !a->window_since) {
 		/* The bill will be a movement of the balance: know it before the first machine. account_decide asks. */
 		core_touch(m, &a->object);
@@ -622,6 +627,7 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 			return; /* the next complete listing fills it and touches us */
 	}
 	i->sent = m->now;
+	extra_key_wanted(m, a);
 	instance_move(m, i, INSTANCE_EV_DISPATCH, CAUSE_NONE, NULL, "asking %s for %s", i->account, i->offer_key);
 	act(i, ACTIVITY_CREATE, out, ACTION_CREATE);
 }

@@ -56,6 +56,13 @@ void run_stop(struct model *m, struct run *r, enum cause cause, const char *acto
 void account_apply(struct model *m, struct fact *f);
 void account_decide(struct model *m, struct account_state *a, instant now, struct actions *out);
 void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);
+void extra_apply(struct model *m, struct fact *f);
+void extra_decide(struct model *m, struct extra *x, instant now, struct actions *out);
+/* An order is about to be sent, and our public key before it. */
+void extra_key_wanted(struct model *m, const struct account_state *a);
+/* A machine of the account is gone: if it was the last, the key's time begins. */
+void extra_account_changed(struct model *m, const struct account_state *a);
+
 struct account_state *account_of(const struct model *m, const struct instance *i); /* never NULL: load adds unconfigured ones */
 
 #endif

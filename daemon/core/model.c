@@ -58,6 +58,13 @@ void model_drop_fleet(struct model *m, struct fleet *f)
 	free(f);
 }
 
+static void extra_free(struct model *m, struct extra *x)
+{
+	object_unlink(m, &x->object);
+	map_remove(&m->extras, x->object.id);
+	free(x);
+}
+
 static void account_free(struct model *m, struct account_state *a)
 {
 	object_unlink(m, &a->object);
@@ -71,6 +78,7 @@ void model_free(struct model *m)
 {
 	struct fleet *f;
 	struct instance *i;
+	struct extra *x;
 	size_t at = 0;
 
 	/* The maps shrink while we walk: start over after each. */
@@ -80,6 +88,8 @@ void model_free(struct model *m)
 	}
 	for (at = 0; (i = model_each(&m->instances, &at)); at = 0)
 		instance_free(m, i);
+	for (at = 0; (x = model_each(&m->extras, &at)); at = 0)
+		extra_free(m, x);
 	for (size_t k = 0; k < m->account_count; k++)
 		account_free(m, m->accounts[k]);
 	free(m->accounts);
@@ -87,6 +97,7 @@ void model_free(struct model *m)
 	map_free(&m->fleets);
 	map_free(&m->instances);
 	map_free(&m->runs);
+	map_free(&m->extras);
 	heap_free(&m->wakes);
 	explicit_bzero(m->mark_key, sizeof(m->mark_key));
 }
@@ -151,6 +162,18 @@ struct run *model_add_run(struct model *m, const struct run *row)
 	return r;
 }
 
+struct extra *model_add_extra(struct model *m, const struct extra *row)
+{
+	struct extra *x = xmalloc(sizeof(*x));
+
+	*x = *row;
+	object_init(&x->object, OBJECT_EXTRA);
+	x->activity = ACTIVITY_NONE;
+	map_set(&m->extras, x->object.id, x);
+	claim_id(m, x->object.id);
+	return x;
+}
+
 struct account_state *model_add_account(struct model *m, const struct account_facts *facts)
 {
 	struct account_state *a = xcalloc(1, sizeof(*a));
@@ -177,6 +200,22 @@ struct instance *model_instance(const struct model *m, int64_t id)
 struct run *model_run(const struct model *m, int64_t id)
 {
 	return map_get(&m->runs, id);
+}
+
+struct extra *model_extra(const struct model *m, int64_t id)
+{
+	return map_get(&m->extras, id);
+}
+
+struct extra *model_extra_at(const struct model *m, const char *account, enum extra_kind kind)
+{
+	struct extra *x;
+	size_t at = 0;
+
+	while ((x = model_each(&m->extras, &at)))
+		if (x->kind == kind && x->state != EXTRA_GONE && !strcmp(x->account, account))
+			return x;
+	return NULL;
 }
 
 struct account_state *model_account(const struct model *m, const char *name)

@@ -52,7 +52,7 @@ const char *cause_name(enum cause c);      /* "no_capacity" */
 enum cause cause_from_name(const char *s); /* CAUSE_NONE when unknown */
 const char *cause_words(enum cause c);     /* "sold out" */
 
-enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT };
+enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA };
 
 /* What every object has: its place in the engine's queues. Not stored. */
 struct object {
@@ -121,7 +121,7 @@ extern const struct fsm instance_fsm;
 /* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
 enum activity {
 	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
-	ACTIVITY_BILL, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
+	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
 
 struct instance {
@@ -230,10 +230,41 @@ struct run {
 	bool watched; /* somebody follows: poll faster */
 };
 
+/*
+ * What we made at a provider beside machines (reliability §2.8.7): each has a row, an owner, a price and an end, and its deletion
+ * is as persistent as a machine's.
+ */
+enum extra_kind { EXTRA_KEY, EXTRA_VOLUME, EXTRA_SNAPSHOT };
+const char *extra_kind_name(enum extra_kind k); /* "ssh_key" */
+int extra_kind_from_name(const char *s);        /* -1: no such kind */
+enum extra_state { EXTRA_LIVE, EXTRA_DELETING, EXTRA_GONE, EXTRA_STATES };
+enum extra_event { EXTRA_EV_END, EXTRA_EV_KEPT, EXTRA_EV_GONE, EXTRA_EVENTS };
+extern const struct fsm extra_fsm;
+
+struct extra {
+	struct object object; /* id: of the same sequence as fleets, instances and runs */
+	enum extra_kind kind;
+	enum extra_state state;
+	char account[ACCOUNT_MAX], provider[ACCOUNT_MAX];
+	char provider_id[ID_MAX];
+	char name[NAME_MAX_], owner[NAME_MAX_], region[REGION_MAX];
+	int size_gb;
+	money price_month; /* 0: free */
+	instant created, used_at, deleting_at, gone;
+	instant keep_until; /* not ended before; 0: as soon as its kind's rule says */
+	int64_t version;
+
+	/* not stored */
+	enum activity activity;
+	instant retry_at;
+	int tries;
+};
+
 /* The core's copy of the facts about one account's provider, filled by the daemon from the provider table. */
 struct account_facts {
 	char name[ACCOUNT_MAX], provider[ACCOUNT_MAX], title[ACCOUNT_MAX];
 	bool mark_at_create, single_flight, local, bill_by_machine, counts, container, exclusive;
+	bool keeps_key; /* our public key stays in the account until it is taken away */
 	struct billing_rule billing;
 	duration create_timeout, boot_allowance, teardown_allowance;
 };
@@ -288,6 +319,7 @@ struct policy {
 	int gone_listings;
 	duration gone_spacing;
 	duration late_watch, orphan_grace, bill_poll, bill_watch;
+	duration key_keep;     /* our public key stays at a provider for this long after the last machine there */
 	duration contact_lost; /* no SSH contact for this long while the provider answers */
 	duration run_poll, run_poll_watched;
 };
@@ -297,10 +329,10 @@ struct model {
 	uint8_t mark_key[32];
 	struct policy policy;
 	struct rng *rng;       /* not owned */
-	int64_t next_id;       /* shared by fleets, instances and runs */
+	int64_t next_id;       /* shared by fleets, instances, runs and extras */
 	int64_t next_event;
 
-	struct map fleets, instances, runs; /* by id */
+	struct map fleets, instances, runs, extras; /* by id */
 	struct account_state **accounts;    /* owned */
 	size_t account_count;
 
@@ -320,12 +352,16 @@ void model_free(struct model *m);
 struct fleet *model_add_fleet(struct model *m, const struct fleet *row);       /* copies */
 struct instance *model_add_instance(struct model *m, const struct instance *row); /* copies; takes over owned strings */
 struct run *model_add_run(struct model *m, const struct run *row);             /* copies; takes over owned strings */
+struct extra *model_add_extra(struct model *m, const struct extra *row);       /* copies */
 struct account_state *model_add_account(struct model *m, const struct account_facts *facts);
 void model_drop_fleet(struct model *m, struct fleet *f); /* forgets the fleet with its instances and runs (still in the database) */
 
 struct fleet *model_fleet(const struct model *m, int64_t id);
 struct instance *model_instance(const struct model *m, int64_t id);
 struct run *model_run(const struct model *m, int64_t id);
+struct extra *model_extra(const struct model *m, int64_t id);
+/* What we have of this kind at an account and is not GONE; NULL: none. */
+struct extra *model_extra_at(const struct model *m, const char *account, enum extra_kind kind);
 struct account_state *model_account(const struct model *m, const char *name);
 struct fleet *model_fleet_by_name(const struct model *m, const char *name); /* not CLOSED first, else the newest */
 

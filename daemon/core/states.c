@@ -66,6 +66,30 @@ static const unsigned char run_next[RUN_STATES][RUN_EVENTS] = {
 };
 const struct fsm run_fsm = { "run", RUN_STATES, RUN_EVENTS, &run_next[0][0], run_states, run_events };
 
+static const char *const extra_states[] = { "LIVE", "DELETING", "GONE" };
+static const char *const extra_events[] = { "end", "kept", "gone" };
+static const unsigned char extra_next[EXTRA_STATES][EXTRA_EVENTS] = {
+	[EXTRA_LIVE] = { [EXTRA_EV_END] = FSM_TO(EXTRA_DELETING), [EXTRA_EV_GONE] = FSM_TO(EXTRA_GONE) },
+	/* Kept: whose credentials may not delete it is asked again when it is next unused. */
+	[EXTRA_DELETING] = { [EXTRA_EV_KEPT] = FSM_TO(EXTRA_LIVE), [EXTRA_EV_GONE] = FSM_TO(EXTRA_GONE) },
+};
+const struct fsm extra_fsm = { "extra", EXTRA_STATES, EXTRA_EVENTS, &extra_next[0][0], extra_states, extra_events };
+
+static const char *const extra_kinds[] = { "ssh_key", "volume", "snapshot" };
+
+const char *extra_kind_name(enum extra_kind k)
+{
+	return extra_kinds[k];
+}
+
+int extra_kind_from_name(const char *s)
+{
+	for (size_t i = 0; i < ARRAY_LEN(extra_kinds); i++)
+		if (!strcmp(extra_kinds[i], s))
+			return (int)i;
+	return -1;
+}
+
 static const struct {
 	const char *name, *words;
 } causes[CAUSE_NR] = {

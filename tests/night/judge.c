@@ -320,6 +320,16 @@ static bool waits_for_bill(const struct night *n, const struct instance *i)
 	return a->facts.bill_by_machine || a->window_since;
 }
 
+/* Is our public key still among those of the account? */
+static bool key_left(const struct cloud *c)
+{
+	char *text = json_text(c->keys);
+	bool left = text && strstr(text, NIGHT_KEY_BLOB);
+
+	free(text);
+	return left;
+}
+
 /* What is not settled yet, in words; "" when everything is. */
 static void unsettled(const struct night *n, char *out, size_t size)
 {
@@ -345,6 +355,12 @@ static void unsettled(const struct night *n, char *out, size_t size)
 		if (f->state == FLEET_CLOSED)
 			continue;
 		snprintf(out, size, "fleet %s is %s", f->name, fleet_fsm.state_names[f->state]);
+		return;
+	}
+	for (size_t k = 0; k < ARRAY_LEN(n->clouds); k++) {
+		if (!n->clouds[k] || !key_left(n->clouds[k]))
+			continue;
+		snprintf(out, size, "our key is still at %s", n->clouds[k]->model->name);
 		return;
 	}
 	snprintf(out, size, "%s", list_empty(&m->dirty) && !n->p->wheel.committing ? "" : "something is not committed");

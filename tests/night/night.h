@@ -25,7 +25,8 @@
 #define CLOUDS      4
 #define NIGHT_START ((instant)1795132800 * SECOND) /* 2026-11-20T00:00:00Z */
 #define NIGHT_BOUND (36 * HOUR)                    /* everything settles within this once the faults are over */
-#define NIGHT_KEY   "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5sP2cPRkvWUuXB4gtYgkDGSh2xGn1zPbRduRyeVGzP night"
+#define NIGHT_KEY_BLOB "AAAAC3NzaC1lZDI1NTE5AAAAIJ5sP2cPRkvWUuXB4gtYgkDGSh2xGn1zPbRduRyeVGzP"
+#define NIGHT_KEY   "ssh-ed25519 " NIGHT_KEY_BLOB " night"
 #define NIGHT_SITE  "night2"
 
 struct night;

@@ -93,6 +93,10 @@ void wire_action(struct night *n, const struct action *a)
 	t->p = p;
 	t->account = account;
 	t->at = (int)(account - n->accounts);
+	if (a->kind == ACTION_END_EXTRA) {
+		free(p->keys[t->at]);
+		p->keys[t->at] = NULL;
+	}
 	t->action = *a;
 	list_append(&p->tasks, &t->link);
 	begin(n, t, operation_needs_key(account, op, p->keys[t->at]) ? OP_KEY : op);
@@ -107,6 +111,8 @@ static void task_done(struct night *n, struct task *t)
 		if (r->verdict == VERDICT_OK) {
 			free(t->p->keys[t->at]);
 			t->p->keys[t->at] = xstrdup(r->key_id);
+			operation_key_fact(&f, t->account, r);
+			process_fact(n, &f);
 			call_free(t->call);
 			t->call = NULL;
 			begin(n, t, OP_CREATE);

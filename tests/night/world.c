@@ -61,8 +61,11 @@ static void set_config(struct night *n)
 	c->proof.orphan_grace = 10 * MINUTE;
 	c->proof.bill_poll = 5 * MINUTE;
 	c->proof.bill_watch = 30 * HOUR;
+	c->proof.key_keep = 20 * MINUTE;
 	c->proof.contact_lost = 10 * MINUTE;
 }
+
+#define OTHERS_KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGnV9g0bTtTz1mKqLr0kXwzH9cVd2mYb4sJt5uQe8oWx others"
 
 /* ---- machines that are there already, rented through the same API by somebody else ---- */
 
@@ -112,7 +115,7 @@ static struct call *perform(struct rental *r, enum provider_op_kind op, struct o
 	instant wake;
 
 	args->account = a;
-	args->public_key = NIGHT_KEY;
+	args->public_key = OTHERS_KEY;
 	call = call_new(provider_find(a->provider), op, args, &r->limits, &r->rng);
 	for (;;) {
 		switch (call_next(call, r->n->now, &req, &wake)) {

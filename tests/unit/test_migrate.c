@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define SCHEMA 2 /* the last file of db/migrations/ */
+
 /* ---- the schema ---- */
 
 static const char *type_of(enum column_kind kind)
@@ -149,7 +151,7 @@ static void test_what_is_set(void **state)
 	assert_int_equal(db_ask(db, "PRAGMA temp_store"), 2);
 	assert_int_equal(db_ask(db, "PRAGMA busy_timeout"), 5000);
 	assert_int_equal(db_ask(db, "PRAGMA application_id"), APPLICATION_ID);
-	assert_int_equal(db_ask(db, "PRAGMA user_version"), 1);
+	assert_int_equal(db_ask(db, "PRAGMA user_version"), SCHEMA);
 	assert_int_equal(db_ask(db, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"), 1);
 	/* Defensive: the schema cannot be written past its rules. */
 	db_do(db, "PRAGMA writable_schema=ON");
@@ -229,10 +231,10 @@ static void test_a_newer_one_is_refused(void **state)
 
 	store_close(db_open(p, false));
 	db = db_shell(p);
-	db_do(db, "PRAGMA user_version=2");
+	db_do(db, "PRAGMA user_version=3");
 	sqlite3_close(db);
 	read_whole(p->path, &before);
-	refused(p, "newer gpufleet (schema 2, this one knows 1)");
+	refused(p, "newer gpufleet (schema 3, this one knows 2)");
 	read_whole(p->path, &after);
 	assert_memory_equal(before.data, after.data, before.len);
 	buf_free(&before);

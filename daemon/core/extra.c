@@ -1,0 +1,142 @@
+/*
+ * What we made at a provider beside machines: SSH keys, volumes, snapshots. Each ends by itself.
+ *
+ *	LIVE ──end──▶ DELETING ──gone──▶ GONE        a key: when the account has had no machine of ours for policy.key_keep
+ *	  ◀────────kept─┘                            who may not delete it keeps it, and asks again when it is next unused
+ */
+#include "base/str.h"
+#include "core/internal.h"
+
+#define END_BACKOFF (5 * MINUTE)
+
+static bool extra_move(struct model *m, struct extra *x, enum extra_event ev, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static bool extra_move(struct model *m, struct extra *x, enum extra_event ev, const char *fmt, ...)
+{
+	int next = fsm_next(&extra_fsm, (int)x->state, (int)ev);
+	const char *from = extra_fsm.state_names[x->state];
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (next < 0) {
+		core_event(m, &x->object, from, extra_fsm.event_names[ev], "illegal", CAUSE_NONE, NULL, "%s", text);
+		return false;
+	}
+	x->state = (enum extra_state)next;
+	x->activity = ACTIVITY_NONE;
+	x->tries = 0;
+	x->retry_at = 0;
+	if (x->state == EXTRA_DELETING)
+		x->deleting_at = m->now;
+	if (x->state == EXTRA_LIVE)
+		x->used_at = m->now;
+	if (x->state == EXTRA_GONE)
+		x->gone = m->now;
+	x->version++;
+	core_event(m, &x->object, from, extra_fsm.event_names[ev], extra_fsm.state_names[x->state], CAUSE_NONE, NULL, "%s", text);
+	core_dirty(m, &x->object);
+	core_touch(m, &x->object);
+	return true;
+}
+
+/* The row is there before the key is (it is committed with the first order), so that a key is never forgotten. */
+void extra_key_wanted(struct model *m, const struct account_state *a)
+{
+	struct extra row = { .object.id = m->next_id, .kind = EXTRA_KEY, .state = EXTRA_LIVE, .created = m->now, .used_at = m->now }, *x;
+
+	if (!a->facts.keeps_key || model_extra_at(m, a->facts.name, EXTRA_KEY))
+		return;
+	str_copy(row.account, a->facts.name);
+	str_copy(row.provider, a->facts.provider);
+	str_copy(row.name, "gpufleet");
+	str_copy(row.owner, "daemon");
+	x = model_add_extra(m, &row);
+	core_event(m, &x->object, "", "wanted", "LIVE", CAUSE_NONE, NULL, "our public key at %s", x->account);
+	core_dirty(m, &x->object);
+	core_touch(m, &x->object);
+}
+
+static void key_there(struct model *m, const struct fact *f)
+{
+	struct account_state *a = model_account(m, f->account);
+	struct extra *x;
+
+	if (!a || !f->text || !*f->text)
+		return;
+	extra_key_wanted(m, a);
+	x = model_extra_at(m, f->account, EXTRA_KEY);
+	if (!x || !strcmp(x->provider_id, f->text))
+		return;
+	str_copy(x->provider_id, f->text);
+	x->version++;
+	core_dirty(m, &x->object);
+}
+
+static void ended(struct model *m, struct extra *x, const struct fact *f)
+{
+	struct account_state *a = model_account(m, x->account);
+
+	x->activity = ACTIVITY_NONE;
+	if (f->verdict == VERDICT_OK || f->verdict == VERDICT_ABSENT) {
+		extra_move(m, x, EXTRA_EV_GONE, "%s at %s is gone", extra_kind_name(x->kind), x->account);
+	} else if (f->verdict == VERDICT_DENIED || f->verdict == VERDICT_REFUSED) {
+		extra_move(m, x, EXTRA_EV_KEPT, "%s does not let us delete it: %s", x->account, f->message ? f->message : "");
+	} else {
+		x->tries++;
+		x->retry_at = m->now + instant_max(f->retry_after, core_backoff(x->tries, END_BACKOFF));
+		core_touch(m, &x->object);
+	}
+	if (a)
+		account_touch_instances(m, a, INSTANCE_PLANNED);
+}
+
+void extra_apply(struct model *m, struct fact *f)
+{
+	struct extra *x = model_extra(m, f->id);
+
+	if (f->kind == FACT_KEY)
+		key_there(m, f);
+	else if (x && x->state == EXTRA_DELETING)
+		ended(m, x, f);
+}
+
+void extra_account_changed(struct model *m, const struct account_state *a)
+{
+	struct extra *x = model_extra_at(m, a->facts.name, EXTRA_KEY);
+
+	if (!x)
+		return;
+	x->used_at = m->now;
+	core_dirty(m, &x->object);
+	core_touch(m, &x->object);
+}
+
+static instant decide_key(struct model *m, struct extra *x, instant now)
+{
+	const struct account_state *a = model_account(m, x->account);
+	instant due = instant_max(x->used_at + m->policy.key_keep, x->keep_until);
+
+	if (!a || !a->configured || a->live)
+		return FOREVER; /* the end of the last machine touches it */
+	if (now < due)
+		return due;
+	extra_move(m, x, EXTRA_EV_END, "no machine of ours at %s needs it", x->account);
+	return now;
+}
+
+void extra_decide(struct model *m, struct extra *x, instant now, struct actions *out)
+{
+	instant wake = FOREVER;
+
+	if (x->state == EXTRA_LIVE && x->kind == EXTRA_KEY)
+		wake = decide_key(m, x, now);
+	if (x->state == EXTRA_DELETING && !x->activity && now >= x->retry_at) {
+		x->activity = ACTIVITY_END;
+		actions_add(out, ACTION_END_EXTRA, x->object.id);
+	} else if (x->state == EXTRA_DELETING && !x->activity) {
+		wake = x->retry_at;
+	}
+	core_wake(m, &x->object, wake);
+}
