@@ -118,6 +118,10 @@ static void find_token(struct loading *l, const struct node *n, const struct con
 		return;
 	if (tokens_find(l->tokens, p, a, s, &e) == 0)
 		return;
+	if (l->r->lenient) {
+		str_copy(s->where, e.msg);
+		return;
+	}
 	if (file)
 		parse_error(l->p, file, "%s", e.msg);
 	else
@@ -204,7 +208,7 @@ static void read_secret(struct loading *l, const struct node *n)
 	bind_table(l->p, n, &secret_options, NULL, &s);
 	if (!*s.file && !node_get(n, "file"))
 		parse_error_key(l->p, n, "secret '%s' has no 'file'", s.name);
-	else if (*s.file && !l->r->no_tokens && secret_read_file(&value, s.file, &e) < 0)
+	else if (*s.file && !l->r->no_tokens && !l->r->lenient && secret_read_file(&value, s.file, &e) < 0)
 		parse_error(l->p, node_get(n, "file"), "%s", e.msg);
 	secret_wipe(&value);
 	l->c->secrets = xreallocarray(l->c->secrets, l->c->secret_count + 1, sizeof(s));
@@ -246,7 +250,7 @@ static int load(
 	const struct node *root = parse_root(p);
 	int rc;
 
-	l.tokens = tokens_take(r->providers);
+	l.tokens = tokens_take(r->providers, r->token_dir);
 	if (parse_error_count(p) == 0 || root) {
 		option_defaults(&config_options, c);
 		bind_table(p, root, &config_options, NULL, c);

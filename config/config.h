@@ -76,6 +76,10 @@ struct config_request {
 	const char *path;                        /* --config; NULL: search (paths.h) */
 	const struct config_provider *providers; /* ended by a row without name */
 	bool no_tokens; /* read no token, check no secret file: for looking at another user's file */
+	/* For gpufleet-reaper: no secret file is looked at, and an account without a good token stays, with an
+	 * empty one and the reason in its source's `where`. */
+	bool lenient;
+	const char *token_dir; /* ACCOUNT.token in it comes before all other ways to give a token; NULL: none */
 };
 
 /*

@@ -33,7 +33,7 @@ bool bind_is_variable(const char *s);
 
 /* token.c */
 struct config_tokens; /* the variables as they were in the environment */
-struct config_tokens *tokens_take(const struct config_provider *providers);
+struct config_tokens *tokens_take(const struct config_provider *providers, const char *dir); /* dir: NULL, or kept */
 void tokens_free(struct config_tokens *t); /* wipes */
 /* Is there a credential or variable for an account called like its provider? */
 bool tokens_offer(const struct config_tokens *t, const struct config_provider *provider);

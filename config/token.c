@@ -9,12 +9,14 @@ struct config_tokens {
 		struct secret value;
 	} * taken;
 	size_t count;
+	const char *dir; /* not owned */
 };
 
-struct config_tokens *tokens_take(const struct config_provider *providers)
+struct config_tokens *tokens_take(const struct config_provider *providers, const char *dir)
 {
 	struct config_tokens *t = xcalloc(1, sizeof(*t));
 
+	t->dir = dir;
 	for (const struct config_provider *p = providers; p->name; p++) {
 		char *value = p->token_env ? getenv(p->token_env) : NULL;
 
@@ -52,13 +54,12 @@ static const char *variable_value(const struct config_tokens *t, const struct co
 	return NULL;
 }
 
-/* Path of the systemd credential of an account when it is there; NULL otherwise. Caller frees. */
-static char *credential(const char *account)
+/* The token of an account in a directory of tokens when it is there; NULL otherwise. Caller frees. */
+static char *token_in(const char *dir, const char *account)
 {
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
 	char *path;
 
-	if (!dir || *dir != '/')
+	if (!dir)
 		return NULL;
 	path = xasprintf("%s/%s.token", dir, account);
 	if (access(path, F_OK) == 0)
@@ -67,13 +68,23 @@ static char *credential(const char *account)
 	return NULL;
 }
 
+/* The same as a systemd credential. */
+static char *credential(const char *account)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+	return dir && *dir == '/' ? token_in(dir, account) : NULL;
+}
+
 bool tokens_offer(const struct config_tokens *t, const struct config_provider *provider)
 {
 	char *path;
 
 	if (!provider->token_env)
 		return false;
-	path = credential(provider->name);
+	path = token_in(t->dir, provider->name);
+	if (!path)
+		path = credential(provider->name);
 	if (path) {
 		free(path);
 		return true;
@@ -90,6 +101,7 @@ static int from_file(
 	return 0;
 }
 
+/* Takes over the path. */
 static int from_credential(char *path, struct account *a, struct account_source *s, struct err *e)
 {
 	int rc = from_file(path, "credential", a, s, e);
@@ -107,6 +119,9 @@ int tokens_find(const struct config_tokens *t, const struct config_provider *pro
 
 	if (!provider->token_env)
 		return 0;
+	path = token_in(t->dir, a->name);
+	if (path)
+		return from_credential(path, a, s, e);
 	if (*s->token_file)
 		return from_file(s->token_file, "file", a, s, e);
 	path = credential(a->name);

@@ -57,11 +57,21 @@ static int create(const char *path, struct err *e)
 	return 0;
 }
 
+int site_read(struct site *s, const char *path, struct err *e)
+{
+	struct secret text = { NULL };
+	int r;
+
+	if (secret_read_file(&text, path, e) < 0)
+		return -1;
+	r = parse(s, text.value, path, e);
+	secret_wipe(&text);
+	return r;
+}
+
 int site_load(struct site *s, const char *state_dir, bool may_create, struct err *e)
 {
 	char path[580];
-	struct secret text = { NULL };
-	int r;
 
 	snprintf(path, sizeof(path), "%s/site.key", state_dir);
 	if (access(path, F_OK) < 0 && errno == ENOENT) {
@@ -71,11 +81,7 @@ int site_load(struct site *s, const char *state_dir, bool may_create, struct err
 		if (create(path, e) < 0)
 			return -1;
 	}
-	if (secret_read_file(&text, path, e) < 0)
-		return -1;
-	r = parse(s, text.value, path, e);
-	secret_wipe(&text);
-	return r;
+	return site_read(s, path, e);
 }
 
 void site_wipe(struct site *s)

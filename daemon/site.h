@@ -16,6 +16,8 @@ struct site {
 
 /* Read the file, or make it (atomic) when `may_create`. A missing file that may not be made is an error that says what to do. */
 int site_load(struct site *s, const char *state_dir, bool may_create, struct err *e);
+/* A copy of the file, wherever it lies: all that the reaper has of the site. */
+int site_read(struct site *s, const char *path, struct err *e);
 void site_wipe(struct site *s);
 
 #endif

@@ -387,7 +387,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 
 		t->headed = false;
 		r->content_type[0] = r->retry_after[0] = r->rate_remaining[0] = r->rate_reset[0] =
-		    '\0';
+		    r->date[0] = '\0';
 		if (status && status[1] != '1')
 			watch_for_stall(t);
 		return n;
@@ -396,6 +396,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 		t->headed = true;
 	take_header(line, n, "content-type", r->content_type, sizeof(r->content_type));
 	take_header(line, n, "retry-after", r->retry_after, sizeof(r->retry_after));
+	take_header(line, n, "date", r->date, sizeof(r->date));
 	take_header(line, n, "ratelimit-remaining", r->rate_remaining, sizeof(r->rate_remaining));
 	take_header(line, n, "x-ratelimit-remaining", r->rate_remaining, sizeof(r->rate_remaining));
 	take_header(line, n, "ratelimit-reset", r->rate_reset, sizeof(r->rate_reset));

@@ -81,6 +81,7 @@ struct http_response {
 	char content_type[64];
 	char retry_after[64];   /* as sent; "" when absent */
 	char rate_remaining[64], rate_reset[64]; /* the provider's rate headers, raw, when present */
+	char date[40];          /* the provider's clock, an HTTP date; "" when absent */
 };
 
 /* Arguments of an operation; which are set is said at the enum above. All pointers outlive the call. */
