@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "core/place.h"
+#include "heartbeat.h"
 #include "providers/http.h"
 
 #include <sys/statvfs.h>
@@ -335,6 +336,23 @@ static void check_disk(struct request *r, json_t *list)
 	add_check(list, "disk", mb >= 64, text, mb >= 64 ? "" : "free some space; nothing is rented without 64 MB");
 }
 
+/* The second net: a program elsewhere that ends machines when this one cannot. */
+static void check_reaper(struct request *r, json_t *list)
+{
+	const struct model *m = engine_model(r->api->en);
+	const char *names[CONFIG_ACCOUNTS_MAX];
+	struct heartbeat h;
+	size_t n = 0;
+
+	for (size_t k = 0; k < m->account_count && n < ARRAY_LEN(names); k++)
+		if (m->accounts[k]->configured && !m->accounts[k]->facts.local)
+			names[n++] = m->accounts[k]->facts.name;
+	if (!n)
+		return; /* hosts of one's own bill nobody */
+	heartbeat_read(&h, engine_config(r->api->en)->state_dir, m->site, names, n, clock_wall());
+	add_check(list, "reaper", h.ok, h.text, h.remedy);
+}
+
 void get_doctor(struct request *r)
 {
 	json_t *o = json_object(), *list = json_array(), *loop = json_object(), *versions = json_object();
@@ -352,8 +370,7 @@ void get_doctor(struct request *r)
 	snprintf(text, sizeof(text), "worst callback %.1f ms of CPU (%s), %lld over 10 ms", (double)h.worst_cpu / (double)MSEC,
 	    h.worst_name ? h.worst_name : "none", (long long)h.over_limit);
 	add_check(list, "loop", h.over_limit == 0, text, "");
-	add_check(list, "reaper", -1,
-	    "no second program watches the deadlines: if this host dies, machines bill until somebody looks", "watch the provider's console");
+	check_reaper(r, list);
 	json_put(loop, "worst_callback_ms", json_real((double)h.worst_cpu / (double)MSEC));
 	json_put_int(loop, "callbacks_over_10ms", h.over_limit);
 	json_put_str(loop, "worst_name", h.worst_name ? h.worst_name : "");

@@ -200,5 +200,16 @@ same "--version" "$(cut -d' ' -f1 "$WORK/reap.log")" gpufleet-reaper
 reap --delete --dry-run
 same "Contradicting options are a mistake" $? 2
 
+# ---- what the daemon makes of it ----
+
+start_daemon
+doctor() { ctl doctor --json | tr '{' '\n' | grep '"name": *"reaper"' | tr ',' '\n' | grep '"ok"'; }
+reap --delete
+check "doctor is content with the heartbeat" sh -c "echo '$(doctor)' | grep -q true"
+reap --account vastai
+check "doctor misses accounts that are not watched" sh -c "echo '$(doctor)' | grep -q false"
+rm "$WORK/state/reaper.heartbeat"
+check "doctor warns that there is no reaper" sh -c "echo '$(doctor)' | grep -q null"
+
 # Another site's and two colleagues' are still there, and nothing but what this test renamed was ever deleted.
 same "Seven machines are left alone" "$(sim_billing)" 7
