@@ -2,7 +2,6 @@
  * DigitalOcean: droplets, from create to destroy (providers/digitalocean.md §5, §8).
  */
 #include "base/gpu.h"
-#include "base/mutant.h"
 #include "base/str.h"
 #include "providers/digitalocean.h"
 
@@ -249,7 +248,7 @@ enum list_step { LIST_GPUS, LIST_TAGGED };
 DIGITALOCEAN_BUILD(list)
 {
 	(void)r;
-	digitalocean_request_page(a, c, req, c->step == LIST_GPUS && !MUTANT("list_without_gpus", false, true) ? "droplets?type=gpus" : "droplets?tag_name=" TAG);
+	digitalocean_request_page(a, c, req, c->step == LIST_GPUS ? "droplets?type=gpus" : "droplets?tag_name=" TAG);
 }
 
 /* A listing must hold as many droplets as it says there are, and say the same on every page (reliability §2.7). */

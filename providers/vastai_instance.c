@@ -2,7 +2,6 @@
  * vast.ai: instances, from create to destroy (providers/vastai.md §2.4–2.11).
  */
 #include "base/str.h"
-#include "base/mutant.h"
 #include "providers/vastai.h"
 
 #define LIST_ROWS 25
@@ -151,8 +150,8 @@ enum verdict vastai_create_read(const struct op_args *a, struct op_cursor *c, co
 	if (res->outcome != HTTP_ANSWERED)
 		return op_fail(r, res->outcome == HTTP_NOT_SENT ? VERDICT_RETRY : VERDICT_UNSURE, "%s", res->trouble);
 	vastai_own_words(j, res, text);
-	if ((vastai_is_success(res) || !MUTANT("contract_of_a_failure_lost", false, true)) && vastai_read_id(j, "new_contract", r->id)) {
-		r->destroy_now = MUTANT("failed_contract_kept", false, true) ? false : !vastai_is_success(res) || !json_bool(j, "success", !*json_str(j, "error", ""));
+	if (vastai_read_id(j, "new_contract", r->id)) {
+		r->destroy_now = !vastai_is_success(res) || !json_bool(j, "success", !*json_str(j, "error", ""));
 		r->verdict = VERDICT_OK;
 		if (r->destroy_now)
 			op_fail(r, VERDICT_OK, "%s", text);

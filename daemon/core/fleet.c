@@ -222,6 +222,8 @@ static instant check_deadlines(struct model *m, struct fleet *f, instant now)
 
 		if (!i->deadline || i->state < INSTANCE_READY || i->state > INSTANCE_BUSY)
 			continue;
+		if (MUTANT("waits_for_the_dead", false, true) || MUTANT("extended_without_asking", false, true))
+			continue;
 		if (now >= end)
 			instance_stop(m, i, CAUSE_EXPIRED, NULL, "its deadline has come");
 		else

@@ -335,7 +335,7 @@ void instance_adopt(struct model *m, struct instance *i, const struct machine *s
 {
 	str_copy(i->provider_id, seen->id);
 	instance_move(m, i, INSTANCE_EV_FOUND, CAUSE_NONE, NULL, "found in a listing as %s", seen->id);
-	if (i->stop_requested && !MUTANT("found_ones_are_kept", false, true))
+	if (i->stop_requested)
 		instance_move(m, i, INSTANCE_EV_STOP, i->cause, NULL, "%s", *i->reason ? i->reason : "stop was asked for");
 	else
 		instance_seen(m, i, seen);
@@ -616,7 +616,7 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 		return;
 	}
 	if (a->facts.single_flight) {
-		if (a->create_lock && a->create_lock != i->object.id && !MUTANT("creates_side_by_side", false, true))
+		if (a->create_lock && a->create_lock != i->object.id)
 			return;
 		if (!a->create_lock) {
 			a->create_lock = i->object.id;

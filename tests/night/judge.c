@@ -6,6 +6,7 @@
 #include "core/cost.h"
 #include "core/mark.h"
 #include "night.h"
+#include "orphan.h"
 
 #define LOOK_EVERY   (10 * SECOND)
 #define UNSEEN_BOUND (6 * MINUTE) /* two sweeps, a failed try between, and a minute */
@@ -71,10 +72,10 @@ void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, 
 	}
 }
 
-/* Without faults nobody may be told that he asks too often. */
+/* Without faults, and alone, nobody may be told that he asks too often. */
 void judge_answered(struct night *n, int cloud, int status)
 {
-	if (status == 429 && !n->plan.faults)
+	if (status == 429 && !n->plan.faults && !n->reaper)
 		night_violation(n, "%s says that we ask too often", n->clouds[cloud]->model->name);
 }
 
@@ -135,6 +136,11 @@ static const struct instance *row_of(const struct night *n, const struct box *b,
 		gone = i;
 	}
 	return final_too ? gone : NULL;
+}
+
+const struct instance *judge_row(const struct night *n, const struct box *b)
+{
+	return row_of(n, b, false);
 }
 
 /* Faults that are on now excuse: the listing may fail or lie. */
@@ -402,6 +408,10 @@ void judge_step(struct night *n)
 	for (int k = 0; k < CLOUDS; k++)
 		if (n->clouds[k])
 			cloud_tick(n->clouds[k], n->now);
+	if (n->orphaned) {
+		n->settled = orphan_judged(n) ? n->now : 0;
+		return;
+	}
 	check_leaks(n);
 	if (n->p)
 		check_doubles(n);
@@ -449,6 +459,8 @@ static void check_account(struct night *n, struct cloud *c)
 		/* One that vanished before anybody saw it has no row to book its cents on. */
 		if (b->m->cloud != c || b->foreign || (a->facts.bill_by_machine && !b->rowed))
 			continue;
+		if (!b->rowed)
+			return; /* and a balance does not tell whose it was */
 		bill += cloud_cost(c, b->m);
 		slack += precision(c);
 	}

@@ -4,6 +4,7 @@
  *	gpufleet-night --seeds N [--from S] [--jobs J]   S … S+N-1; every fourth night is without faults
  *	   --again: each night twice, and the traces must be the same; --table: how often each fault struck
  *	gpufleet-night --regressions FILE                seeds that found something once
+ *	   --orphan: the daemon is removed for ever at a step that the seed chooses (with --seed too)
  *	gpufleet-night --seed S [--trace] [--digest]     one night again, exactly
  *	gpufleet-night --crash [--jobs J]                death at every point of the core scenarios
  *	gpufleet-night --case 3:kill:17:0                one of those again, told
@@ -21,14 +22,14 @@
 #include <stdlib.h>
 
 enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS,
-	OPT_CRASH, OPT_CASE, OPT_MUTANTS };
+	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN };
 
 static const struct option options[] = { { "seeds", required_argument, NULL, OPT_SEEDS }, { "from", required_argument, NULL, OPT_FROM },
 	{ "jobs", required_argument, NULL, OPT_JOBS }, { "seed", required_argument, NULL, OPT_SEED },
 	{ "trace", no_argument, NULL, OPT_TRACE }, { "digest", no_argument, NULL, OPT_DIGEST }, { "table", no_argument, NULL, OPT_TABLE },
 	{ "replay", required_argument, NULL, OPT_REPLAY }, { "state", required_argument, NULL, OPT_STATE }, 
 	{ "again", no_argument, NULL, OPT_AGAIN }, { "regressions", required_argument, NULL, OPT_REGRESSIONS },
-	{ "mutants", no_argument, NULL, OPT_MUTANTS }, { "crash", no_argument, NULL, OPT_CRASH }, { "case", required_argument, NULL, OPT_CASE }, { NULL, 0, NULL, 0 } };
+	{ "orphan", no_argument, NULL, OPT_ORPHAN }, { "mutants", no_argument, NULL, OPT_MUTANTS }, { "crash", no_argument, NULL, OPT_CRASH }, { "case", required_argument, NULL, OPT_CASE }, { NULL, 0, NULL, 0 } };
 
 static int usage(void)
 {
@@ -79,6 +80,7 @@ int main(int argc, char **argv)
 		case OPT_TRACE: o.trace = true; break;
 		case OPT_DIGEST: o.digest = true; break;
 		case OPT_TABLE: o.table = true; break;
+		case OPT_ORPHAN: o.orphan = true; break;
 		case OPT_CRASH: crash = true; break;
 		case OPT_MUTANTS: mutants = true; break;
 		case OPT_CASE: return crash_again(optarg);

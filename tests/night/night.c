@@ -1,5 +1,6 @@
 #include "night.h"
 #include "base/str.h"
+#include "orphan.h"
 
 #define STEPS_MAX 400000 /* of one night: more is a loop that never waits */
 
@@ -126,6 +127,8 @@ void night_open(struct night *n, const struct plan *plan, const struct night_opt
 		if (!plan->items[k].off)
 			night_at(n, &n->ticks[k], n->now + plan->items[k].at, begin_item);
 	night_at(n, &n->chaos_end, n->now + plan->chaos, end_of_chaos);
+	if (o->orphan_step)
+		orphan_open(n);
 	process_start(n);
 }
 
@@ -134,8 +137,10 @@ static void maybe_orphan(struct night *n)
 {
 	if (n->orphaned || !n->o.orphan_step || n->steps < n->o.orphan_step)
 		return;
+	orphan_begins(n);
 	n->orphaned = true;
 	night_note(n, "the daemon is gone for ever");
+	night_not(n, &n->restart);
 	process_end(n, DISK_KILLED);
 }
 
@@ -180,6 +185,7 @@ void night_live(struct night *n)
 void night_close(struct night *n)
 {
 	process_free(n);
+	orphan_close(n);
 	wire_close(n);
 	box_close(n);
 	world_close(n);

@@ -77,6 +77,7 @@ struct box {
 	int keyed;            /* how often it got another host key */
 	int boots;
 	instant running;      /* as last seen: another value is another boot */
+	money bound;          /* what it may cost in all when the daemon dies; 0: nobody said */
 	bool rowed;           /* a row of ours had its id at some time */
 	instant excused;      /* when it was last accounted for */
 	struct job jobs[8];
@@ -105,8 +106,7 @@ struct night_options {
 	bool trace;  /* to standard output */
 	bool digest;
 	struct crash crash;
-	instant orphan_at; /* the daemon is gone for ever from here (behind the beginning); 0: not */
-	int64_t orphan_step;
+	int64_t orphan_step; /* the daemon is gone for ever from this step on; 0: not */
 };
 
 struct night {
@@ -143,6 +143,9 @@ struct night {
 	int64_t durable_event; /* the newest event that the store said is durable */
 	int64_t steps, requests;
 	instant settled;       /* when everything was */
+	struct reap_memory *reaper; /* per account; NULL: no reaper in this night */
+	struct tick reaper_tick;
+	instant orphan_since;
 	uint64_t digest;
 	char violation[1024];
 };
@@ -203,6 +206,7 @@ void judge_restarted(struct night *n);
 void judge_step(struct night *n);
 void judge_event(struct night *n, const struct event *e);
 void judge_overdue(struct night *n, bool spinning);
+const struct instance *judge_row(const struct night *n, const struct box *b); /* the live row of a machine, or NULL */
 bool judge_settled(const struct night *n);
 void judge_end(struct night *n);
 

@@ -39,3 +39,8 @@ sim-mutants:
 	@+$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DGPUFLEET_MUTANTS' $(BUILD)/mutants/gpufleet-night
 	@$(BUILD)/mutants/gpufleet-night --mutants --jobs $(JOBS)
 .PHONY: sim-mutants
+
+ORPHANS ?= 3000
+sim-orphan: $(NIGHT)
+	@$(NIGHT) --seeds $(ORPHANS) --jobs $(JOBS) --orphan
+.PHONY: sim-orphan

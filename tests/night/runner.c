@@ -18,6 +18,15 @@ bool seed_has_faults(int64_t seed)
 	return seed % 4 != 0;
 }
 
+/* Early steps hold the creates, later ones the rest: half of the deaths are among the first hundreds. */
+static int64_t orphan_step(int64_t seed)
+{
+	struct rng r;
+
+	rng_seed(&r, (uint64_t)seed * 3 + 1);
+	return 1 + (int64_t)rng_below(&r, rng_below(&r, 2) ? 500 : 3000);
+}
+
 static void add(struct totals *t, const struct night *n)
 {
 	t->nights++;
@@ -63,6 +72,9 @@ int runner_single(const struct run_options *o)
 	char violation[1024];
 	struct plan p;
 	uint64_t digest;
+
+	if (o->orphan)
+		no.orphan_step = orphan_step(o->from);
 
 	plan_make(&p, (uint64_t)o->from, seed_has_faults(o->from));
 	digest = runner_night(&p, &no, NULL, violation, sizeof(violation));
@@ -110,6 +122,8 @@ static void work(const struct run_options *o, int64_t job, struct shared *s)
 		uint64_t digest;
 
 		s->seed = seed;
+		if (o->orphan)
+			no.orphan_step = orphan_step(seed);
 		plan_make(&p, (uint64_t)seed, seed_has_faults(seed));
 		digest = runner_night(&p, &no, &s->totals, violation, sizeof(violation));
 		if (o->digest)

@@ -8,7 +8,7 @@
 
 struct run_options {
 	int64_t from, count, jobs;
-	bool single, trace, digest, table, again;
+	bool single, trace, digest, table, again, orphan;
 	const char *regressions; /* a file: one seed per line, then what it found */
 };
 

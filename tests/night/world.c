@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "core/mark.h"
 #include "night.h"
+#include "visitor.h"
 
 static const char *const gpus[CLOUDS] = { "MI300X", "A100", "L40S", "L40S" };
 
@@ -65,69 +66,10 @@ static void set_config(struct night *n)
 	c->proof.contact_lost = 10 * MINUTE;
 }
 
-#define OTHERS_KEY "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGnV9g0bTtTz1mKqLr0kXwzH9cVd2mYb4sJt5uQe8oWx others"
-
 /* ---- machines that are there already, rented through the same API by somebody else ---- */
 
-struct rental {
-	struct night *n;
-	int account;
-	struct call_limits limits;
-	struct rng rng;
-};
-
-static void answer(struct rental *r, struct call *call, const struct http_request *req)
-{
-	struct cloud *c = r->n->clouds[r->n->cloud_of[r->account]];
-	struct http_response res = { .outcome = HTTP_ANSWERED };
-	struct sim_header headers[HTTP_HEADERS_MAX + 1];
-	char names[HTTP_HEADERS_MAX][64], path[2048], *query;
-	struct sim_request q = { .method = req->method, .headers = headers, .body = req->body, .len = req->body ? strlen(req->body) : 0 };
-	struct sim_response out;
-
-	str_copy(path, strchr(req->url + 7, '/') + strlen(c->model->prefix));
-	query = strchr(path, '?');
-	if (query)
-		*query++ = '\0';
-	q.path = path;
-	q.query = query;
-	for (int k = 0; k < req->header_count; k++) {
-		str_copy_n(names[k], strcspn(req->headers[k], ":") + 1, req->headers[k]);
-		headers[q.header_count++] = (struct sim_header){ names[k], req->headers[k] + strlen(names[k]) + 2 };
-	}
-	headers[q.header_count++] = (struct sim_header){ "User-Agent", "somebody/1" };
-	sim_response_init(&out);
-	cloud_handle(c, r->n->now, &q, &out);
-	res.status = out.status;
-	res.body = buf_str(&out.body);
-	res.len = out.body.len;
-	str_copy(res.content_type, out.type);
-	r->n->now += out.delay + 50 * MSEC;
-	call_answer(call, r->n->now, &res);
-	sim_response_free(&out);
-}
-
-static struct call *perform(struct rental *r, enum provider_op_kind op, struct op_args *args)
-{
-	const struct account *a = &r->n->accounts[r->account];
-	const struct http_request *req;
-	struct call *call;
-	instant wake;
-
-	args->account = a;
-	args->public_key = OTHERS_KEY;
-	call = call_new(provider_find(a->provider), op, args, &r->limits, &r->rng);
-	for (;;) {
-		switch (call_next(call, r->n->now, &req, &wake)) {
-		case CALL_SEND: answer(r, call, req); break;
-		case CALL_WAIT: r->n->now = wake; break;
-		case CALL_DONE: return call;
-		}
-	}
-}
-
 /* Somebody rents one machine under this name. NULL: the account has none to sell. */
-static struct box *rent(struct rental *r, const char *gpu, const char *name)
+static struct box *rent(struct visitor *r, const char *gpu, const char *name)
 {
 	struct op_args args = { .gpu_count = 1 };
 	struct call *market, *key, *made, *mark;
@@ -137,7 +79,7 @@ static struct box *rent(struct rental *r, const char *gpu, const char *name)
 	size_t k = 0;
 
 	str_copy(args.gpu, gpu);
-	market = perform(r, OP_OFFERS, &args);
+	market = visit(r, OP_OFFERS, &args);
 	offers = call_reply(market);
 	while (k < offers->offer_count && (!offers->offers[k].available || offers->offers[k].spot))
 		k++;
@@ -145,14 +87,14 @@ static struct box *rent(struct rental *r, const char *gpu, const char *name)
 		call_free(market);
 		return NULL;
 	}
-	key = perform(r, OP_KEY, &args);
+	key = visit(r, OP_KEY, &args);
 	args.offer = &offers->offers[k];
 	args.mark = name;
 	args.key_id = call_reply(key)->key_id;
-	made = perform(r, OP_CREATE, &args);
+	made = visit(r, OP_CREATE, &args);
 	args.id = call_reply(made)->id;
 	if (*args.id) {
-		mark = perform(r, OP_MARK, &args);
+		mark = visit(r, OP_MARK, &args);
 		call_free(mark);
 		b = box_of(r->n, c->machines[c->machine_count - 1]);
 	}
@@ -162,16 +104,22 @@ static struct box *rent(struct rental *r, const char *gpu, const char *name)
 	return b;
 }
 
+/* Who rents there may leave the name empty. */
+static bool unnamed_sold(int k)
+{
+	return cloud_models[k] == &cloud_hotaisle || cloud_models[k] == &cloud_vastai;
+}
+
 static void others(struct night *n)
 {
-	struct rental r = { .n = n };
+	struct visitor r = { .n = n };
 	uint8_t other_key[32] = { 9, 9, 9 };
 
 	rng_seed(&r.rng, n->plan.seed * 16 + 6);
 	for (r.account = 0; r.account < (int)n->config.account_count; r.account++) {
 		const struct account *a = &n->accounts[r.account];
 		int k = model_index(a->provider);
-		uint64_t luck = rng_below(&r.rng, 5);
+		uint64_t luck = rng_below(&r.rng, 6);
 		char name[ID_MAX] = "somebody-elses";
 		struct box *b;
 
@@ -186,6 +134,8 @@ static void others(struct night *n)
 			mark_make(name, n->mark_key, a->provider, NIGHT_SITE, rng_u64(&r.rng), n->now + (rng_below(&r.rng, 2) ? HOUR : 0));
 		else if (luck == 4)
 			continue;
+		else if (unnamed_sold(k) && rng_below(&r.rng, 2))
+			name[0] = '\0';
 		memset(&r.limits, 0, sizeof(r.limits));
 		b = rent(&r, gpus[k], name);
 		if (!b)
