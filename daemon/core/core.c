@@ -129,8 +129,10 @@ void core_apply(struct model *m, struct fact *f)
 		struct extra *x;
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
-			/* Perhaps sent: only evidence from the provider tells (reliability §2.14 C5–C8). */
-			if (i->state == MUTANT("restart_forgets_orders", INSTANCE_DISPATCHING, INSTANCE_STATES))
+			/* Perhaps sent: only evidence from the provider tells (reliability §2.14 C5–C8); of one's own host nobody is asked. */
+			if (i->state == INSTANCE_DISPATCHING && account_of(m, i)->facts.local)
+				instance_move(m, i, INSTANCE_EV_REFUSED, CAUSE_NOT_SENT, NULL, "the daemon ended before it was taken");
+			else if (i->state == MUTANT("restart_forgets_orders", INSTANCE_DISPATCHING, INSTANCE_STATES))
 				instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL,
 				    "the daemon ended before the answer came");
 			restore_create_lock(m, i);

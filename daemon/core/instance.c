@@ -225,6 +225,14 @@ bool instance_is_other(const struct model *m, const struct instance *i, const st
 	return *seen->mark && i->marked && !ours(m, i, seen->mark, &unused) && !MUTANT("recycled_id_is_ours", false, true);
 }
 
+/* What is held pays until the deadline, at the price that is known now. */
+static void hold_until(const struct model *m, struct instance *i, instant deadline)
+{
+	money worst = cost_hold_until(&account_of(m, i)->facts, i, deadline);
+
+	i->hold = worst > i->hold ? worst : i->hold;
+}
+
 /* The name at the provider is the truth about the deadline (reliability §2.14 C32). */
 static void note_mark(struct model *m, struct instance *i, const char *mark)
 {
@@ -246,6 +254,7 @@ static void note_mark(struct model *m, struct instance *i, const char *mark)
 	if (*i->new_mark && !strcmp(mark, i->new_mark)) {
 		str_copy(i->mark, mark);
 		i->deadline = seen.deadline;
+		hold_until(m, i, i->deadline); /* the price may have moved since the extension was asked for */
 		i->new_mark[0] = '\0';
 		i->tries = 0;
 		core_dirty(m, &i->object);
@@ -279,7 +288,6 @@ static void note_price(struct model *m, struct instance *i, money price)
 	struct fleet *f = model_fleet(m, i->fleet_id);
 	const char *state = instance_fsm.state_names[i->state];
 	char was[32], is[32];
-	money worst;
 
 	if (same_price(i, price))
 		return;
@@ -287,9 +295,7 @@ static void note_price(struct model *m, struct instance *i, money price)
 	money_format(price, is);
 	core_event(m, &i->object, state, "price", state, CAUSE_NONE, NULL, "the provider now says %s/h, not %s/h", is, was);
 	i->price_hour = price;
-	/* Dearer than quoted: reserve the difference; the fleet's cap ends it when that is too much. */
-	worst = cost_hold_until(&account_of(m, i)->facts, i, i->deadline);
-	i->hold = worst > i->hold ? worst : i->hold;
+	hold_until(m, i, i->deadline); /* dearer: the difference is reserved; the fleet's cap ends it when that is too much */
 	core_dirty(m, &i->object);
 	if (f)
 		core_touch(m, &f->object);
@@ -325,7 +331,7 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 		if (r)
 			run_machine_lost(m, r, "the provider says that the machine ended");
 	} else if (i->state == INSTANCE_BOOTING && seen->state == MACHINE_RUNNING && *i->address && i->port &&
-	    (i->marked || a->facts.mark_at_create || MUTANT("used_without_name", false, true))) {
+	    (i->marked || a->facts.mark_at_create || a->facts.local || MUTANT("used_without_name", false, true))) {
 		instance_move(m, i, INSTANCE_EV_RUNNING, CAUSE_NONE, NULL, "running at %s port %d", i->address, i->port);
 	}
 	core_touch(m, &i->object);
@@ -367,6 +373,8 @@ static void created(struct model *m, struct instance *i, const struct fact *f)
 			    "it costs more than was offered, and more than may be spent");
 		if (f->price > 0)
 			note_price(m, i, f->price);
+		if (f->machine_count && i->state == INSTANCE_BOOTING)
+			instance_seen(m, i, &f->machines[0]); /* a host that is there already */
 	} else if (f->verdict == VERDICT_OK || f->verdict == MUTANT("unsure_is_refused", VERDICT_UNSURE, VERDICT_OK) ||
 	    f->verdict == VERDICT_MORE) {
 		instance_move(m, i, INSTANCE_EV_UNSURE, CAUSE_NONE, NULL, "no definite answer: %s", f->message);
@@ -641,7 +649,8 @@ static instant decide_booting(struct model *m, struct instance *i, struct accoun
 		    i->state == INSTANCE_BOOTING ? "not running in time" : "SSH did not answer in time");
 		return FOREVER;
 	}
-	if (i->state == INSTANCE_BOOTING && !i->marked && !a->facts.mark_at_create && !MUTANT("used_without_name", false, true)) {
+	if (i->state == INSTANCE_BOOTING && !i->marked && !a->facts.mark_at_create && !a->facts.local &&
+	    !MUTANT("used_without_name", false, true)) {
 		if (i->activity || now < i->retry_at)
 			return instant_min(limit, i->retry_at > now ? i->retry_at : limit);
 		if (i->tries > MARK_TRIES) {

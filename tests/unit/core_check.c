@@ -68,7 +68,7 @@ static void check_fleet(const struct world *w, const struct fleet *f)
 		const struct account_state *a = model_account(&w->m, i->account);
 		money spent = cost_of_instance(&a->facts, i, w->now);
 
-		surprised |= taken_in(i) || (i->state == INSTANCE_DELETING && w->now > i->deadline);
+		surprised |= taken_in(i) || i->meter_end > i->deadline || (i->state == INSTANCE_DELETING && w->now > i->deadline);
 		sum += spent > i->hold ? spent : i->hold;
 		if (i->state >= INSTANCE_DELETING)
 			continue;

@@ -114,7 +114,7 @@ static bool overtakes(const struct world *w, const struct action *a, const struc
 
 	if (other->action.kind == ACTION_PUSH && model_run(&w->m, a->id)->state >= RUN_COLLECTING)
 		return true;
-	return i && i->state == INSTANCE_DELETING && (other->action.kind == ACTION_CONNECT || other->action.kind == ACTION_MARK);
+	return i && i->state >= INSTANCE_DELETING && (other->action.kind == ACTION_CONNECT || other->action.kind == ACTION_MARK);
 }
 
 static bool same_object(const struct action *a, const struct action *b)
@@ -132,7 +132,7 @@ void world_take(struct world *w, const struct action *a)
 	w->count[a->kind]++;
 	if (a->kind == ACTION_DISCONNECT)
 		return;
-	for (size_t k = 0; k < w->answer_count; k++)
+	for (size_t k = 0; k < w->answer_count && !w->junk; k++)
 		if (same_object(&w->answers[k].action, a) && !overtakes(w, a, &w->answers[k]))
 			fail_msg("%s of %lld leaves while its %s is unanswered", action_name(a->kind), (long long)a->id,
 			    action_name(w->answers[k].action.kind));
@@ -295,6 +295,7 @@ void world_answer(struct world *w, const struct answer *a)
 		[ACTION_COLLECT] = FACT_RUN_COLLECTED };
 	struct fact f = { .kind = kinds[a->action.kind], .id = a->action.id, .verdict = a->verdict, .text = "", .message = "",
 		.contact = w->k.contact[a->action.kind], .retry_after = w->k.retry_after };
+	const struct machine host = { .id = "lab1", .address = "192.0.2.9", .port = 22, .state = MACHINE_RUNNING };
 	const struct instance *i;
 
 	world_tick(w);
@@ -311,8 +312,11 @@ void world_answer(struct world *w, const struct answer *a)
 		f.price = a->price;
 		f.flag = a->spite && *a->id;
 		i = model_instance(&w->m, f.id);
-		if (i && model_account(&w->m, i->account)->facts.local && f.verdict == VERDICT_OK)
+		if (i && model_account(&w->m, i->account)->facts.local && f.verdict == VERDICT_OK) {
 			f.text = i->offer_key;
+			f.machines = &host;
+			f.machine_count = 1;
+		}
 		break;
 	case ACTION_BILL:
 		i = model_instance(&w->m, f.id);

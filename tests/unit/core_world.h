@@ -90,14 +90,15 @@ struct world {
 	size_t unit_count;
 	struct job jobs[256];
 	size_t job_count;
-	struct answer answers[512];
+	struct answer answers[2048];
 	size_t answer_count;
 
 	/* kept for the checks */
 	int count[ACTION_NR]; /* actions so far */
 	uint8_t creates[WORLD_IDS], last_state[WORLD_IDS];
 	int illegal, foreign_destroys, names;
-	bool price_moved, junk; /* caps may be passed; answers may come twice or never */
+	bool price_moved;     /* caps may be passed */
+	bool junk;            /* answers come twice: more than one action of an object may be under way */
 	char last_event[24], last_text[TEXT_MAX];
 };
 

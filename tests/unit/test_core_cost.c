@@ -1,0 +1,152 @@
+/* Billing rules, holds and the leak bound: pure arithmetic. */
+#include "core_world.h"
+
+static const struct billing_rule SECONDS = { .quantum = SECOND }, MINUTES = { .quantum = MINUTE, .minimum = 5 * MINUTE },
+	HOURS = { .quantum = HOUR }, EXACT = { .quantum = 0 };
+
+static void billed_time(void **state)
+{
+	static const struct {
+		const struct billing_rule *rule;
+		duration lived, billed;
+	} cases[] = { { &SECONDS, 0, 0 }, { &SECONDS, 1, SECOND }, { &SECONDS, SECOND, SECOND }, { &SECONDS, SECOND + 1, 2 * SECOND },
+		{ &MINUTES, 1, 5 * MINUTE }, { &MINUTES, 5 * MINUTE, 5 * MINUTE }, { &MINUTES, 5 * MINUTE + 1, 6 * MINUTE },
+		{ &HOURS, 1, HOUR }, { &HOURS, HOUR, HOUR }, { &HOURS, 25 * HOUR + 1, 26 * HOUR }, { &EXACT, 1234567, 1234567 } };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++)
+		assert_int_equal(cost_billed_time(cases[k].rule, 1000, 1000 + cases[k].lived), cases[k].billed);
+	assert_int_equal(cost_billed_time(&HOURS, 0, 5 * HOUR), 0);             /* never started */
+	assert_int_equal(cost_billed_time(&MINUTES, HOUR, HOUR - 1), 5 * MINUTE); /* a clock that went back */
+}
+
+static void metered(void **state)
+{
+	(void)state;
+	assert_int_equal(cost_metered(&SECONDS, 2 * USD, 0, 1, 1 + HOUR / 2), USD);
+	assert_int_equal(cost_metered(&SECONDS, 2 * USD, 0, 0, HOUR), 0);
+	assert_int_equal(cost_metered(&SECONDS, 2 * USD, 20 * USD, 1, 1 + HOUR), 20 * USD);
+	assert_int_equal(cost_metered(&SECONDS, 2 * USD, 20 * USD, 1, 1 + 11 * HOUR), 22 * USD);
+	assert_int_equal(cost_metered(&SECONDS, 2 * USD, 20 * USD, 0, HOUR), 0); /* nothing was made */
+	assert_int_equal(cost_metered(&HOURS, 2 * USD, 0, 1, 2), 2 * USD);
+	assert_int_equal(cost_metered(&EXACT, 1, 0, 1, 2), 1); /* rounded up, never down */
+}
+
+static struct account_facts facts(struct rng *r)
+{
+	static const duration quanta[] = { 0, 1, MSEC, SECOND, MINUTE, HOUR };
+	struct account_facts f = { .create_timeout = (duration)rng_below(r, 5) * MINUTE,
+		.boot_allowance = (duration)rng_below(r, 31) * MINUTE, .teardown_allowance = (duration)rng_below(r, 11) * MINUTE };
+
+	f.billing.quantum = quanta[rng_below(r, ARRAY_LEN(quanta))];
+	f.billing.minimum = rng_below(r, 3) ? 0 : (duration)rng_below(r, 3 * HOUR);
+	return f;
+}
+
+/* The lifetime that some money buys never has a hold above that money, and is not needlessly short. */
+static void lifetime_fits_the_money(void **state)
+{
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 5);
+	for (int k = 0; k < 20000; k++) {
+		struct account_facts f = facts(&r);
+		money price = (money)rng_below(&r, 100 * USD) + 1, minimum = rng_below(&r, 3) ? 0 : (money)rng_below(&r, 50 * USD);
+		money limit = (money)rng_below(&r, 500 * USD);
+		duration life = cost_lifetime_for(&f, price, minimum, limit);
+		duration step = f.billing.quantum > SECOND ? f.billing.quantum : SECOND;
+
+		if (life >= 0) {
+			assert_true(cost_hold(&f, price, minimum, life) <= limit);
+			assert_true(life > 300 * DAY || cost_hold(&f, price, minimum, life + 2 * step + f.billing.minimum) > limit ||
+			    price < 10000);
+		} else {
+			assert_true(cost_hold(&f, price, minimum, 0) > limit || cost_hold(&f, price, minimum, step) > limit);
+		}
+	}
+}
+
+static void holds_grow(void **state)
+{
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 6);
+	for (int k = 0; k < 5000; k++) {
+		struct account_facts f = facts(&r);
+		money price = (money)rng_below(&r, 100 * USD) + 1, minimum = (money)rng_below(&r, 50 * USD);
+		duration life = (duration)rng_below(&r, 100 * HOUR);
+		instant sent = WORLD_START, end = sent + f.create_timeout + f.boot_allowance + life + f.teardown_allowance;
+		struct instance i = { .price_hour = price, .minimum_charge = minimum, .sent = sent };
+
+		assert_true(cost_hold(&f, price, minimum, life) >= minimum);
+		assert_true(cost_hold(&f, price, minimum, life) <= cost_hold(&f, price, minimum, life + HOUR));
+		assert_true(cost_hold(&f, price, minimum, life) >= cost_metered(&f.billing, price, minimum, sent, end));
+		assert_true(cost_hold_until(&f, &i, end) <= cost_hold(&f, price, minimum, life));
+	}
+	assert_int_equal(cost_lifetime_for(&(struct account_facts){ .billing = SECONDS }, 0, 0, 0), FOREVER);
+}
+
+static void of_an_instance(void **state)
+{
+	struct account_facts f = { .billing = SECONDS };
+	struct instance i = { .state = INSTANCE_READY, .price_hour = 2 * USD, .meter_start = WORLD_START };
+
+	(void)state;
+	assert_int_equal(cost_of_instance(&f, &i, WORLD_START + HOUR), 2 * USD);
+	i.meter_end = WORLD_START + HOUR;
+	assert_int_equal(cost_of_instance(&f, &i, WORLD_START + 5 * HOUR), 2 * USD);
+	i.state = INSTANCE_GONE;
+	i.metered = 7;
+	assert_int_equal(cost_of_instance(&f, &i, WORLD_START + 5 * HOUR), 7);
+}
+
+/* To the deadline in the name, the reaper's grace and period, and the slowest delete (reliability §2.10). */
+static void leak_bound(void **state)
+{
+	struct account_facts f = { .billing = SECONDS, .teardown_allowance = 10 * MINUTE };
+	struct instance i = { .state = INSTANCE_READY, .price_hour = 6 * USD, .deadline = WORLD_START + HOUR };
+
+	(void)state;
+	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START), 9 * USD);
+	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START + 2 * HOUR), 3 * USD);
+	i.minimum_charge = 20 * USD;
+	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START), 20 * USD);
+}
+
+static void split_adds_up(void **state)
+{
+	struct rng r;
+
+	(void)state;
+	rng_seed(&r, 8);
+	for (int k = 0; k < 2000; k++) {
+		money weights[9], parts[9], total = (money)rng_below(&r, 1000 * USD), sum = 0;
+		size_t n = 1 + rng_below(&r, 9);
+
+		for (size_t j = 0; j < n; j++)
+			weights[j] = rng_below(&r, 4) ? (money)rng_below(&r, 90 * USD) : 0;
+		cost_split(total, weights, n, parts);
+		for (size_t j = 0; j < n; j++) {
+			assert_true(parts[j] >= 0);
+			sum += parts[j];
+		}
+		assert_int_equal(sum, total);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(billed_time),
+		cmocka_unit_test(metered),
+		cmocka_unit_test(lifetime_fits_the_money),
+		cmocka_unit_test(holds_grow),
+		cmocka_unit_test(of_an_instance),
+		cmocka_unit_test(leak_bound),
+		cmocka_unit_test(split_adds_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,337 @@
+/* Which offer is taken: fit, order, money, what was tried before, hosts of one's own, packings; and two fleets in one market. */
+#include "core_world.h"
+
+/* A model whose accounts have their offers already; the fleet is made by hand. */
+static struct fleet *bench(struct world *w)
+{
+	world_account(w, "one");
+	world_account(w, "two");
+	str_copy(w->want.name, "f");
+	w->want.object.id = w->m.next_id;
+	return model_add_fleet(&w->m, &w->want);
+}
+
+static void stock(struct world *w)
+{
+	for (size_t k = 0; k < w->m.account_count; k++) {
+		struct account_state *a = w->m.accounts[k];
+
+		free(a->offers);
+		a->offers = xcalloc(w->market_count + 1, sizeof(*a->offers));
+		a->offer_count = 0;
+		for (size_t j = 0; j < w->market_count; j++)
+			if (!strcmp(w->market[j].account, a->facts.name))
+				a->offers[a->offer_count++] = w->market[j];
+	}
+}
+
+static const char *next_key(struct world *w, struct fleet *f, char why[TEXT_MAX])
+{
+	duration lifetime;
+	const struct offer *o;
+
+	stock(w);
+	o = place_next(&w->m, f, 0, w->now, &lifetime, why);
+	return o ? o->key : NULL;
+}
+
+static struct instance *tried(struct world *w, const struct fleet *f, const char *account, const char *key, enum cause cause)
+{
+	struct instance row = { .object.id = w->m.next_id, .fleet_id = f->object.id, .state = INSTANCE_GONE, .cause = cause,
+		.planned = w->now, .sent = w->now };
+
+	str_copy(row.account, account);
+	str_copy(row.offer_key, key);
+	return model_add_instance(&w->m, &row);
+}
+
+static void cheapest_then_known_stock_then_configured_order(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	const struct offer **list;
+	size_t count;
+
+	world_offer(w, "two", "e", 2 * USD);
+	world_offer(w, "two", "b", USD)->available = 3;
+	world_offer(w, "one", "d", 2 * USD);
+	world_offer(w, "one", "c", USD);
+	world_offer(w, "one", "a", USD / 2);
+	stock(w);
+	list = place_candidates(&w->m, f, &count);
+	assert_int_equal(count, 5);
+	for (size_t k = 0; k < count; k++)
+		assert_int_equal(list[k]->key[0], 'a' + (int)k);
+	free(list);
+}
+
+static void what_does_not_fit_says_why(void **state)
+{
+	static const struct {
+		const char *word;
+		struct offer o;
+	} cases[] = {
+		{ "A100", { .gpu = "A100", .gpu_count = 1, .price_hour = USD, .available = 1 } },
+		{ "2 GPUs", { .gpu = "H100", .gpu_count = 2, .price_hour = USD, .available = 1 } },
+		{ "nyc2", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "nyc2" } },
+		{ "spot", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .spot = true } },
+		{ "sold out", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .region = "tor1" } },
+		{ "--max-price", { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD + 1, .available = 1, .region = "tor1" } },
+		{ "--accept-minimum",
+		    { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .minimum_charge = 1 } },
+		{ "disk", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .disk_gb = 10 } },
+	};
+	struct fleet f = { .gpu = "h100", .gpu_count = 1, .region = "TOR1", .max_price = 3 * USD, .disk_gb = 100 };
+	struct offer good = { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD, .available = -1, .region = "tor1" };
+	char why[TEXT_MAX];
+
+	(void)state;
+	assert_true(place_fits(&f, &good, NULL));
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		assert_false(place_fits(&f, &cases[k].o, why));
+		if (!strstr(why, cases[k].word))
+			fail_msg("'%s' does not speak of '%s'", why, cases[k].word);
+	}
+}
+
+static void max_price_is_per_gpu(void **state)
+{
+	struct fleet f = { .gpu = "H100", .gpu_count = 8, .max_price = 3 * USD };
+	struct offer o = { .gpu = "H100", .gpu_count = 8, .price_hour = 24 * USD, .available = 1 };
+
+	(void)state;
+	assert_true(place_fits(&f, &o, NULL));
+	o.price_hour++;
+	assert_false(place_fits(&f, &o, NULL));
+}
+
+static void accounts_by_name_or_provider(void **state)
+{
+	struct account_state a = { .configured = true, .facts = { .name = "lab-west", .provider = "cloud" } };
+	struct fleet f = { .accounts = "" };
+
+	(void)state;
+	assert_true(place_account_allowed(&f, &a));
+	str_copy(f.accounts, "other,cloud");
+	assert_true(place_account_allowed(&f, &a));
+	str_copy(f.accounts, "lab-west");
+	assert_true(place_account_allowed(&f, &a));
+	str_copy(f.accounts, "lab,west,cloudy,xcloud");
+	assert_false(place_account_allowed(&f, &a));
+	a.configured = false;
+	f.accounts[0] = '\0';
+	assert_false(place_account_allowed(&f, &a));
+}
+
+static void tried_offers_are_left_out(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", USD);
+	world_offer(w, "one", "b", 2 * USD);
+	world_offer(w, "two", "a", 3 * USD);
+	assert_string_equal(next_key(w, f, why), "a");
+	tried(w, f, "one", "a", CAUSE_NO_CAPACITY);
+	assert_string_equal(next_key(w, f, why), "b");
+	tried(w, f, "one", "b", CAUSE_BOOT_TIMEOUT);
+	assert_string_equal(next_key(w, f, why), "a"); /* of the other account */
+	str_copy(tried(w, f, "two", "a", CAUSE_REFUSED)->reason, "no such image");
+	assert_null(next_key(w, f, why));
+	assert_non_null(strstr(why, "no such image"));
+	f->retry_for = HOUR;
+	assert_null(next_key(w, f, why));
+	w->now += 61 * SECOND;
+	assert_string_equal(next_key(w, f, why), "a");
+}
+
+static void credentials_and_quota_are_the_account_s(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", USD);
+	world_offer(w, "one", "b", 2 * USD);
+	world_offer(w, "two", "c", 3 * USD);
+	tried(w, f, "one", "a", CAUSE_DENIED);
+	assert_string_equal(next_key(w, f, why), "c");
+}
+
+static void put_off_is_not_tried(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", USD);
+	world_offer(w, "two", "b", 2 * USD);
+	for (int k = 0; k < 4; k++)
+		tried(w, f, "one", "a", CAUSE_NOT_SENT);
+	assert_string_equal(next_key(w, f, why), "a");
+	tried(w, f, "one", "a", CAUSE_NOT_SENT);
+	assert_string_equal(next_key(w, f, why), "b");
+}
+
+/* What is left of the money is shared by the slots that are still empty. */
+static void money_is_shared(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f;
+	struct instance *i;
+	duration lifetime;
+	char why[TEXT_MAX];
+
+	w->want.instances = 2;
+	w->want.max_cost = 4 * USD;
+	f = bench(w);
+	world_offer(w, "one", "a", 2 * USD);
+	stock(w);
+	assert_int_equal(place_money_left(&w->m, f, w->now), 4 * USD);
+	assert_non_null(place_next(&w->m, f, 0, w->now, &lifetime, why));
+	assert_int_equal(lifetime, HOUR - 21 * MINUTE);
+	i = tried(w, f, "one", "a", CAUSE_NONE);
+	i->state = INSTANCE_READY;
+	i->hold = 3 * USD;
+	assert_int_equal(place_money_left(&w->m, f, w->now), USD);
+	i->state = INSTANCE_GONE;
+	i->hold = 0;
+	i->metered = USD / 2;
+	assert_int_equal(place_money_left(&w->m, f, w->now), 4 * USD - USD / 2);
+	f->max_cost = 0;
+	assert_int_equal(place_money_left(&w->m, f, w->now), INT64_MAX);
+}
+
+/* One in stock and one planned since the provider said so: the second instance takes the next offer. */
+static void stock_runs_out(void **state)
+{
+	struct world *w = *state;
+
+	world_account(w, "cloud");
+	world_offer(w, "cloud", "a", USD)->available = 1;
+	world_offer(w, "cloud", "b", 2 * USD);
+	w->want.instances = 2;
+	world_up(w);
+	world_pass(w, 10 * SECOND);
+	assert_string_equal(world_instance(w, 0)->offer_key, "a");
+	assert_string_equal(world_instance(w, 1)->offer_key, "b");
+}
+
+static void a_host_is_taken_once(void **state)
+{
+	struct world *w = *state;
+	struct account_state *a = world_account(w, "lab");
+	struct fleet *f, *second;
+
+	a->facts.local = true;
+	world_offer(w, "lab", "lab1", USD)->available = 1;
+	f = world_up(w);
+	world_pass(w, 10 * SECOND);
+	assert_int_equal(world_instance(w, 0)->state, INSTANCE_READY);
+	assert_string_equal(world_instance(w, 0)->address, "192.0.2.9");
+	second = world_up(w);
+	assert_true(world_until_fleet(w, second, FLEET_CLOSED, MINUTE));
+	assert_int_equal(second->cause, CAUSE_UNPLACEABLE);
+	world_close_fleet(w, f);
+	assert_true(world_until_fleet(w, f, FLEET_CLOSED, MINUTE));
+	assert_int_equal(w->count[ACTION_CLEAN], 1);
+	assert_int_equal(w->count[ACTION_DESTROY] + w->count[ACTION_LIST], 0);
+	world_up(w);
+	world_pass(w, 10 * SECOND);
+	assert_int_equal(world_instance(w, 1)->state, INSTANCE_READY);
+}
+
+/* The daemon dies while a host is being taken: nothing was asked of anybody, so it is simply taken again. */
+static void a_host_over_a_restart(void **state)
+{
+	struct world *w = *state;
+
+	world_account(w, "lab")->facts.local = true;
+	world_offer(w, "lab", "lab1", 0)->available = 1;
+	w->k.held[ACTION_CREATE] = true;
+	world_up(w);
+	world_pass(w, 5 * SECOND);
+	assert_int_equal(world_instance(w, 0)->state, INSTANCE_DISPATCHING);
+	w->k.held[ACTION_CREATE] = false;
+	world_restart(w);
+	world_pass(w, MINUTE);
+	assert_int_equal(world_instance(w, 1)->state, INSTANCE_READY);
+}
+
+static void packings(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f;
+	struct packing p[4];
+
+	w->want.gpu_count = 8;
+	f = bench(w);
+	world_offer(w, "one", "x1", 2 * USD);
+	world_offer(w, "one", "x3", 3 * USD)->gpu_count = 3; /* does not divide */
+	world_offer(w, "two", "x4", 7 * USD)->gpu_count = 4;
+	world_offer(w, "two", "x2", 3 * USD)->gpu_count = 2;
+	w->market[3].available = 3; /* four are needed */
+	stock(w);
+	assert_int_equal(place_packings(&w->m, f, p, ARRAY_LEN(p)), 2);
+	assert_true(p[0].instances == 2 && p[0].gpu_count == 4 && p[0].price_hour == 14 * USD);
+	assert_true(p[1].instances == 8 && p[1].gpu_count == 1 && p[1].price_hour == 16 * USD);
+	assert_int_equal(place_packings(&w->m, f, p, 1), 1);
+}
+
+/* Two fleets that want different GPUs at the same moment: neither takes the other's offers away for ever. */
+static void two_fleets_in_one_market(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f, *g;
+
+	for (int k = 0; k < 3; k++) {
+		static const char *const names[] = { "a", "b", "c" };
+
+		world_account(w, names[k]);
+		world_offer(w, names[k], "h", (2 + k) * USD);
+		str_copy(world_offer(w, names[k], "m", (2 + k) * USD)->gpu, "MI300X");
+	}
+	f = world_up(w);
+	str_copy(w->want.gpu, "MI300X");
+	g = world_up(w);
+	world_pass(w, 30 * SECOND);
+	assert_false(list_empty(&f->instance_list));
+	assert_false(list_empty(&g->instance_list));
+	assert_true(w->count[ACTION_OFFERS] <= 9);
+}
+
+/* A provider whose offers fail holds nobody up. */
+static void a_silent_market(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f;
+
+	world_simple(w);
+	w->k.verdict[ACTION_OFFERS] = VERDICT_RETRY;
+	f = world_up(w);
+	assert_true(world_until_fleet(w, f, FLEET_CLOSED, MINUTE));
+	assert_int_equal(f->cause, CAUSE_UNPLACEABLE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		world_test(cheapest_then_known_stock_then_configured_order),
+		cmocka_unit_test(what_does_not_fit_says_why),
+		cmocka_unit_test(max_price_is_per_gpu),
+		cmocka_unit_test(accounts_by_name_or_provider),
+		world_test(tried_offers_are_left_out),
+		world_test(credentials_and_quota_are_the_account_s),
+		world_test(put_off_is_not_tried),
+		world_test(money_is_shared),
+		world_test(stock_runs_out),
+		world_test(a_host_is_taken_once),
+		world_test(a_host_over_a_restart),
+		world_test(packings),
+		world_test(two_fleets_in_one_market),
+		world_test(a_silent_market),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
