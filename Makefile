@@ -224,7 +224,7 @@ check-load: all sim
 demo: all sim
 	@BUILD='$(BUILD)' bash tests/sim/demo.sh
 
-LINT := lint-layering lint-headers lint-options lint-man lint-shell lint-unit lint-text
+LINT := lint-layering lint-headers lint-options lint-ctl lint-man lint-shell lint-unit lint-text
 lint: $(LINT)
 	@echo 'lint: clean'
 lint-layering:
@@ -234,6 +234,8 @@ lint-headers:
 lint-options:
 	@sh tests/lint/options.sh '$(BUILD)'
 lint-options: $(if $(wildcard config/option.c),$(BUILD)/print-options)
+lint-ctl: $(if $(CTL_MAIN),$(BUILD)/gpufleetctl)
+	@sh tests/lint/ctl.sh '$(BUILD)'
 lint-man:
 	@sh tests/lint/man.sh
 lint-shell:
@@ -244,8 +246,9 @@ lint-text:
 	@sh tests/lint/text.sh
 
 # What the option table says about itself: the commented sample and a part of the manual.
-docs: $(BUILD)/print-options
+docs: $(BUILD)/print-options $(BUILD)/gpufleetctl
 	sh tests/lint/options.sh '$(BUILD)' write
+	sh tests/lint/ctl.sh '$(BUILD)' write
 
 $(BUILD)/print-options: $(BUILD)/tests/lint/print_options.o $(LIB)
 	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
@@ -263,6 +266,8 @@ docdir  = $(DESTDIR)$(PREFIX)/share/doc/gpufleet
 unitdir = $(DESTDIR)$(PREFIX)/lib/systemd/system
 userdir = $(DESTDIR)$(PREFIX)/lib/sysusers.d
 compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+zshdir  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+fishdir = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 MAN     := $(wildcard man/*.[158])
 UNITS   := $(wildcard config/*.service config/*.timer)
 EXAMPLES := $(wildcard config/gpufleetd.yaml config/campaigns/*.yaml)
@@ -277,11 +282,14 @@ install: all
 	install -m 644 config/gpufleet.sysusers $(userdir)/gpufleet.conf
 	for u in $(UNITS); do sed 's|/usr/local/bin/|$(PREFIX)/bin/|' $$u >$(unitdir)/$${u##*/} || exit 1; done
 	for m in $(MAN); do s=$${m##*.}; install -d $(mandir)/man$$s && install -m 644 $$m $(mandir)/man$$s || exit 1; done
-	if [ -f config/gpufleetctl.bash ]; then install -d $(compdir) && \
-		install -m 644 config/gpufleetctl.bash $(compdir)/gpufleetctl; fi
+	install -d $(compdir) $(zshdir) $(fishdir)
+	install -m 644 config/completion/gpufleetctl.bash $(compdir)/gpufleetctl
+	install -m 644 config/completion/_gpufleetctl $(zshdir)
+	install -m 644 config/completion/gpufleetctl.fish $(fishdir)
 
 uninstall:
-	rm -f $(addprefix $(bindir)/,gpufleetd gpufleetctl gpufleet-reaper) $(compdir)/gpufleetctl
+	rm -f $(addprefix $(bindir)/,gpufleetd gpufleetctl gpufleet-reaper) $(compdir)/gpufleetctl \
+		$(zshdir)/_gpufleetctl $(fishdir)/gpufleetctl.fish
 	rm -f $(userdir)/gpufleet.conf $(addprefix $(unitdir)/,$(notdir $(UNITS)))
 	for m in $(MAN); do rm -f $(mandir)/man$${m##*.}/$${m##*/}; done
 	rm -rf $(docdir)
@@ -299,7 +307,7 @@ help:
 	@echo 'make check-load         fifty instances at once'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'
-	@echo 'make docs               write the commented sample and the option manual anew from the option table'
+	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
 	@echo 'make format             clang-format over all C files'
 	@echo 'make install, uninstall PREFIX (now $(PREFIX)) and DESTDIR are honoured'
 	@echo 'make clean              remove build/'

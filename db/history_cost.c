@@ -223,7 +223,8 @@ static json_t *figures_json(const char *key, const struct figures *f)
 	return o;
 }
 
-static int read_shares(struct history *h, int way, struct shares *s, struct figures *total, sqlite3_stmt *st, instant now, struct err *e)
+static int read_shares(struct history *h, int way, struct shares *s, struct figures *total, sqlite3_stmt *st, instant now,
+    struct err *e)
 {
 	int rc;
 
@@ -251,7 +252,8 @@ int history_cost(struct history *h, const char *by, instant since, instant until
 	sqlite3_stmt *st;
 
 	if (way < 0)
-		return err_set(e, ERR_USAGE, "cannot group cost by '%.40s'; choose fleet, provider, account, gpu, owner, recipe, day or month", by);
+		return err_set(e, ERR_USAGE,
+		    "cannot group cost by '%.40s'; choose fleet, provider, account, gpu, owner, recipe, day or month", by);
 	st = history_ask(h, SQL_COST, e);
 	if (!st)
 		return -1;

@@ -1,7 +1,7 @@
 /*
  * Hosts that the user already has (architecture §4): a rack, a workstation, localhost. Nothing is
  * asked over a network; an offer is a configured host, and the answer to a create says where it is.
- * Whether a host is taken is known to the core alone, so there is nothing to list or describe.
+ * Whether a host is taken is known to the core alone, so there is nothing to list.
  */
 #include "providers/provider.h"
 
@@ -79,6 +79,30 @@ static void create(const struct op_args *a, const struct op_cursor *c, struct ht
 	m->state = MACHINE_RUNNING;
 }
 
+/* It is always up, as far as anybody can tell without asking it. */
+static void describe(const struct op_args *a, const struct op_cursor *c, struct http_request *req,
+    struct op_reply *r)
+{
+	const struct static_host *h = host_find(a->account, a->id ? a->id : "");
+	struct machine *m;
+
+	(void)c;
+	req->answered = true;
+	if (!h) {
+		op_fail(r, VERDICT_ABSENT, "host '%s' is not in the configuration of account '%s' any more", a->id ? a->id : "",
+		    a->account->name);
+		return;
+	}
+	m = op_reply_add_machine(r);
+	str_copy(m->id, h->name);
+	m->state = MACHINE_RUNNING;
+	str_copy(m->address, h->address);
+	m->port = h->port;
+	str_copy(m->user, h->user);
+	str_copy(m->gpu, h->gpu);
+	m->gpu_count = h->gpu_count;
+}
+
 /* What ran there is stopped by the core over SSH; the host itself stays. */
 static void destroy(const struct op_args *a, const struct op_cursor *c, struct http_request *req,
     struct op_reply *r)
@@ -93,7 +117,7 @@ const struct provider provider_static = {
 	.name = "static",
 	.title = "own hosts",
 	.api_url = "",
-	.token_env = "",
+	.token_env = NULL, /* the daemon's own key is all it takes */
 	.token_where = "no token is needed: list the hosts under providers.static.hosts",
 	.user = "root",
 	.ssh_port = 22,
@@ -106,6 +130,7 @@ const struct provider provider_static = {
 		[OP_CHECK] = { check, NULL },
 		[OP_OFFERS] = { offers, NULL },
 		[OP_CREATE] = { create, NULL },
+		[OP_DESCRIBE] = { describe, NULL },
 		[OP_DESTROY] = { destroy, NULL },
 	},
 };

@@ -660,6 +660,12 @@ static instant decide_booting(struct model *m, struct instance *i, struct accoun
 		act(i, ACTIVITY_MARK, out, ACTION_MARK);
 		return limit;
 	}
+	if (i->state == INSTANCE_BOOTING && a->facts.local && !i->activity) {
+		if (now < i->retry_at)
+			return instant_min(limit, i->retry_at);
+		act(i, ACTIVITY_DESCRIBE, out, ACTION_DESCRIBE); /* no listing tells where a host of one's own is */
+		return limit;
+	}
 	if (i->state == INSTANCE_CONNECTING) {
 		if (i->activity)
 			return limit;
@@ -736,7 +742,8 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 		act(i, ACTIVITY_DESCRIBE, out, ACTION_DESCRIBE);
 		i->retry_at = now + m->policy.poll_boot;
 		/* Taken long ago and still there: say it again. */
-		if (!MUTANT("delete_said_once", false, true) && now - i->delete_sent > DESTROY_AGAIN && i->last_seen > i->delete_sent + DESTROY_AGAIN / 2) {
+		if (!MUTANT("delete_said_once", false, true) && now - i->delete_sent > DESTROY_AGAIN &&
+		    i->last_seen > i->delete_sent + DESTROY_AGAIN / 2) {
 			i->activity = ACTIVITY_DESTROY;
 			out->items[out->count - 1].kind = ACTION_DESTROY;
 		}

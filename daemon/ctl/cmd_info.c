@@ -17,7 +17,6 @@ void providers_print(const json_t *list, FILE *to)
 		{ "LIVE", RIGHT, 0, 0 },
 		{ "OTHERS", RIGHT, 0, 5 },
 		{ "CHECKED", LEFT, 0, 6 },
-		{ "TOKEN FROM", LEFT, 10, 7 },
 		{ "MESSAGE", LEFT, 16, 0 },
 	};
 	struct table t;
@@ -40,12 +39,14 @@ void providers_print(const json_t *list, FILE *to)
 		table_cell(&t, STYLE_PLAIN, "%lld", (long long)json_int(p, "live", 0));
 		table_cell(&t, STYLE_YELLOW, "%s", show_count(p, "unmanaged").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_ago(p, "checked").s);
-		table_cell(&t, STYLE_PLAIN, "%s", json_str(p, "token_where", ""));
 		table_cell(&t, STYLE_PLAIN, "%s", json_str(p, "message", ""));
 	}
 	if (t.row_count)
 		table_print(&t, to, term_width(to));
 	table_free(&t);
+	json_array_foreach(list, n, p)
+		if (json_is_false(json_path(p, "ok")) && *json_str(p, "token_where", ""))
+			ctl_print(to, STYLE_PLAIN, "%s: the token comes from %s", json_str(p, "account", "?"), json_str(p, "token_where", ""));
 }
 
 static int run_providers(struct ctl *c, struct err *e)
@@ -152,7 +153,7 @@ const struct command command_providers = {
 	.name = "providers",
 	.group = "Setup and trouble",
 	.synopsis = "[--check]",
-	.summary = "accounts: balance, what runs there, whose token",
+	.summary = "accounts: are they good, what is their balance, what runs there",
 	.opts = providers_opts,
 	.opt_count = ARRAY_LEN(providers_opts),
 	.run = run_providers,

@@ -26,18 +26,18 @@ static void fleet_row(struct table *t, const json_t *f)
 {
 	struct buf accounts = BUF(1024);
 	struct word ready;
-	bool closed = !strcmp(json_str(f, "state", ""), "CLOSED");
+	bool open = !strcmp(json_str(f, "state", ""), "OPEN"), closed = !strcmp(json_str(f, "state", ""), "CLOSED");
 
 	summarize(f, &ready, &accounts);
 	table_row(t);
 	table_cell(t, STYLE_BOLD, "%s", json_str(f, "name", "?"));
 	table_cell(t, show_fleet_style(f), "%s", json_str(f, "phase", json_str(f, "state", "")));
 	table_cell(t, STYLE_PLAIN, "%s", show_gpu(f).s);
-	table_cell(t, STYLE_PLAIN, "%s", closed ? "" : ready.s);
+	table_cell(t, STYLE_PLAIN, "%s", open ? ready.s : "");
 	table_cell(t, STYLE_PLAIN, "%s", buf_str(&accounts));
 	table_cell(t, STYLE_PLAIN, "%s", json_str(f, "owner", ""));
 	table_cell(t, STYLE_PLAIN, "%s", show_between(f, "created", "closed").s);
-	table_cell(t, STYLE_PLAIN, "%s", closed ? "" : show_left(f, "expires").s);
+	table_cell(t, STYLE_PLAIN, "%s", open ? show_left(f, "expires").s : "");
 	table_cell(t, STYLE_PLAIN, "%s", closed ? "" : show_money(f, "hourly").s);
 	table_cell(t, STYLE_PLAIN, "%s", show_money(f, json_bool(f, "settled", false) ? "billed" : "metered").s);
 	table_cell(t, STYLE_PLAIN, "%s", json_str(f, "reason", ""));

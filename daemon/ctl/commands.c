@@ -63,8 +63,8 @@ static int run_help(struct ctl *c, struct err *e)
 
 	if (args_has(&c->args, "names"))
 		return print_names(c, args_text(&c->args, "names"), e);
-	if (args_has(&c->args, "dump")) {
-		help_dump(stdout);
+	if (args_has(&c->args, "mdoc")) {
+		help_mdoc(stdout);
 		return 0;
 	}
 	if (!c->args.word_count) {
@@ -82,7 +82,7 @@ static const char *const name_words[] = { "fleet", "run", "recipe", NULL };
 
 static const struct opt help_opts[] = {
 	{ "names", 0, ARG_WORD, "KIND", "names of fleets, runs or recipes, for completion", name_words, 0, 0, false },
-	{ "dump", 0, ARG_FLAG, NULL, "commands and options as lines with tabs, for scripts", NULL, 0, 0, false },
+	{ "mdoc", 0, ARG_FLAG, NULL, "the same for all commands, as a part of the manual page", NULL, 0, 0, false },
 };
 
 const struct command command_help = {

@@ -85,18 +85,3 @@ void help_command(FILE *to, const struct command *c)
 	show_opts(to, "Options", c->opts, c->opt_count);
 	show_opts(to, "Everywhere", global_opts, global_opt_count);
 }
-
-void help_dump(FILE *to)
-{
-	for (size_t i = 0; i < global_opt_count; i++)
-		fprintf(to, "*\t--%s\t%s\n", global_opts[i].name, global_opts[i].arg ? global_opts[i].arg : "");
-	for (size_t i = 0; ctl_commands[i]; i++) {
-		fprintf(to, "%s\t\t%s\n", ctl_commands[i]->name, ctl_commands[i]->synopsis);
-		for (size_t k = 0; k < ctl_commands[i]->opt_count; k++) {
-			const struct opt *o = &ctl_commands[i]->opts[k];
-
-			fprintf(to, "%s\t--%s\t%s\t%c\n", ctl_commands[i]->name, o->name, o->arg ? o->arg : "",
-			    o->letter ? o->letter : '-');
-		}
-	}
-}

@@ -8,7 +8,7 @@
 
 void help_all(FILE *to);
 void help_command(FILE *to, const struct command *c);
-/* One line per command and option, for the check of the manual page: "up\tGPU[:N] [option ...]", "up\t--count\tN". */
-void help_dump(FILE *to);
+/* The parts of gpufleetctl(1) that are made from the table, in mdoc. */
+void help_mdoc(FILE *to);
 
 #endif

@@ -183,8 +183,10 @@ int init_ask(struct init *i, struct err *e)
 			return -1;
 		if (!strcmp(a->provider->name, "hotaisle") && ask_team(a, e) < 0)
 			return -1;
-		if (!a->provider->token_env && ask_hosts(a, e) < 0)
-			return -1;
 	}
+	/* Clouds first, in whatever order they were named: each is one question, hosts are many. */
+	for (size_t k = 0; k < i->account_count; k++)
+		if (!i->accounts[k].provider->token_env && ask_hosts(&i->accounts[k], e) < 0)
+			return -1;
 	return 0;
 }

@@ -211,9 +211,10 @@ static void print_row(const struct table *t, const struct layout *l, long row, F
 {
 	size_t last = 0;
 
+	/* Nothing, not even space, behind the last cell that says something. */
 	for (size_t i = 0; i < t->column_count; i++)
-		last = l->width[i] ? i : last;
-	for (size_t i = 0; i < t->column_count; i++) {
+		last = l->width[i] && (row < 0 || *cell_text(t, (size_t)row, i)) ? i : last;
+	for (size_t i = 0; i <= last; i++) {
 		if (!l->width[i])
 			continue;
 		if (row < 0)

@@ -1,6 +1,6 @@
+# shellcheck shell=bash
 # Shared by the end-to-end tests and the demo: simulated clouds, a daemon of its own, and asserts counted by tests/run.sh.
 # Everything lives below $WORK and listens on loopback; stop_all ends what was started, by pid.
-# shellcheck shell=bash
 
 BUILD=${BUILD:-build}
 BUILD=$(cd "$BUILD" && pwd)

@@ -140,7 +140,8 @@ static void test_up_nobody_sells(void **state)
 		{ "GET", "/v1/fleets/perf-1", .body = READY },
 		{ 0 },
 	};
-	static const struct typed takes[] = { { "1  2 x MI300X:4 at runpod EU-RO-1, $16.00/h", "" }, { "take it? [1, N]", "1\n" }, { "buy this? [y/N]", "y\n" }, { 0 } };
+	static const struct typed takes[] = { { "1  2 x MI300X:4 at runpod EU-RO-1, $16.00/h", "" },
+		{ "take it? [1, N]", "1\n" }, { "buy this? [y/N]", "y\n" }, { 0 } };
 	struct mock *m = mock_start(rows);
 	struct ran r;
 
@@ -153,6 +154,25 @@ static void test_up_nobody_sells(void **state)
 	assert_int_equal(r.status, 0);
 	ran_free(&r);
 	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":4,\"instances\":2,\"offer\":\"k1\"}");
+	mock_stop(m);
+}
+
+/* It is sold, but not for this money; waiting for it is possible all the same. */
+static void test_up_too_dear(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = "{\"offers\":[" OFFER "],\"placeable\":false,\"price_hour\":0,\"worst_case\":0,"
+			"\"text\":\"the cheapest costs $15.92, more than --max-cost\",\"alternatives\":[]}" },
+		{ "POST", "/v1/fleets", .wants = "\"retry_for\":7200", .status = 201, .body = READY },
+		{ "GET", "/v1/fleets/perf-1", .body = READY },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 3, NULL, "the cheapest costs $15.92, more than --max-cost", "up", "MI300X:8", "--max-cost", "1", "-y");
+	assert_int_equal(mock_count(m, "POST /v1/fleets"), 0);
+	EXPECT(m, 0, "perf-1 is ready", "the cheapest costs", "up", "MI300X:8", "-y", "--retry-until-up", "2h");
 	mock_stop(m);
 }
 
@@ -696,6 +716,108 @@ static void test_extend_and_wait(void **state)
 	mock_stop(m);
 }
 
+/* ---- init ---- */
+
+static char *read_all(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	struct buf b = BUF(65536);
+	FILE *f = fopen(path, "r");
+	char chunk[4096];
+	size_t n;
+
+	if (!f)
+		fail_msg("no file %s", path);
+	while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		buf_append(&b, chunk, n);
+	fclose(f);
+	free(path);
+	return buf_take(&b);
+}
+
+static mode_t mode_of(const char *dir, const char *name)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	free(path);
+	return st.st_mode & 07777;
+}
+
+#define TAIL "\ndefaults:\n  for: 4h    # how long a fleet lives when up says no --for\n" \
+	     "  idle: 15m  # given back when nobody uses it for this long\n"
+#define HEAD "# Configuration of gpufleetd(8), written by: gpufleetctl init\n" \
+	     "# What else can be set, and the defaults: gpufleetd.yaml(5)\n\nproviders:\n"
+
+static void test_init_by_options(void **state)
+{
+	static const struct mock_row rows[] = { { 0 } };
+	struct mock *m = mock_start(rows);
+	char *token = xasprintf("%s/t", mock_dir(m)), *wanted, *text;
+
+	(void)state;
+	write_file(mock_dir(m), "t", "secret-token\n", 0644);
+	EXPECT(m, 2, NULL, "no terminal to ask questions on", "init");
+	EXPECT(m, 2, NULL, "runpod needs --token-file, or RUNPOD_API_KEY in the environment", "init", "--provider", "runpod");
+	EXPECT(m, 2, NULL, "run: chmod 600", "init", "-p", "runpod", "--token-file", token);
+	assert_int_equal(chmod(token, 0600), 0);
+	EXPECT(m, 2, NULL, "stands behind the --provider", "init", "--token-file", token, "-p", "runpod");
+	EXPECT(m, 2, NULL, "did you mean 'address'?", "init", "--host", "name=a,adress=b");
+	EXPECT(m, 2, NULL, "static needs at least one --host", "init", "-p", "static");
+	EXPECT(m, 2, NULL, "did you mean 'runpod'?", "init", "-p", "runpot");
+	EXPECT(m, 0, NULL, "Wrote ", "init", "--no-check", "-p", "hotaisle", "--token-file", token, "--team", "acme", "--host",
+	    "name=lab1,address=10.0.0.7,gpu=R9700:2,user=bench,port=2222,price=0.35");
+	text = read_all(mock_dir(m), ".config/gpufleet/gpufleetd.yaml");
+	wanted = xasprintf(HEAD "  hotaisle:\n    token_file: %s\n    team: acme\n  static:\n    hosts:\n      - name: lab1\n"
+				"        address: 10.0.0.7\n        user: bench\n        port: 2222\n        gpu: R9700:2\n"
+				"        price_per_hour: 0.35\n" TAIL, token);
+	assert_string_equal(text, wanted);
+	assert_int_equal(mode_of(mock_dir(m), ".config/gpufleet/gpufleetd.yaml"), 0600);
+	assert_int_equal(mode_of(mock_dir(m), ".config/gpufleet"), 0700);
+	EXPECT(m, 2, NULL, "is there already; --force replaces it", "init", "--no-check", "-p", "runpod", "--token-file", token);
+	EXPECT(m, 0, NULL, "Wrote ", "init", "--no-check", "--force", "-p", "runpod", "--token-file", token);
+	assert_string_equal(mock_log(m), "");
+	free(text);
+	free(wanted);
+	free(token);
+	mock_stop(m);
+}
+
+static void test_init_by_questions(void **state)
+{
+	static const struct mock_row rows[] = { { 0 } };
+	static const struct typed answers[] = { { "providers: ", "runpot static\n" }, { "'runpot' is none of them", "" },
+		{ "providers: ", "runpod\n" }, { "(not shown): ", "two words\n" }, { "no token has", "" }, { "(not shown): ", "rp_secret123\n" },
+		{ "kept in ", "" }, { "name: ", "lab1\n" }, { "address: ", "10.0.0.7\n" }, { "user [root]: ", "\n" }, { "port [22]: ", "99999\n" },
+		{ "a number up to", "" }, { "port [22]: ", "\n" }, { "R9700:2: ", "R9700:2\n" }, { "reports [0]: ", "\n" },
+		{ "another host? [y/N]", "n\n" }, { "Wrote ", "" }, { 0 } };
+	static const struct typed keeps[] = { { "replace it? [y/N]", "n\n" }, { "nothing was written", "" }, { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run_tty(m, answers, "init", "--no-check", NULL);
+	char *text;
+
+	(void)state;
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.status, 0);
+	assert_lacks(r.out, "rp_secret123");
+	ran_free(&r);
+	text = read_all(mock_dir(m), ".config/gpufleet/runpod.token");
+	assert_string_equal(text, "rp_secret123\n");
+	assert_int_equal(mode_of(mock_dir(m), ".config/gpufleet/runpod.token"), 0600);
+	free(text);
+	text = read_all(mock_dir(m), ".config/gpufleet/gpufleetd.yaml");
+	assert_has(text, "  static:\n    hosts:\n      - name: lab1\n        address: 10.0.0.7\n        user: root\n        port: 22\n");
+	assert_has(text, "/.config/gpufleet/runpod.token\n");
+	assert_lacks(text, "rp_secret123");
+	free(text);
+	r = mock_run_tty(m, keeps, "init", "--no-check", NULL);
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.status, 1);
+	ran_free(&r);
+	mock_stop(m);
+}
+
 static void test_no_daemon(void **state)
 {
 	(void)state;
@@ -735,6 +857,7 @@ int main(void)
 		cmocka_unit_test(test_up_refuses_to_buy_unasked),
 		cmocka_unit_test(test_up_bad_words_ask_nobody),
 		cmocka_unit_test(test_up_nobody_sells),
+		cmocka_unit_test(test_up_too_dear),
 		cmocka_unit_test(test_up_ends_badly),
 		cmocka_unit_test(test_up_connection_breaks),
 		cmocka_unit_test(test_up_refused),
@@ -755,6 +878,8 @@ int main(void)
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_events_and_why),
 		cmocka_unit_test(test_extend_and_wait),
+		cmocka_unit_test(test_init_by_options),
+		cmocka_unit_test(test_init_by_questions),
 		cmocka_unit_test(test_no_daemon),
 		cmocka_unit_test(test_broken_daemon),
 	};

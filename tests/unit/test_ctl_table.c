@@ -56,7 +56,7 @@ static void test_natural(void **state)
 	s = printed(&t, 0, NULL);
 	assert_string_equal(s, "NAME                     PRICE  NOTE\n"
 			       "größer                   $1.99  a note, of \"words\"\n"
-			       "機械-with-a-long-name  $120.00  \n");
+			       "機械-with-a-long-name  $120.00\n");
 	free(s);
 	table_free(&t);
 }

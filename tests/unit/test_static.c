@@ -104,6 +104,26 @@ static void a_host_is_taken_and_given_back(void **state)
 	call_free(c);
 }
 
+/* Where a host is stands in the configuration alone. */
+static void a_host_is_described(void **state)
+{
+	struct call *c = perform(OP_DESCRIBE, &(struct op_args){ .id = "lab1" });
+	const struct machine *m = call_reply(c)->machines;
+
+	(void)state;
+	assert_int_equal(call_reply(c)->verdict, VERDICT_OK);
+	assert_int_equal(call_reply(c)->machine_count, 1);
+	assert_string_equal(m->id, "lab1");
+	assert_string_equal(m->address, hosts[0].address);
+	assert_int_equal(m->port, hosts[0].port);
+	assert_string_equal(m->user, hosts[0].user);
+	assert_int_equal(m->state, MACHINE_RUNNING);
+	call_free(c);
+	c = perform(OP_DESCRIBE, &(struct op_args){ .id = "lab9" });
+	assert_int_equal(call_reply(c)->verdict, VERDICT_ABSENT);
+	call_free(c);
+}
+
 static void there_is_nothing_to_list(void **state)
 {
 	const struct provider *p = provider_find("static");
@@ -114,7 +134,6 @@ static void there_is_nothing_to_list(void **state)
 	assert_string_equal(call_reply(c)->account_id, "rack");
 	call_free(c);
 	assert_null(p->op[OP_LIST].build);
-	assert_null(p->op[OP_DESCRIBE].build);
 	assert_true(p->caps & CAP_LOCAL);
 	assert_true(p->billing.quantum == SECOND);
 	assert_int_equal(p->billing.start, METER_FROM_CREATE);
@@ -178,6 +197,7 @@ int main(void)
 		cmocka_unit_test(hosts_are_offers),
 		cmocka_unit_test(offers_are_filtered),
 		cmocka_unit_test(a_host_is_taken_and_given_back),
+		cmocka_unit_test(a_host_is_described),
 		cmocka_unit_test(there_is_nothing_to_list),
 		cmocka_unit_test(providers_are_found_by_name),
 		cmocka_unit_test(every_provider_is_whole),

@@ -228,7 +228,8 @@ static void test_events_and_results(void **state)
 	assert_int_equal(db_ask(db, "SELECT count(*) FROM events WHERE seq = 9 AND kind = 'fleet' AND event = 'made' AND text = ''"), 1);
 	assert_int_equal(db_ask(db, "SELECT count(*) FROM results"), 3);
 	assert_int_equal(db_ask(db, "SELECT count(*) FROM results WHERE seq = 1 AND value = 13.0 AND metric = 'tokens'"), 1);
-	assert_int_equal(db_ask(db, "SELECT count(*) FROM results WHERE seq = 2 AND value IS NULL AND text = 'gfx942' AND labels = '{\"n\":8}'"), 1);
+	assert_int_equal(db_ask(db, "SELECT count(*) FROM results WHERE seq = 2 AND value IS NULL AND text = 'gfx942' AND "
+				    "labels = '{\"n\":8}'"), 1);
 	assert_int_equal(db_ask(db, "SELECT count(*) FROM results WHERE seq = 3 AND value IS NULL"), 1);
 	sqlite3_close(db);
 }
