@@ -294,6 +294,7 @@ void wheel_turn(struct wheel *w, instant now)
 	/* While a commit is in flight deciding waits for its answer: one batch, one set of actions. */
 	if (w->committing || w->closing)
 		return;
+	w->again_at = now + COMMIT_AGAIN;
 	w->turns++;
 	core_decide(w->o.model, now, &w->held);
 	commit(w);
@@ -312,7 +313,7 @@ instant wheel_wake(const struct wheel *w, instant now)
 	if (w->committing || w->closing)
 		return FOREVER;
 	if (w->degraded)
-		return now + COMMIT_AGAIN;
+		return instant_max(now, w->again_at); /* not put off by what happens meanwhile */
 	return work_waits(w) ? now : core_next_wake(w->o.model, now);
 }
 

@@ -31,6 +31,7 @@ struct wheel {
 	char trouble[TEXT_MAX]; /* why it is degraded */
 	int64_t turns;
 	/* private */
+	instant again_at;      /* a store in trouble is not tried again before */
 	struct actions held;   /* wait for the commit in flight, or for a store that works again */
 	struct list waiters;   /* for the next commit */
 	struct list in_flight; /* for the commit in flight */

@@ -72,7 +72,8 @@ static void not_listed(struct model *m, struct account_state *a, struct instance
 		if (began <= i->sent)
 			break;
 		count_absence(m, i, p->absence_spacing);
-		if (i->absent_listings >= MUTANT("one_absence_is_proof", p->absence_listings, 1) && m->now - i->sent >= MUTANT("absent_at_once", settle_time(m, a), 0) &&
+		if (i->absent_listings >= MUTANT("one_absence_is_proof", p->absence_listings, 1) &&
+		    m->now - i->sent >= MUTANT("absent_at_once", settle_time(m, a), 0) &&
 		    !(a->facts.single_flight && !a->facts.exclusive))
 			instance_move(m, i, INSTANCE_EV_ABSENT, CAUSE_ABSENT, NULL, "absent in %d complete listings over %lld s",
 			    i->absent_listings, (long long)((m->now - i->sent) / SECOND));
@@ -279,7 +280,8 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 			unknown_ours(m, a, seen);
 		} else if ((a->facts.exclusive || MUTANT("every_account_is_ours", false, true)) && !a->create_lock && !*seen->mark) {
 			/* The twin of a create that could not be named, if not worse (§2.9). */
-			MUTANT("unnamed_twins_ignored", take_in, ignore)(m, a, seen, NULL, CAUSE_ORPHAN, "without a name in an account where everything is ours");
+			MUTANT("unnamed_twins_ignored", take_in, ignore)(m, a, seen, NULL, CAUSE_ORPHAN,
+			    "without a name in an account where everything is ours");
 		} else {
 			a->unmanaged++;
 		}

@@ -11,115 +11,15 @@
 #define LOOK_EVERY   (10 * SECOND)
 #define UNSEEN_BOUND (6 * MINUTE) /* two sweeps, a failed try between, and a minute */
 
-/* ---- orders: I2 ---- */
-
-static struct order *order_of(struct night *n, const struct instance *i)
-{
-	struct order *o;
-
-	for (size_t k = 0; k < n->order_count; k++)
-		if (n->orders[k].instance_id == i->object.id)
-			return &n->orders[k];
-	n->orders = xreallocarray(n->orders, n->order_count + 1, sizeof(*n->orders));
-	o = &n->orders[n->order_count++];
-	*o = (struct order){ .instance_id = i->object.id, .fleet_id = i->fleet_id, .slot = i->slot };
-	str_copy(o->mark, i->mark);
-	return o;
-}
-
-void judge_sent(struct night *n, const struct action *a, const struct op_args *args, enum provider_op_kind op)
-{
-	const struct instance *i = op == OP_CREATE ? model_instance(&n->p->model, a->id) : NULL;
-	struct order *o;
-
-	(void)args;
-	if (!i)
-		return;
-	o = order_of(n, i);
-	if (!o->durable)
-		night_violation(n, "I2: the create of instance %lld is sent before it is written down", (long long)i->object.id);
-	if (o->sent++)
-		night_violation(n, "I2: the create of instance %lld was sent %d times", (long long)i->object.id, o->sent);
-	for (size_t k = 0; k < n->order_count; k++)
-		if (&n->orders[k] != o && !strcmp(n->orders[k].mark, o->mark))
-			night_violation(n, "I2: two creates with the name %s", o->mark);
-	for (size_t k = 0; k < n->box_count && !*n->violation; k++) {
-		const struct box *b = n->boxes[k];
-
-		if (b->instance_id && !b->replayed && !b->hidden && b->instance_id != i->object.id && b->fleet_id == i->fleet_id && b->slot == i->slot &&
-		    cloud_billing(b->m->cloud, b->m) && cloud_shown(b->m->cloud, b->m))
-			night_violation(n, "I2: slot %d of fleet %lld is ordered again while %s lives", i->slot,
-			    (long long)i->fleet_id, b->m->id);
-	}
-}
-
-void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed)
-{
-	struct cloud *c = n->clouds[cloud];
-
-	for (size_t k = before; k < c->machine_count; k++) {
-		struct box *b = box_of(n, c->machines[k]);
-
-		b->instance_id = instance_id;
-		b->replayed = replayed || c->machine_count > before + 1;
-		for (size_t o = 0; o < n->order_count; o++) {
-			if (n->orders[o].instance_id == instance_id) {
-				b->fleet_id = n->orders[o].fleet_id;
-				b->slot = n->orders[o].slot;
-			}
-		}
-		night_note(n, "%s made %s for instance %lld", c->model->name, b->m->id, (long long)instance_id);
-	}
-}
-
-/* Without faults, and alone, nobody may be told that he asks too often. */
-void judge_answered(struct night *n, int cloud, int status)
-{
-	if (status == 429 && !n->plan.faults && !n->reaper)
-		night_violation(n, "%s says that we ask too often", n->clouds[cloud]->model->name);
-}
-
-/* What was sent was written down first, so the next process knows of it. */
-void judge_restarted(struct night *n)
-{
-	for (size_t k = 0; k < n->box_count; k++) {
-		const struct box *b = n->boxes[k];
-
-		if (b->instance_id && cloud_billing(b->m->cloud, b->m) && !model_instance(&n->p->model, b->instance_id))
-			night_violation(n, "I1: the new process does not know instance %lld, which made %s", (long long)b->instance_id,
-			    b->m->id);
-	}
-}
-
-static bool changed(const struct box *b)
-{
-	return b->m->deleted != b->was_deleted || b->m->stopped != b->was_stopped || strcmp(b->name, b->m->name) != 0;
-}
-
-/* Machines that are not ours, before and after a request of ours that may change something: I6. */
-void judge_foreign(struct night *n, int cloud, bool after)
-{
-	for (size_t k = 0; k < n->box_count; k++) {
-		struct box *b = n->boxes[k];
-
-		if (!b->foreign || b->cloud != cloud)
-			continue;
-		if (after && changed(b))
-			night_violation(n, "I6: %s at %s, which is somebody else's, was changed", b->m->id, b->m->cloud->model->name);
-		b->was_deleted = b->m->deleted;
-		b->was_stopped = b->m->stopped;
-	}
-}
-
 /* ---- who looks after a machine: I1 ---- */
 
 /* The older Hot Aisle API knows a machine by its recycled name only. */
-static bool names(const struct instance *i, const struct box *b)
+bool judge_names(const struct instance *i, const struct box *b)
 {
 	return !strcmp(i->provider_id, b->m->id) || (b->m->cloud->model == &cloud_hotaisle && !strcmp(i->provider_id, b->m->host));
 }
 
-static const struct instance *row_of(const struct night *n, const struct box *b, bool final_too)
+const struct instance *judge_row(const struct night *n, const struct box *b, bool final_too)
 {
 	const struct account_state *a = n->p ? model_account(&n->p->model, b->m->cloud->model->name) : NULL;
 	const struct instance *gone = NULL;
@@ -129,18 +29,13 @@ static const struct instance *row_of(const struct night *n, const struct box *b,
 	list_for_each(l, &a->instance_list) {
 		const struct instance *i = CONTAINER_OF(l, struct instance, account_link);
 
-		if (!names(i, b))
+		if (!judge_names(i, b))
 			continue;
 		if (i->state != INSTANCE_GONE)
 			return i;
 		gone = i;
 	}
 	return final_too ? gone : NULL;
-}
-
-const struct instance *judge_row(const struct night *n, const struct box *b)
-{
-	return row_of(n, b, false);
 }
 
 /* Faults that are on now excuse: the listing may fail or lie. */
@@ -158,7 +53,7 @@ static bool looked_after(const struct night *n, const struct box *b)
 
 	if (!n->p || b->m->visible > n->now || !cloud_billing(b->m->cloud, b->m) || trouble_on_the_way(n, b->cloud))
 		return true;
-	if (row_of(n, b, false))
+	if (judge_row(n, b, false))
 		return true;
 	i = model_instance(&n->p->model, b->instance_id);
 	return i && (i->state == INSTANCE_DISPATCHING || i->state == INSTANCE_AMBIGUOUS);
@@ -178,7 +73,7 @@ static void check_leaks(struct night *n)
 
 		if (b->foreign)
 			continue;
-		b->rowed = b->rowed || row_of(n, b, true);
+		b->rowed = b->rowed || judge_row(n, b, true);
 		if (!n->plan.faults && b->instance_id && cloud_billing(b->m->cloud, b->m) && past_deadline(n, b))
 			night_violation(n, "I1: %s at %s lives on behind the deadline in its name", b->m->id, b->m->cloud->model->name);
 		if (looked_after(n, b))
@@ -211,10 +106,10 @@ static void check_doubles(struct night *n)
 
 /* ---- what rows say happened: I5, I7, I9 ---- */
 
-static const struct box *box_by_id(const struct night *n, const struct instance *i)
+const struct box *judge_box(const struct night *n, const struct instance *i)
 {
 	for (size_t k = n->box_count; k-- > 0;)
-		if (names(i, n->boxes[k]) && !strcmp(n->boxes[k]->m->cloud->model->name, i->account))
+		if (judge_names(i, n->boxes[k]) && !strcmp(n->boxes[k]->m->cloud->model->name, i->account))
 			return n->boxes[k];
 	return NULL;
 }
@@ -236,7 +131,7 @@ static void check_absent(struct night *n, const struct instance *i)
 /* What is in use can be told from others' by anybody who knows the key. */
 static void check_name(struct night *n, const struct instance *i)
 {
-	const struct box *b = box_by_id(n, i);
+	const struct box *b = judge_box(n, i);
 
 	if (b && !mark_same_intent(b->m->name, i->mark))
 		night_violation(n, "I1: %s at %s is in use without its name", b->m->id, i->account);
@@ -246,47 +141,15 @@ static void check_gone(struct night *n, const struct instance *i)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		struct box *b = n->boxes[k];
-		bool same = *i->provider_id ? b == box_by_id(n, i) : b->instance_id == i->object.id;
+		bool same = *i->provider_id ? b == judge_box(n, i) : b->instance_id == i->object.id;
 
 		if (same && !*i->provider_id && listing_lies(b->m->cloud)) {
 			b->hidden = true;
 			continue;
 		}
-		if (same && cloud_billing(b->m->cloud, b->m) && b->m->visible + MINUTE < n->now && !row_of(n, b, false))
+		if (same && cloud_billing(b->m->cloud, b->m) && b->m->visible + MINUTE < n->now && !judge_row(n, b, false))
 			night_violation(n, "I7: instance %lld is GONE while %s is there and billing", (long long)i->object.id, b->m->id);
 	}
-}
-
-/* What the provider's record can say at best: vast.ai tells thousandths, DigitalOcean and Hot Aisle cents, per line or window (providers' sheets). */
-static money precision(const struct cloud *c)
-{
-	return c->model == &cloud_vastai ? 2 * USD / 1000 : c->model == &cloud_runpod ? 0 : CENT;
-}
-
-static void check_bill(struct night *n, const struct instance *i)
-{
-	const struct account_state *a = model_account(&n->p->model, i->account);
-	const struct box *b = box_by_id(n, i);
-	const struct instance *other;
-	char ours[32], theirs[32];
-	money off, booked = 0;
-	size_t at = 0;
-
-	if (!b || !a->facts.bill_by_machine)
-		return;
-	while ((other = model_each(&n->p->model.instances, &at))) {
-		if (strcmp(other->account, i->account) != 0 || strcmp(other->provider_id, i->provider_id) != 0)
-			continue;
-		if (!other->settled)
-			return; /* one that came back has two rows: the last of them says the sum */
-		booked += other->billed;
-	}
-	off = booked - cloud_cost(b->m->cloud, b->m);
-	if (off <= precision(b->m->cloud) && -off <= precision(b->m->cloud))
-		return;
-	money_decimal(booked, ours);
-	money_decimal(cloud_cost(b->m->cloud, b->m), theirs);
-	night_violation(n, "I5: %s at %s cost %s, and %s was settled", b->m->id, i->account, theirs, ours);
 }
 
 static void check_run(struct night *n, const struct run *r)
@@ -303,13 +166,13 @@ void judge_event(struct night *n, const struct event *e)
 	if (!strcmp(e->to, "illegal"))
 		night_violation(n, "an illegal move: %s -%s of %lld: %s", e->from, e->event, (long long)e->object_id, e->text);
 	if (i && !strcmp(e->event, "dispatch"))
-		order_of(n, i)->durable = true;
+		judge_order(n, i)->durable = true;
 	if (i && !strcmp(e->event, "absent"))
 		check_absent(n, i);
 	if (i && !strcmp(e->event, "reachable"))
 		check_name(n, i);
 	if (i && !strcmp(e->event, "settled"))
-		check_bill(n, i);
+		judge_bill(n, i);
 	else if (i && !strcmp(e->to, "GONE"))
 		check_gone(n, i);
 	else if (r && !strcmp(e->to, "DONE"))
@@ -425,80 +288,4 @@ void judge_step(struct night *n)
 bool judge_settled(const struct night *n)
 {
 	return n->settled != 0;
-}
-
-/* ---- the end: the sums ---- */
-
-/* What our rows say the machines of the account cost. False: something of it is not known, or has left memory. */
-static bool booked_sum(const struct night *n, const struct cloud *c, money *sum)
-{
-	const struct model *m = &n->p->model;
-	const struct instance *i;
-	size_t at = 0;
-
-	*sum = 0;
-	while ((i = model_each(&m->instances, &at))) {
-		if (strcmp(i->account, c->model->name) != 0)
-			continue;
-		if (!i->billed_known)
-			return false;
-		*sum += i->billed;
-	}
-	return n->now < NIGHT_START + DAY;
-}
-
-static void check_account(struct night *n, struct cloud *c)
-{
-	const struct account_state *a = model_account(&n->p->model, c->model->name);
-	money bill = 0, booked, slack = 0;
-	char ours[32], theirs[32];
-
-	for (size_t k = 0; k < n->box_count; k++) {
-		const struct box *b = n->boxes[k];
-
-		/* One that vanished before anybody saw it has no row to book its cents on. */
-		if (b->m->cloud != c || b->foreign || (a->facts.bill_by_machine && !b->rowed))
-			continue;
-		if (!b->rowed)
-			return; /* and a balance does not tell whose it was */
-		bill += cloud_cost(c, b->m);
-		slack += precision(c);
-	}
-	if (!booked_sum(n, c, &booked) || (n->plan.shared_hotaisle && !a->facts.bill_by_machine) ||
-	    (bill - booked <= slack && booked - bill <= slack))
-		return;
-	money_decimal(bill, theirs);
-	money_decimal(booked, ours);
-	night_violation(n, "I5: %s bills %s, the ledger has %s", c->model->name, theirs, ours);
-}
-
-static void check_caps(struct night *n)
-{
-	const struct fleet *f;
-	size_t at = 0;
-	char cost[32], cap[32];
-
-	while ((f = model_each(&n->p->model.fleets, &at))) {
-		money spent = 0;
-
-		for (size_t k = 0; k < n->box_count; k++)
-			if (n->boxes[k]->fleet_id == f->object.id)
-				spent += cloud_cost(n->boxes[k]->m->cloud, n->boxes[k]->m);
-		if (!f->max_cost || spent <= f->max_cost)
-			continue;
-		money_format(spent, cost);
-		money_format(f->max_cost, cap);
-		night_violation(n, "I3: fleet %s cost %s of the %s allowed", f->name, cost, cap);
-	}
-}
-
-void judge_end(struct night *n)
-{
-	if (*n->violation || !n->p)
-		return;
-	for (int k = 0; k < CLOUDS; k++)
-		if (n->clouds[k])
-			check_account(n, n->clouds[k]);
-	if (!n->plan.faults)
-		check_caps(n);
 }

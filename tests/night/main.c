@@ -3,6 +3,7 @@
  *
  *	gpufleet-night --seeds N [--from S] [--jobs J]   S … S+N-1; every fourth night is without faults
  *	   --again: each night twice, and the traces must be the same; --table: how often each fault struck
+ *	gpufleet-night --seed S --shrink [--trace]       one that went wrong, without what is not needed for it
  *	gpufleet-night --regressions FILE                seeds that found something once
  *	   --orphan: the daemon is removed for ever at a step that the seed chooses (with --seed too)
  *	gpufleet-night --seed S [--trace] [--digest]     one night again, exactly
@@ -22,18 +23,33 @@
 #include <stdlib.h>
 
 enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS,
-	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN };
+	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK };
 
-static const struct option options[] = { { "seeds", required_argument, NULL, OPT_SEEDS }, { "from", required_argument, NULL, OPT_FROM },
-	{ "jobs", required_argument, NULL, OPT_JOBS }, { "seed", required_argument, NULL, OPT_SEED },
-	{ "trace", no_argument, NULL, OPT_TRACE }, { "digest", no_argument, NULL, OPT_DIGEST }, { "table", no_argument, NULL, OPT_TABLE },
-	{ "replay", required_argument, NULL, OPT_REPLAY }, { "state", required_argument, NULL, OPT_STATE }, 
-	{ "again", no_argument, NULL, OPT_AGAIN }, { "regressions", required_argument, NULL, OPT_REGRESSIONS },
-	{ "orphan", no_argument, NULL, OPT_ORPHAN }, { "mutants", no_argument, NULL, OPT_MUTANTS }, { "crash", no_argument, NULL, OPT_CRASH }, { "case", required_argument, NULL, OPT_CASE }, { NULL, 0, NULL, 0 } };
+static const struct option options[] = {
+	{ "seeds", required_argument, NULL, OPT_SEEDS },
+	{ "from", required_argument, NULL, OPT_FROM },
+	{ "jobs", required_argument, NULL, OPT_JOBS },
+	{ "seed", required_argument, NULL, OPT_SEED },
+	{ "trace", no_argument, NULL, OPT_TRACE },
+	{ "digest", no_argument, NULL, OPT_DIGEST },
+	{ "table", no_argument, NULL, OPT_TABLE },
+	{ "again", no_argument, NULL, OPT_AGAIN },
+	{ "shrink", no_argument, NULL, OPT_SHRINK },
+	{ "orphan", no_argument, NULL, OPT_ORPHAN },
+	{ "regressions", required_argument, NULL, OPT_REGRESSIONS },
+	{ "crash", no_argument, NULL, OPT_CRASH },
+	{ "case", required_argument, NULL, OPT_CASE },
+	{ "mutants", no_argument, NULL, OPT_MUTANTS },
+	{ "replay", required_argument, NULL, OPT_REPLAY },
+	{ "state", required_argument, NULL, OPT_STATE },
+	{ NULL, 0, NULL, 0 },
+};
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] | --seed S [--trace] [--digest]\n"
+	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] [--again] [--orphan]\n"
+			"       gpufleet-night --seed S [--trace] [--digest] [--shrink] [--orphan]\n"
+			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --regressions FILE\n"
 			"       gpufleet-night --replay DIR --state DIR\n");
 	return 2;
 }
@@ -80,6 +96,7 @@ int main(int argc, char **argv)
 		case OPT_TRACE: o.trace = true; break;
 		case OPT_DIGEST: o.digest = true; break;
 		case OPT_TABLE: o.table = true; break;
+		case OPT_SHRINK: o.shrink = true; break;
 		case OPT_ORPHAN: o.orphan = true; break;
 		case OPT_CRASH: crash = true; break;
 		case OPT_MUTANTS: mutants = true; break;

@@ -13,13 +13,12 @@ static const char *const mutants[] = {
 	"act_before_commit", "spend_while_degraded", "failed_commit_forgotten", "commits_not_synced", "commit_error_ignored",
 	"restart_forgets_orders",
 	/* at most one */
-	"unsure_is_refused", "broken_is_not_sent", "500_is_refused", "create_tried_again", "ambiguous_is_empty", 
+	"unsure_is_refused", "broken_is_not_sent", "500_is_refused", "create_tried_again", "ambiguous_is_empty",
 	"absent_at_once", "one_absence_is_proof",
 	/* nothing leaks */
 	"404_is_gone", "accepted_is_gone", "404_stays_proof", "gone_unlisted", "delete_gives_up", "delete_said_once", "boots_for_ever",
 	"used_without_name", "unnamed_not_claimed", "late_ones_ignored", "resurrected_ones_ignored", "twins_ignored", "orphans_ignored",
 	"unnamed_twins_ignored", "ended_is_over", "no_sweep", "failed_listing_is_the_last", "name_not_read",
-
 	/* everything ends */
 	"waits_for_the_dead", "never_expires", "extended_without_asking", "later_wake_wins", "window_for_nobody",
 	/* nothing foreign is touched */

@@ -197,17 +197,26 @@ void trouble_over(struct night *n);
 /* people.c */
 void person_asks(struct night *n, int index);
 
-/* judge.c */
-void judge_sent(struct night *n, const struct action *a, const struct op_args *args, enum provider_op_kind op);
+/* judge.c: who looks after what */
+void judge_step(struct night *n);
+void judge_event(struct night *n, const struct event *e);
+void judge_overdue(struct night *n, bool spinning);
+bool judge_settled(const struct night *n);
+/* The row of a machine that is not final (or with final_too the last final one); NULL: none. */
+const struct instance *judge_row(const struct night *n, const struct box *b, bool final_too);
+const struct box *judge_box(const struct night *n, const struct instance *i); /* the newest machine of a row */
+bool judge_names(const struct instance *i, const struct box *b);              /* does the row mean this machine? */
+
+/* judge_wire.c: what leaves, and whom it touches */
+struct order *judge_order(struct night *n, const struct instance *i);
+void judge_sent(struct night *n, const struct action *a, enum provider_op_kind op);
 void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed);
 void judge_foreign(struct night *n, int cloud, bool after);
 void judge_answered(struct night *n, int cloud, int status); /* by the model itself */
 void judge_restarted(struct night *n);
-void judge_step(struct night *n);
-void judge_event(struct night *n, const struct event *e);
-void judge_overdue(struct night *n, bool spinning);
-const struct instance *judge_row(const struct night *n, const struct box *b); /* the live row of a machine, or NULL */
-bool judge_settled(const struct night *n);
+
+/* judge_money.c */
+void judge_bill(struct night *n, const struct instance *i); /* it was settled just now */
 void judge_end(struct night *n);
 
 #endif

@@ -17,7 +17,7 @@ void orphan_begins(struct night *n)
 {
 	for (size_t k = 0; n->p && k < n->box_count; k++) {
 		struct box *b = n->boxes[k];
-		const struct instance *i = judge_row(n, b);
+		const struct instance *i = judge_row(n, b, false);
 		const struct account_state *a = i ? model_account(&n->p->model, i->account) : NULL;
 
 		/* A price that we have not been told yet is in no bound. */

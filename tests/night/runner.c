@@ -1,6 +1,7 @@
 #include "runner.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "shrink.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -77,6 +78,8 @@ int runner_single(const struct run_options *o)
 		no.orphan_step = orphan_step(o->from);
 
 	plan_make(&p, (uint64_t)o->from, seed_has_faults(o->from));
+	if (o->shrink && shrink(&p, &no, violation, sizeof(violation)))
+		shrink_print(&p);
 	digest = runner_night(&p, &no, NULL, violation, sizeof(violation));
 	if (o->digest)
 		printf("seed %lld digest %016llx\n", (long long)o->from, (unsigned long long)digest);
@@ -151,6 +154,21 @@ static pid_t start(const struct run_options *o, int64_t job, struct shared *s)
 	exit(0);
 }
 
+/* What a person wants to know first of a night that went wrong: the least of it that still does. */
+static void explain(const struct run_options *o, int64_t seed)
+{
+	struct night_options no = { .orphan_step = o->orphan ? orphan_step(seed) : 0 };
+	char violation[1024];
+	struct plan p;
+
+	plan_make(&p, (uint64_t)seed, seed_has_faults(seed));
+	if (!shrink(&p, &no, violation, sizeof(violation)))
+		return;
+	printf("seed %lld, made smaller: %s\n", (long long)seed, violation);
+	shrink_print(&p);
+	printf("  gpufleet-night --seed %lld --shrink --trace%s tells it\n", (long long)seed, o->orphan ? " --orphan" : "");
+}
+
 static void sum(struct totals *to, const struct totals *t)
 {
 	to->nights += t->nights;
@@ -160,6 +178,8 @@ static void sum(struct totals *to, const struct totals *t)
 	to->machines += t->machines;
 	to->restarts += t->restarts;
 	to->virtual_hours += t->virtual_hours;
+	if (t->first_failed && (!to->first_failed || t->first_failed < to->first_failed))
+		to->first_failed = t->first_failed;
 	for (int f = 0; f < FAULT_NR; f++)
 		to->switches[f] += t->switches[f];
 	for (int f = 0; f < TROUBLE_NR; f++)
@@ -218,6 +238,8 @@ int runner_many(const struct run_options *o)
 	munmap(s, sizeof(*s) * (size_t)o->jobs);
 	if (t.failed)
 		printf("%lld of %lld nights went wrong\n", (long long)t.failed, (long long)t.nights);
+	if (t.first_failed)
+		explain(o, t.first_failed);
 	if (never && o->count >= 5000)
 		printf("%d kinds of fault never struck; see --table\n", never);
 	return t.failed || (never && o->count >= 5000) ? 1 : 0;

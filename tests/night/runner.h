@@ -8,7 +8,7 @@
 
 struct run_options {
 	int64_t from, count, jobs;
-	bool single, trace, digest, table, again, orphan;
+	bool single, trace, digest, table, again, orphan, shrink;
 	const char *regressions; /* a file: one seed per line, then what it found */
 };
 

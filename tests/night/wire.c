@@ -316,7 +316,7 @@ static void packet_send(struct night *n, struct task *t, const struct http_reque
 	k->body.max = 64u << 20;
 	list_append(&n->packets, &k->link);
 	t->packet = k;
-	judge_sent(n, &t->action, NULL, t->op);
+	judge_sent(n, &t->action, t->op);
 	if (fate(n, k, &wait))
 		night_at(n, &k->tick, n->now + wait, packet_back);
 	else
