@@ -222,7 +222,7 @@ static instant check_deadlines(struct model *m, struct fleet *f, instant now)
 
 		if (!i->deadline || i->state < INSTANCE_READY || i->state > INSTANCE_BUSY)
 			continue;
-		if (MUTANT("waits_for_the_dead", false, true) || MUTANT("extended_without_asking", false, true))
+		if (MUTANT("waits_for_the_dead", false, true))
 			continue;
 		if (now >= end)
 			instance_stop(m, i, CAUSE_EXPIRED, NULL, "its deadline has come");
@@ -440,8 +440,7 @@ static void start_extension(struct model *m, struct fleet *f)
 			i->deadline = deadline;
 			continue;
 		}
-		if (!MUTANT("extended_without_asking", false, true))
-			instance_extend(m, i, deadline);
+		instance_extend(m, i, deadline);
 	}
 }
 

@@ -20,7 +20,7 @@ static const char *const mutants[] = {
 	"used_without_name", "unnamed_not_claimed", "late_ones_ignored", "resurrected_ones_ignored", "twins_ignored", "orphans_ignored",
 	"unnamed_twins_ignored", "ended_is_over", "no_sweep", "failed_listing_is_the_last", "name_not_read",
 	/* everything ends */
-	"waits_for_the_dead", "never_expires", "extended_without_asking", "later_wake_wins", "window_for_nobody",
+	"waits_for_the_dead", "never_expires", "later_wake_wins", "window_for_nobody",
 	/* nothing foreign is touched */
 	"any_mark_is_ours", "mac_not_checked", "every_account_is_ours",
 	/* money */
