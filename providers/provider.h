@@ -153,7 +153,7 @@ struct provider {
 	const char *name;         /* "runpod": configuration key, part of the mark's MAC */
 	const char *title;        /* "RunPod" */
 	const char *api_url;      /* default */
-	const char *token_env;    /* "RUNPOD_API_KEY" (architecture §14) */
+	const char *token_env;    /* "RUNPOD_API_KEY" (architecture §14); NULL: no token is needed */
 	const char *token_where;  /* where a person gets the token and which permissions it needs, one sentence */
 	const char *user;         /* remote login */
 	int ssh_port;             /* when the provider does not say; 0: it always says */
