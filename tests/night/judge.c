@@ -143,7 +143,8 @@ static void check_gone(struct night *n, const struct instance *i)
 		struct box *b = n->boxes[k];
 		bool same = *i->provider_id ? b == judge_box(n, i) : b->instance_id == i->object.id;
 
-		if (same && !*i->provider_id && listing_lies(b->m->cloud)) {
+		/* The same when a cloud changes what it calls its machines while one has no name of ours yet. */
+		if (same && (*i->provider_id ? cloud_fault_on(b->m->cloud, FAULT_NO_DEPLOYMENT_ID) : listing_lies(b->m->cloud))) {
 			b->hidden = true;
 			continue;
 		}
