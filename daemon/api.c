@@ -82,6 +82,7 @@ static const struct route {
 	{ "POST", "/v1/check", ROLE_OPERATOR, post_check },
 	{ "GET", "/v1/recipes", ROLE_VIEWER, get_recipes },
 	{ "GET", "/v1/doctor", ROLE_VIEWER, get_doctor },
+	{ "GET", "/v1/audit", ROLE_VIEWER, get_audit },
 	{ "POST", "/v1/shutdown", ROLE_ADMIN, post_shutdown },
 };
 

@@ -128,5 +128,6 @@ void get_providers(struct request *r);
 void post_check(struct request *r);
 void get_recipes(struct request *r);
 void get_doctor(struct request *r);
+void get_audit(struct request *r);
 
 #endif

@@ -85,7 +85,7 @@ static json_t *row_json(sqlite3_stmt *st)
 }
 
 /* All rows of a prepared statement into an array; finalizes it. NULL with *e filled. */
-static json_t *rows_json(struct history *h, sqlite3_stmt *st, struct err *e)
+json_t *history_rows(struct history *h, sqlite3_stmt *st, struct err *e)
 {
 	json_t *a = json_array();
 	int rc;
@@ -104,7 +104,7 @@ static json_t *rows_json(struct history *h, sqlite3_stmt *st, struct err *e)
 /* The only row of a prepared statement, which is finalized. NULL: an error, or (*e untouched, *none true) there is none. */
 static json_t *row_only(struct history *h, sqlite3_stmt *st, bool *none, struct err *e)
 {
-	json_t *rows = rows_json(h, st, e), *row;
+	json_t *rows = history_rows(h, st, e), *row;
 
 	if (!rows)
 		return NULL;
@@ -140,7 +140,7 @@ int history_events(struct history *h, const struct history_event_query *q, json_
 	sqlite3_bind_int64(st, 2, q->since);
 	sqlite3_bind_int64(st, 3, q->run_id ? q->run_id : q->instance_id ? q->instance_id : q->fleet_id);
 	sqlite3_bind_int(st, 4, limit_of(q->limit, 200));
-	return answer(out, "events", rows_json(h, st, e));
+	return answer(out, "events", history_rows(h, st, e));
 }
 
 int history_runs(struct history *h, int64_t fleet_id, int limit, json_t **out, struct err *e)
@@ -152,7 +152,7 @@ int history_runs(struct history *h, int64_t fleet_id, int limit, json_t **out, s
 	sqlite3_bind_int(st, 1, limit_of(limit, 50));
 	if (fleet_id)
 		sqlite3_bind_int64(st, 2, fleet_id);
-	return answer(out, "runs", rows_json(h, st, e));
+	return answer(out, "runs", history_rows(h, st, e));
 }
 
 int history_run(struct history *h, int64_t id, json_t **out, struct err *e)
@@ -178,7 +178,7 @@ int history_results(struct history *h, int64_t run_id, json_t **out, struct err 
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, run_id);
-	rows = rows_json(h, st, e);
+	rows = history_rows(h, st, e);
 	/* A figure has a value, a fact has a text; never both. */
 	json_array_foreach(rows, k, row)
 		json_object_del(row, json_is_null(json_object_get(row, "value")) ? "value" : "text");
@@ -207,7 +207,7 @@ int history_fleet(struct history *h, const char *name, int64_t id, json_t **out,
 	st = history_ask(h, SQL_INSTANCES, e);
 	if (st) {
 		sqlite3_bind_int64(st, 1, json_int(fleet, "id", 0));
-		instances = rows_json(h, st, e);
+		instances = history_rows(h, st, e);
 	}
 	if (!instances) {
 		json_decref(fleet);

@@ -44,4 +44,13 @@ int history_fleet(struct history *h, const char *name, int64_t id, json_t **out,
  */
 int history_cost(struct history *h, const char *by, instant since, instant until, instant now, json_t **out, struct err *e);
 
+/*
+ * {"intents":{total,open,never_sent,refused,absent,gone,unproved}, "open":[rows that are not GONE], "unproved":[rows that are GONE
+ * although no event says how, or their own fields deny it]}: id, fleet, account, provider, provider_id, name, state, gpu,
+ * gpu_count, price_hour, planned, sent, created, deleting_at, gone, reason.
+ */
+int history_audit(struct history *h, json_t **out, struct err *e);
+/* The newest row of a machine, by the provider's id or (a row without one) by the attempt in its mark; *out NULL: there is none. */
+int history_machine(struct history *h, const char *account, const char *id, const char *mark, json_t **out, struct err *e);
+
 #endif

@@ -25,6 +25,14 @@
 	"nullif(closed, 0) AS t_closed, nullif(keep_until, 0) AS t_keep_until, lifetime AS d_lifetime, idle_limit AS d_idle_limit, " \
 	"max_cost AS m_max_cost, version FROM fleets "
 
+#define AUDIT_FIELDS                                                                                                     \
+	"SELECT i.id, coalesce(f.name, '') AS fleet, i.account, i.provider, i.provider_id, i.mark AS name, i.state, i.gpu, "        \
+	"i.gpu_count, i.price_hour AS m_price_hour, i.planned AS t_planned, nullif(i.sent, 0) AS t_sent, "                        \
+	"nullif(i.created, 0) AS t_created, nullif(i.deleting_at, 0) AS t_deleting_at, nullif(i.gone, 0) AS t_gone, i.reason "     \
+	"FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id "
+/* The event that ended instance i. */
+#define END_OF_I "FROM events e WHERE e.kind = 'instance' AND e.object_id = i.id AND e.to_state = 'GONE' AND e.from_state <> 'GONE'"
+
 const char *const statements[STATEMENTS] = {
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_META_SET] = "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
@@ -63,4 +71,16 @@ const char *const statements[STATEMENTS] = {
 		     "AND (i.provider_id <> '' OR i.state <> 'GONE' OR i.metered <> 0 OR i.billed <> 0) ORDER BY i.id",
 	[SQL_COST_RUNS] = "SELECT recipe, sum(max(0, min(CASE WHEN done > 0 THEN done ELSE ?3 END, ?3) - max(assigned, ?2))) "
 			  "FROM runs WHERE instance_id = ?1 AND assigned > 0 GROUP BY recipe ORDER BY recipe",
+
+	[SQL_AUDIT_ENDS] = "SELECT CASE WHEN i.state <> 'GONE' THEN 'open' ELSE coalesce((SELECT e.event " END_OF_I
+			   " ORDER BY e.seq DESC LIMIT 1), '') END AS ended, count(*) FROM instances i GROUP BY ended",
+	[SQL_AUDIT_OPEN] = AUDIT_FIELDS "WHERE i.state <> 'GONE' ORDER BY i.id",
+	/* Never sent, refused, absent in listings, or deleted and absent in listings and on request: nothing else is an end. */
+	[SQL_AUDIT_UNPROVED] = AUDIT_FIELDS "WHERE i.state = 'GONE' AND NOT EXISTS (SELECT 1 " END_OF_I
+			       " AND ((e.event = 'stop' AND i.sent = 0) OR e.event = 'refused' OR (e.event = 'absent' AND "
+			       "i.absent_listings > 1) OR (e.event = 'gone' AND (i.provider = 'static' OR (i.describe_absent AND "
+			       "i.absent_listings > 1))))) ORDER BY i.id",
+	/* The first 24 characters of a mark are the site and the attempt; the rest changes with the deadline. */
+	[SQL_INSTANCE_OF_MACHINE] = AUDIT_FIELDS "WHERE i.account = ?1 AND (i.provider_id = ?2 OR (i.provider_id = '' AND i.mark <> '' AND "
+				    "substr(i.mark, 1, 24) = substr(?3, 1, 24))) ORDER BY i.state = 'GONE', i.id DESC LIMIT 1",
 };

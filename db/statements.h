@@ -27,6 +27,11 @@ enum statement {
 
 	SQL_COST,      /* since, until (0: no end); the columns are enum cost_column */
 	SQL_COST_RUNS, /* instance, from, until: recipe and the time its runs took */
+
+	SQL_AUDIT_ENDS,     /* event that moved it to GONE ("" none, "open" it is not), how many */
+	SQL_AUDIT_OPEN,
+	SQL_AUDIT_UNPROVED,
+	SQL_INSTANCE_OF_MACHINE, /* account, provider's id, mark */
 	STATEMENTS
 };
 

@@ -1,0 +1,137 @@
+#include "ctl/cmd.h"
+#include "base/str.h"
+#include "ctl/show.h"
+
+static void show_intents(const json_t *i)
+{
+	ctl_print(stdout, STYLE_PLAIN,
+	    "%lld orders: %lld open, %lld deleted and proved gone, %lld refused, %lld proved never made, %lld never sent",
+	    (long long)json_int(i, "total", 0), (long long)json_int(i, "open", 0), (long long)json_int(i, "gone", 0),
+	    (long long)json_int(i, "refused", 0), (long long)json_int(i, "absent", 0), (long long)json_int(i, "never_sent", 0));
+}
+
+static void show_accounts(const json_t *list)
+{
+	static const struct column columns[] = {
+		{ "ACCOUNT", LEFT, 8, 0 },
+		{ "LISTED", LEFT, 0, 0 },
+		{ "OURS", RIGHT, 0, 0 },
+		{ "OTHERS", RIGHT, 0, 0 },
+		{ "$/H", RIGHT, 0, 0 },
+		{ "COUNTED", RIGHT, 0, 2 },
+		{ "COUNTED $/H", RIGHT, 0, 3 },
+		{ "BALANCE", RIGHT, 0, 1 },
+		{ "HOURS LEFT", RIGHT, 0, 4 },
+	};
+	struct table t;
+	const json_t *a;
+	size_t n;
+
+	table_init(&t, columns, ARRAY_LEN(columns));
+	json_array_foreach(list, n, a) {
+		const json_t *listed = json_path(a, "listed");
+
+		table_row(&t);
+		table_cell(&t, STYLE_BOLD, "%s", json_str(a, "account", "?"));
+		table_cell(&t, json_is_false(listed) ? STYLE_RED : STYLE_PLAIN, "%s",
+		    json_is_true(listed)    ? "yes"
+		    : json_is_false(listed) ? "NO"
+					    : "own hosts");
+		table_cell(&t, STYLE_PLAIN, "%lld", (long long)(json_int(a, "ours", 0) + json_int(a, "unknown", 0)));
+		table_cell(&t, STYLE_PLAIN, "%s", show_count(a, "others").s);
+		table_cell(&t, STYLE_PLAIN, "%s", show_money(a, "rate_hour").s);
+		if (json_is_integer(json_path(a, "counted")))
+			table_cell(&t, STYLE_PLAIN, "%lld", (long long)json_int(a, "counted", 0));
+		else
+			table_cell(&t, STYLE_PLAIN, "%s", "");
+		table_cell(&t, STYLE_PLAIN, "%s", show_money(a, "counted_rate_hour").s);
+		table_cell(&t, STYLE_PLAIN, "%s", show_money(a, "balance").s);
+		if (json_is_number(json_path(a, "hours_left")))
+			table_cell(&t, STYLE_PLAIN, "%.1f", json_num(a, "hours_left", 0));
+		else
+			table_cell(&t, STYLE_PLAIN, "%s", "");
+	}
+	if (t.row_count)
+		table_print(&t, stdout, term_width(stdout));
+	table_free(&t);
+}
+
+/* What bills now: ours, and what is neither ours nor counted for. Other people's machines are a number above. */
+static void show_billing(const json_t *list)
+{
+	static const struct column columns[] = {
+		{ "BILLING NOW", LEFT, 12, 0 },
+		{ "ACCOUNT", LEFT, 8, 0 },
+		{ "FLEET", LEFT, 8, 0 },
+		{ "STATE", LEFT, 0, 2 },
+		{ "GPU", LEFT, 0, 0 },
+		{ "$/H", RIGHT, 0, 0 },
+		{ "AT THE LATEST UNTIL", LEFT, 0, 3 },
+	};
+	struct table t;
+	const json_t *m;
+	size_t n;
+
+	table_init(&t, columns, ARRAY_LEN(columns));
+	json_array_foreach(list, n, m) {
+		const char *whose = json_str(m, "whose", "");
+		bool known = !strcmp(whose, "ours");
+
+		if (!known && strcmp(whose, "unknown") != 0 && strcmp(whose, "forged") != 0)
+			continue;
+		table_row(&t);
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(m, "id", "?"));
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(m, "account", "?"));
+		table_cell(&t, known ? STYLE_BOLD : STYLE_RED, "%s", known ? json_str(m, "fleet", "") : "UNKNOWN");
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(m, "state", ""));
+		table_cell(&t, STYLE_PLAIN, "%s", show_gpu(m).s);
+		table_cell(&t, STYLE_PLAIN, "%s", show_money(m, "price_hour").s);
+		table_cell(&t, STYLE_PLAIN, "%s", show_when(m, "deadline").s);
+	}
+	if (t.row_count)
+		table_print(&t, stdout, term_width(stdout));
+	table_free(&t);
+}
+
+static void show_list(const json_t *list, enum style style, const char *title)
+{
+	const json_t *f;
+	size_t n;
+
+	json_array_foreach(list, n, f)
+		ctl_print(stdout, style, "%s: %s: %s", title, json_str(f, "account", "?"), json_str(f, "text", ""));
+}
+
+static int run_audit(struct ctl *c, struct err *e)
+{
+	json_t *answer;
+	size_t findings;
+
+	if (ctl_get(c, "/v1/audit", &answer, e) < 0)
+		return -1;
+	findings = json_array_size(json_path(answer, "findings"));
+	if (c->json) {
+		ctl_print_json(answer);
+	} else {
+		show_intents(json_path(answer, "intents"));
+		show_accounts(json_path(answer, "accounts"));
+		show_billing(json_path(answer, "billing"));
+		show_list(json_path(answer, "pending"), STYLE_PLAIN, "under way");
+		show_list(json_path(answer, "findings"), STYLE_RED, "WRONG");
+		if (findings)
+			ctl_print(stdout, STYLE_RED, "%zu thing%s not add up; %s/h of ours bills now", findings,
+			    findings == 1 ? " does" : "s do", show_money(answer, "rate_hour").s);
+		else
+			ctl_print(stdout, STYLE_GREEN, "everything adds up; %s/h of ours bills now", show_money(answer, "rate_hour").s);
+	}
+	json_decref(answer);
+	return findings ? 1 : 0;
+}
+
+const struct command command_audit = {
+	.name = "audit",
+	.group = "Setup and trouble",
+	.synopsis = "",
+	.summary = "prove that every order has an end or a live machine; what bills now, compared with the providers' own figures",
+	.run = run_audit,
+};
