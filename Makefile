@@ -270,7 +270,7 @@ zshdir  = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 fishdir = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 MAN     := $(wildcard man/*.[158])
 UNITS   := $(wildcard config/*.service config/*.timer)
-EXAMPLES := $(wildcard config/gpufleetd.yaml config/campaigns/*.yaml)
+EXAMPLES := $(wildcard config/gpufleetd.yaml config/gpufleet-reaper.cron config/campaigns/*.yaml)
 
 deps:
 	@bash config/install-deps.sh

@@ -139,6 +139,8 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from why' -a '(gpufleetctl he
 complete -c gpufleetctl -n __fish_use_subcommand -a providers -d 'accounts: are they good, what is their balance, what runs there'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from providers' -l check -d 'ask every provider now whether the credentials are good'
 
+complete -c gpufleetctl -n __fish_use_subcommand -a audit -d 'prove that every order has an end or a live machine; what bills now, compared with the providers\' own figures'
+
 complete -c gpufleetctl -n __fish_use_subcommand -a doctor -d 'is everything in order, here and in the daemon; what to do where it is not'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a version -d 'versions of this program and of the daemon'

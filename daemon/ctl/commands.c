@@ -24,6 +24,7 @@ const struct command *const ctl_commands[] = {
 	&command_events,
 	&command_why,
 	&command_providers,
+	&command_audit,
 	&command_doctor,
 	&command_version,
 	&command_completion,
