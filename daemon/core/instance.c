@@ -702,6 +702,11 @@ static instant decide_contact(struct model *m, struct instance *i, struct accoun
 	return FOREVER;
 }
 
+static instant believable_from(const struct model *m, const struct instance *i, const struct account_state *a)
+{
+	return i->sent + (a->facts.single_flight ? m->policy.settle_single_flight : m->policy.settle);
+}
+
 /* Nobody may have meant to end what the database does not know: people get a while to say so, and a restart does not shorten it. */
 static instant grace_end(const struct model *m, const struct instance *i)
 {
@@ -721,6 +726,9 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 		return FOREVER;
 	}
 	if (i->describe_absent && i->absent_listings >= MUTANT("gone_unlisted", m->policy.gone_listings, 0)) {
+		/* What was never shown yet may only not be visible yet: absence says nothing before the settling time (§2.7). */
+		if (!i->last_seen && now < believable_from(m, i, a))
+			return believable_from(m, i, a);
 		instance_move(m, i, INSTANCE_EV_GONE, CAUSE_NONE, NULL, "absent in %d listings and on request", i->absent_listings);
 		actions_add(out, ACTION_DISCONNECT, i->object.id);
 		return FOREVER;
