@@ -305,6 +305,7 @@ help:
 	@echo 'make check-valgrind     unit tests under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
 	@echo 'make check-load         fifty instances at once'
+	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants and sim-orphan go with it (tests/sim/README.md)'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'
 	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'

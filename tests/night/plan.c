@@ -98,6 +98,14 @@ static void add_switch(struct plan *p, struct rng *r)
 		i->at /= 3;
 		i->span = p->chaos;
 	}
+	/* Rare by themselves: what only shows when something else happens is there all the time. Nothing is drawn here. */
+	if (fault == FAULT_LOSE_FIRST_PATCH) {
+		i->count = -1;
+		i->span = p->chaos;
+	} else if (fault == FAULT_CREATE_QUOTA && cloud_models[cloud] == &cloud_hotaisle && i->luck & 1 && p->count < PLAN_MAX) {
+		p->items[p->count++] = (struct item){ .kind = ITEM_SWITCH, .at = i->at, .cloud = cloud, .what = FAULT_LIMIT_403,
+			.count = -1, .seconds = -1, .span = p->chaos };
+	}
 	if (info->seconds && rng_below(r, 2))
 		i->seconds = 1 + (int)rng_below(r, 400);
 }
