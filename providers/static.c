@@ -1,6 +1,6 @@
 /*
  * Hosts that the user already has (architecture §4): a rack, a workstation, localhost. Nothing is
- * asked over a network; an offer is a configured host, and the answer to a create says where it is.
+ * asked over a network; an offer is a configured host, and so is what is described.
  * Whether a host is taken is known to the core alone, so there is nothing to list.
  */
 #include "providers/provider.h"
@@ -58,7 +58,6 @@ static void create(const struct op_args *a, const struct op_cursor *c, struct ht
     struct op_reply *r)
 {
 	const struct static_host *h = a->offer ? host_find(a->account, a->offer->key) : NULL;
-	struct machine *m;
 
 	(void)c;
 	req->answered = true;
@@ -70,13 +69,6 @@ static void create(const struct op_args *a, const struct op_cursor *c, struct ht
 	}
 	str_copy(r->id, h->name);
 	r->price_hour = h->price_hour;
-	/* It is there already: the answer says where. */
-	m = op_reply_add_machine(r);
-	str_copy(m->id, h->name);
-	str_copy(m->address, h->address);
-	str_copy(m->user, h->user);
-	m->port = h->port ? h->port : 22;
-	m->state = MACHINE_RUNNING;
 }
 
 /* It is always up, as far as anybody can tell without asking it. */

@@ -21,7 +21,7 @@ enum fact_kind {
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
 	FACT_BALANCE,      /* account, verdict, balance */
 	FACT_CHECKED,      /* account, verdict, text */
-	FACT_CREATED,      /* id: instance; verdict, text = provider id when OK, price, flag = destroy now, message; machines[0] if it is known already */
+	FACT_CREATED,      /* id: instance; verdict, text = provider id when OK, price, flag = destroy now, message */
 	FACT_DESCRIBED,    /* id: instance; verdict, machines[0] */
 	FACT_MARKED,       /* id: instance; verdict, message */
 	FACT_DESTROYED,    /* id: instance; verdict, message */

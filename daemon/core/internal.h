@@ -26,6 +26,8 @@ bool instance_move(struct model *m, struct instance *i, enum instance_event ev, 
 bool run_move(struct model *m, struct run *r, enum run_event ev, enum cause cause, const char *actor, const char *fmt, ...)
     PRINTF_LIKE(6, 7);
 
+#define MARK_TRIES 6 /* namings and renamings before it is given up */
+
 /* Back-off 1, 2, 4 … seconds up to `most`. */
 duration core_backoff(int tries, duration most);
 
@@ -34,6 +36,8 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 void fleet_close(struct model *m, struct fleet *f, enum cause cause, const char *actor, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 void instance_apply(struct model *m, struct fact *f);
+/* The instance, its fleet and its run are looked at in this turn. */
+void instance_touch_around(struct model *m, struct instance *i);
 void instance_decide(struct model *m, struct instance *i, instant now, struct actions *out);
 struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const struct offer *o, duration lifetime);
 void instance_stop(struct model *m, struct instance *i, enum cause cause, const char *actor, const char *why);

@@ -144,7 +144,7 @@ void world_take(struct world *w, const struct action *a)
 	case ACTION_STOP: stop_job(w, &ans); break;
 	default: break;
 	}
-	ans.due = w->now + delay;
+	ans.due = w->now + delay + (about_account(a->kind) ? (a->id - 1) * w->k.stagger : 0);
 	assert_true(w->answer_count < ARRAY_LEN(w->answers));
 	w->answers[w->answer_count++] = ans;
 }
@@ -229,10 +229,14 @@ static void answer_describe(struct world *w, struct fact *f)
 {
 	const struct instance *i = model_instance(&w->m, f->id);
 	const struct unit *u = i ? world_unit_of(w, i->provider_id) : NULL;
-	struct machine seen;
+	struct machine seen = { .address = "192.0.2.9", .port = 22, .state = MACHINE_RUNNING };
 
 	f->kind = FACT_DESCRIBED;
-	if (f->verdict == VERDICT_OK && u && shows(w, u)) {
+	if (i && model_account(&w->m, i->account)->facts.local) {
+		str_copy(seen.id, i->provider_id);
+		f->machines = &seen;
+		f->machine_count = 1;
+	} else if (f->verdict == VERDICT_OK && u && shows(w, u)) {
 		describe(w, u, &seen);
 		f->machines = &seen;
 		f->machine_count = 1;
@@ -295,7 +299,6 @@ void world_answer(struct world *w, const struct answer *a)
 		[ACTION_COLLECT] = FACT_RUN_COLLECTED };
 	struct fact f = { .kind = kinds[a->action.kind], .id = a->action.id, .verdict = a->verdict, .text = "", .message = "",
 		.contact = w->k.contact[a->action.kind], .retry_after = w->k.retry_after };
-	const struct machine host = { .id = "lab1", .address = "192.0.2.9", .port = 22, .state = MACHINE_RUNNING };
 	const struct instance *i;
 
 	world_tick(w);
@@ -312,15 +315,12 @@ void world_answer(struct world *w, const struct answer *a)
 		f.price = a->price;
 		f.flag = a->spite && *a->id;
 		i = model_instance(&w->m, f.id);
-		if (i && model_account(&w->m, i->account)->facts.local && f.verdict == VERDICT_OK) {
+		if (i && model_account(&w->m, i->account)->facts.local && f.verdict == VERDICT_OK)
 			f.text = i->offer_key;
-			f.machines = &host;
-			f.machine_count = 1;
-		}
 		break;
 	case ACTION_BILL:
 		i = model_instance(&w->m, f.id);
-		f.price = i ? i->metered : 0;
+		f.price = w->k.bill ? w->k.bill : i ? i->metered : 0;
 		break;
 	case ACTION_PUSH:
 	case ACTION_START: f.flag = w->k.refuse; break;

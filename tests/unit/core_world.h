@@ -52,6 +52,7 @@ struct knobs {
 	bool held[ACTION_NR];                /* no answer until the knob is turned back */
 	bool idle[ACTION_NR];                /* answered as told, but nothing happens: no machine made, deleted, renamed, stopped */
 	duration delay[ACTION_NR];           /* 0: a second for providers, 100 ms for machines */
+	duration stagger;                    /* the second account answers later by this, the third by twice this … */
 	duration retry_after;
 	int copies;            /* machines made by one create; 0: one */
 	bool spite;            /* create: a failure that carries an id and wants it destroyed */
@@ -67,6 +68,7 @@ struct knobs {
 	const char *signal;
 	bool timed_out, setup_failed, vanish, refuse; /* refuse: push and start answer "no" for good */
 	money available;       /* balance; 0: not known */
+	money bill;            /* what the provider's record says of any machine; 0: what we metered */
 };
 
 struct answer {

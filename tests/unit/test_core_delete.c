@@ -274,14 +274,19 @@ static void late_connection(void **state)
 	int before;
 
 	w->k.held[ACTION_CONNECT] = true;
+	w->k.delay[ACTION_DESTROY] = 20 * SECOND;
+	w->k.idle[ACTION_DESTROY] = true;
 	world_pass(w, 2 * MINUTE);
 	down(w, i);
 	world_pass(w, 2 * SECOND);
 	before = w->count[ACTION_DESTROY];
 	assert_int_equal(before, 1);
-	w->k.held[ACTION_CONNECT] = false;
-	assert_true(world_until(w, i, INSTANCE_GONE, 3 * MINUTE));
+	w->k.held[ACTION_CONNECT] = false; /* comes while the delete is under way, and listings still show the machine */
+	world_pass(w, 15 * SECOND);
 	assert_int_equal(w->count[ACTION_DESTROY], before);
+	w->k = (struct knobs){ .list_empty = false };
+	assert_true(world_until(w, i, INSTANCE_GONE, 5 * MINUTE));
+	assert_int_equal(world_alive(w), 0);
 }
 
 int main(void)

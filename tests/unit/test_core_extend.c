@@ -97,11 +97,15 @@ static void trouble_on_the_way(void **state)
 
 	for (size_t k = 0; k < ARRAY_LEN(verdicts); k++) {
 		duration span = (8 + 4 * (duration)k) * HOUR;
+		int before = w->count[ACTION_MARK];
 
 		w->k.verdict[ACTION_MARK] = verdicts[k];
+		w->k.held[ACTION_LIST] = true;
 		extend(w, f, span);
-		world_pass(w, 2 * SECOND);
-		w->k.verdict[ACTION_MARK] = VERDICT_OK;
+		world_pass(w, 4 * SECOND);
+		assert_int_equal(w->count[ACTION_MARK], before + 2);
+		assert_true(f->extend_to == span && !*f->extend_error);
+		w->k = (struct knobs){ .list_empty = false };
 		world_pass(w, 2 * MINUTE);
 		assert_int_equal(f->expires, f->ready_at + span);
 	}

@@ -180,6 +180,72 @@ static void credit_bought_meanwhile(void **state)
 	assert_false(world_instance(w, 0)->billed_known);
 }
 
+/* ---- accounts that send a bill by machine ---- */
+
+/* A record is believed when two readings agree, the later of them late enough for the provider to have written everything. */
+static void a_bill_that_grows(void **state)
+{
+	struct world *w = *state;
+	struct instance *i;
+
+	world_simple(w);
+	w->k.bill = 50 * CENT;
+	one_life(w);
+	i = world_instance(w, 0);
+	world_pass(w, MINUTE);
+	assert_true(i->billed_known && i->billed == 50 * CENT && !i->settled);
+	w->k.bill = 90 * CENT;
+	world_pass(w, 6 * MINUTE);
+	assert_true(i->billed == 90 * CENT && !i->settled);
+	world_pass(w, 6 * MINUTE);
+	assert_true(i->settled && i->billed == 90 * CENT);
+}
+
+/* What is settled at last must be stored before it is forgotten. */
+static void stored_before_forgotten(void **state)
+{
+	struct world *w = *state;
+	struct actions out = { NULL, 0, 0 };
+	struct fact f = { .kind = FACT_BILLED, .verdict = VERDICT_OK, .price = USD };
+	int64_t fleet;
+
+	world_simple(w);
+	w->k.verdict[ACTION_BILL] = VERDICT_RETRY;
+	one_life(w);
+	world_pass(w, 3 * DAY);
+	f.id = world_instance(w, 0)->object.id;
+	fleet = world_instance(w, 0)->fleet_id;
+	world_fact(w, &f);
+	world_turn(w);
+	world_fact(w, &f);
+	assert_true(model_instance(&w->m, f.id)->settled);
+	core_decide(&w->m, w->now, &out);
+	assert_non_null(model_fleet(&w->m, fleet));
+	actions_free(&out);
+	world_pass(w, 5 * MINUTE);
+	assert_null(model_fleet(&w->m, fleet));
+}
+
+/* A machine that came back has two rows and one record: each cent is booked once. */
+static void one_record_for_two_rows(void **state)
+{
+	struct world *w = *state;
+	struct instance *again;
+
+	world_simple(w);
+	w->k.bill = USD;
+	one_life(w);
+	world_pass(w, HOUR);
+	assert_int_equal(world_instance(w, 0)->billed, USD);
+	w->units[0].gone = 0;
+	again = world_until_planned(w, 1, 10 * MINUTE);
+	w->k.bill = 3 * USD;
+	assert_true(world_until(w, again, INSTANCE_GONE, 10 * MINUTE));
+	world_pass(w, HOUR);
+	assert_true(again->settled && again->billed == 2 * USD);
+	assert_int_equal(world_instance(w, 0)->billed, USD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +257,9 @@ int main(void)
 		world_test(settled_by_the_balance),
 		world_test(a_blind_window),
 		world_test(credit_bought_meanwhile),
+		world_test(a_bill_that_grows),
+		world_test(one_record_for_two_rows),
+		world_test(stored_before_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * Runs: how they end, and what cancelling, losing the machine or the contact, and time limits do in each of their states.
+ * Runs: how they end, and what losing the machine or the contact and time limits do in each of their states.
  */
 #include "core_world.h"
 
@@ -138,107 +138,6 @@ static void results_cannot_be_fetched(void **state)
 	w->k.contact[ACTION_COLLECT] = SSH_LOST;
 	done(w, OUTCOME_OK, CAUSE_NONE, 10 * MINUTE);
 	assert_in_range(w->count[ACTION_COLLECT], 3, 10);
-}
-
-/* ---- cancelled in each state ---- */
-
-static void cancelled_in_each_state(void **state)
-{
-	static const enum run_state states[] = { RUN_PUSHING, RUN_SETUP, RUN_RUNNING };
-	struct world *w = *state;
-	struct fleet *f = fleet(w);
-	struct run *r;
-
-	for (size_t k = 0; k < ARRAY_LEN(states); k++) {
-		r = world_submit(w, f);
-		assert_true(world_until_run(w, r, states[k], 5 * MINUTE));
-		world_cancel(w, r);
-		world_cancel(w, r);
-		assert_int_equal(r->state, RUN_STOPPING);
-		assert_true(world_until_run(w, r, RUN_DONE, MINUTE));
-		assert_int_equal(r->outcome, OUTCOME_CANCELLED);
-		assert_int_equal(r->cause, CAUSE_CANCELLED);
-		assert_int_equal(world_instance(w, 0)->state, INSTANCE_READY);
-	}
-	world_cancel(w, r); /* after its end: the same answer, nothing changes */
-	world_pass(w, SECOND);
-	assert_int_equal(r->outcome, OUTCOME_CANCELLED);
-}
-
-static void cancelled_in_the_queue(void **state)
-{
-	struct world *w = *state;
-	struct fleet *f = fleet(w);
-	struct run *first = world_submit(w, f), *second = world_submit(w, f);
-
-	assert_true(world_until_run(w, first, RUN_RUNNING, MINUTE));
-	world_cancel(w, second);
-	world_turn(w);
-	assert_int_equal(second->state, RUN_DONE);
-	assert_int_equal(second->outcome, OUTCOME_CANCELLED);
-	assert_int_equal(first->state, RUN_RUNNING);
-}
-
-/* While results are being saved a cancel does not throw them away. */
-static void cancelled_while_collecting(void **state)
-{
-	struct world *w = *state;
-	struct run *r = world_submit(w, fleet(w));
-
-	w->k.held[ACTION_COLLECT] = true;
-	assert_true(world_until_run(w, r, RUN_COLLECTING, 5 * MINUTE));
-	world_cancel(w, r);
-	world_pass(w, SECOND);
-	w->k.held[ACTION_COLLECT] = false;
-	assert_true(world_until_run(w, r, RUN_DONE, MINUTE));
-	assert_int_equal(r->outcome, OUTCOME_OK);
-}
-
-/* The start is on its way: the stop waits for its answer, or the script could begin after it was stopped. */
-static void cancelled_while_it_starts(void **state)
-{
-	struct world *w = *state;
-	struct run *r = world_submit(w, fleet(w));
-
-	w->k.held[ACTION_START] = true;
-	world_pass(w, 2 * SECOND);
-	assert_int_equal(w->count[ACTION_START], 1);
-	world_cancel(w, r);
-	world_pass(w, 2 * SECOND);
-	assert_int_equal(w->count[ACTION_STOP], 0);
-	w->k.held[ACTION_START] = false;
-	assert_true(world_until_run(w, r, RUN_DONE, MINUTE));
-	assert_int_equal(w->count[ACTION_STOP], 1);
-	assert_true(w->jobs[0].stopped);
-}
-
-/* A stop that did not reach the machine is said again. */
-static void stop_is_repeated(void **state)
-{
-	struct world *w = *state;
-	struct run *r = world_submit(w, fleet(w));
-
-	assert_true(world_until_run(w, r, RUN_RUNNING, MINUTE));
-	w->k.contact[ACTION_STOP] = SSH_UNREACHABLE;
-	world_cancel(w, r);
-	world_pass(w, 10 * SECOND);
-	assert_int_equal(r->state, RUN_STOPPING);
-	w->k.contact[ACTION_STOP] = SSH_OK;
-	assert_true(world_until_run(w, r, RUN_DONE, MINUTE));
-	assert_true(w->jobs[0].stopped);
-}
-
-static void will_not_stop(void **state)
-{
-	struct world *w = *state;
-	struct run *r = world_submit(w, fleet(w));
-
-	w->k.run_time = HOUR;
-	w->k.idle[ACTION_STOP] = true;
-	assert_true(world_until_run(w, r, RUN_RUNNING, MINUTE));
-	world_cancel(w, r);
-	assert_true(world_until_run(w, r, RUN_DONE, 4 * MINUTE));
-	assert_int_equal(r->outcome, OUTCOME_CANCELLED);
 }
 
 /* ---- the machine is lost in each state ---- */
@@ -382,12 +281,6 @@ int main(void)
 		world_test(push_fails_a_few_times),
 		world_test(start_is_repeated),
 		world_test(results_cannot_be_fetched),
-		world_test(cancelled_in_each_state),
-		world_test(cancelled_in_the_queue),
-		world_test(cancelled_while_collecting),
-		world_test(cancelled_while_it_starts),
-		world_test(stop_is_repeated),
-		world_test(will_not_stop),
 		world_test(machine_lost_in_each_state),
 		world_test(fleet_ends_under_runs),
 		world_test(draining_has_a_limit),

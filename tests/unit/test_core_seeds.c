@@ -31,7 +31,7 @@ static void build_market(struct world *w)
 		a->facts.billing.quantum = one_in(w, 3) ? MINUTE : SECOND;
 		a->facts.billing.start = one_in(w, 2) ? METER_FROM_CREATE : METER_FROM_RUNNING;
 		for (int j = 0; j < 2; j++) {
-			char key[8];
+			char key[16];
 
 			snprintf(key, sizeof(key), "%s%d", k == 0 ? "n" : k == 1 ? "s" : "e", j);
 			world_offer(w, names[k], key, (money)(1 + rng_below(&w->rng, 5)) * USD);
