@@ -31,6 +31,7 @@
 #include "core/types.h"
 
 #define JOB_FAILED     70    /* exit status of a command of ours that could not do its work */
+#define JOB_STREAM_MAX ((int64_t)1 << 30) /* bytes of stdout, or stderr, that a run may leave on the machine (reliability S11) */
 #define JOB_OUTPUT_MAX 65536 /* probe, start, stop and the like answer with less than this */
 
 /* The last line of a failed command's standard error, safe to show; "" when there is none. */
@@ -75,6 +76,7 @@ struct job_start {
 	const char *setup;                   /* script in payload run first, or NULL */
 	const char *run;                     /* script in payload */
 	duration setup_timeout, run_timeout; /* enforced there too; 0: none */
+	int64_t output_max; /* a run that writes more to stdout or stderr is ended; 0: JOB_STREAM_MAX */
 };
 void job_start_command(struct buf *out, const char *key, const struct job_start *s);
 

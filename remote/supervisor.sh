@@ -1,6 +1,8 @@
 # Runs on the rented machine, detached, one per run. POSIX sh: dash, busybox, bash --posix; needs neither setsid nor timeout.
 #
-#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS     in the run's directory; SETUP and RUN name files in payload/
+#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX     in the run's directory; SETUP and RUN name
+#	                                                                              files in payload/; a run that writes more
+#	                                                                              than OUTPUT_MAX bytes of output is ended
 #	sh supervisor.sh sweep KEY GRACE                                   end whatever is left of a run whose supervisor is gone
 #
 # It lives through the loss of the connection, runs setup and then run, ends them when their time is up or when it is asked to
@@ -62,9 +64,18 @@ write_status() {
 
 # ---- ending processes -------------------------------------------------------------------------------------------------------
 
-# Every process that carries the run's mark in its environment, wherever it hid itself. The first grep is one look at all of
-# them, the second makes sure that key "ab" does not end the run "abc".
+# Where the machine lets us, each run has a control group of its own: nothing leaves that, whatever it does to its session and
+# its environment.
+group=/sys/fs/cgroup/gpufleet-$2
+
+make_group() {
+	[ -f /sys/fs/cgroup/cgroup.controllers ] && mkdir "$group" 2>/dev/null || [ -d "$group" ]
+}
+
+# Every process of the run: in its control group, or with the run's mark in its environment, wherever it hid itself. The first
+# grep is one look at all of them, the second makes sure that key "ab" does not end the run "abc".
 marked() {
+	cat "$group/cgroup.procs" 2>/dev/null
 	grep -l "GPUFLEET_RUN=$key" /proc/[0-9]*/environ 2>/dev/null | while IFS= read -r f; do
 		if tr '\000' '\n' 2>/dev/null <"$f" | grep -qx "GPUFLEET_RUN=$key"; then
 			f=${f#/proc/}
@@ -73,8 +84,21 @@ marked() {
 	done
 }
 
+# Between its fork and its exec the child has neither a session nor a mark: it is known by its number only.
+child_runs() {
+	[ -n "$child" ] && IFS= read -r stat_line 2>/dev/null <"/proc/$child/stat" || return 1
+	case ${stat_line##*) } in
+	Z*) return 1 ;;
+	esac
+}
+
+anything_left() {
+	child_runs || [ -n "$(marked)" ]
+}
+
 signal_all() {
-	[ -z "$child" ] || kill -s "$1" -- "-$child" 2>/dev/null
+	[ -z "$leader" ] || kill -s "$1" -- "-$leader" 2>/dev/null
+	! child_runs || kill -s "$1" "$child" 2>/dev/null
 	for p in $(marked); do
 		kill -s "$1" "$p" 2>/dev/null
 	done
@@ -97,22 +121,25 @@ end_containers() {
 	kill -s KILL "$docker_job" 2>/dev/null
 }
 
-# TERM, up to $1 seconds, then KILL until nothing is left, also of what is being forked while we look.
+# TERM, up to $1 seconds, then KILL until two looks in a row find nothing: what is being forked while we look is seen by the
+# second.
 end_all() {
 	signal_all TERM
 	i=0
-	while [ "$i" -lt "$(($1 * 10))" ] && [ -n "$(marked)" ]; do
+	while [ "$i" -lt "$(($1 * 10))" ] && anything_left; do
 		nap
 		i=$((i + 1))
 	done
 	i=0
-	while [ "$i" -lt 20 ]; do
+	quiet=0
+	while [ "$i" -lt 100 ] && [ "$quiet" -lt 2 ]; do
 		signal_all KILL
-		[ -n "$(marked)" ] || break
-		nap
+		if anything_left; then quiet=0; else quiet=$((quiet + 1)); fi
+		[ "$quiet" -eq 2 ] || nap
 		i=$((i + 1))
 	done
 	end_containers
+	rmdir "$group" 2>/dev/null
 }
 
 # ---- secrets ----------------------------------------------------------------------------------------------------------------
@@ -157,6 +184,7 @@ environment() {
 
 # In the child: become the script. An executable file with a "#!" line (or a program) runs by itself, anything else by sh.
 become() {
+	! make_group || echo 0 2>/dev/null >"$group/cgroup.procs"
 	environment
 	cd "$home/payload" || complain "the run has no payload"
 	[ -f "./$1" ] || complain "there is no file '$1' in the payload"
@@ -192,6 +220,22 @@ alarm() {
 	wait "$nap_pid" && [ "$(born "$$")" = "$birth" ] && kill -s ALRM "$$"
 }
 
+# Say so when the output outgrows what a run may leave on this disk.
+watch_output() {
+	nap_pid= between=1
+	trap '[ -z "$nap_pid" ] || kill "$nap_pid" 2>/dev/null; exit 0' TERM
+	trap - ALRM
+	while [ "$(born "$$")" = "$birth" ]; do
+		for f in stdout stderr; do
+			[ "$(wc -c <"$home/$f")" -le "$output_max" ] || { kill -s USR1 "$$" && exit 0; }
+		done
+		sleep "$between" &
+		nap_pid=$!
+		wait "$nap_pid"
+		[ "$between" -ge 8 ] || between=$((between * 2))
+	done
+}
+
 # run_script FILE SECONDS: true when it ended with 0 by itself; exit_status and exit_signal tell more.
 run_script() {
 	ooms=$(oom_kills)
@@ -199,13 +243,15 @@ run_script() {
 	# terminal, and then the mark in the environment is what strays are found by.
 	[ -n "$setsid" ] || set -m 2>/dev/null
 	become "$1" </dev/null >>"$home/stdout" 2>>"$home/stderr" &
-	child=$!
+	child=$! leader=$!
 	[ -n "$setsid" ] || set +m 2>/dev/null
 	alarm_pid=
 	if [ "$2" -gt 0 ]; then
 		alarm "$2" </dev/null >/dev/null 2>&1 &
 		alarm_pid=$!
 	fi
+	watch_output </dev/null >/dev/null 2>&1 &
+	watch_pid=$!
 	# A signal of ours ends the waiting but not the child: wait again.
 	interrupted=1
 	while [ "$interrupted" = 1 ]; do
@@ -213,7 +259,9 @@ run_script() {
 		wait "$child"
 		exit_status=$?
 	done
+	child= # its number may be somebody else's from here on
 	[ -z "$alarm_pid" ] || kill -s TERM "$alarm_pid" 2>/dev/null
+	kill -s TERM "$watch_pid" 2>/dev/null
 	exit_signal=
 	if [ "$exit_status" -gt 128 ]; then
 		exit_signal=$(kill -l "$((exit_status - 128))" 2>/dev/null)
@@ -232,6 +280,12 @@ on_alarm() {
 	interrupted=1
 	timed_out=1
 	end_all 10
+}
+
+on_flood() {
+	interrupted=1
+	end_all 2
+	echo "gpufleet: ended, as it wrote more than $output_max bytes of output" >>"$home/stderr"
 }
 
 on_stop() {
@@ -258,10 +312,12 @@ finish() {
 
 run() {
 	home=$(pwd)
+	output_max=$5
 	birth=$(born "$$")
-	child=
+	child= leader=
 	trap on_alarm ALRM
 	trap on_stop TERM
+	trap on_flood USR1
 	trap '' HUP
 	printf '%s %s %s\n' "$$" "$birth" "$boot" >started/pid.new && mv -f started/pid.new started/pid
 	mkdir -p results
@@ -282,7 +338,7 @@ run() {
 }
 
 sweep() {
-	child=
+	child= leader=
 	end_all "$1"
 	remove_secrets
 }

@@ -474,6 +474,81 @@ static void stops(void **state)
 	stop("neverseen", SECOND);
 }
 
+/* Asked to stop while the script is just being started: between fork and exec a process carries neither mark nor session. */
+static void stops_at_once(void **state)
+{
+	char key[16];
+	struct poll p;
+
+	(void)state;
+	for (int k = 0; k < 12; k++) {
+		snprintf(key, sizeof(key), "once%d", k);
+		push(key, NULL, "exec sleep 76.5\n", false);
+		put_env(key, NULL, 0);
+		start(key, false, 0, 0, "started\n");
+		if (k % 2)
+			sleep_ms(3 * k);
+		stop(key, 0);
+		await(key, JOB_DONE, &p);
+		assert_true(p.s.stopped);
+		outcome_free(&p.o);
+		assert_int_equal(alive("76.5"), 0);
+		clean(key);
+	}
+	/* The same without being asked: cleaned up at once. */
+	for (int k = 0; k < 6; k++) {
+		snprintf(key, sizeof(key), "gone%d", k);
+		push(key, NULL, "exec sleep 76.6\n", false);
+		put_env(key, NULL, 0);
+		start(key, false, 0, 0, "started\n");
+		clean(key);
+		assert_int_equal(alive("76.6"), 0);
+	}
+}
+
+/* A process that has washed its environment stays in the script's group, or in the run's control group where there are any. */
+static void stops_what_carries_no_mark(void **state)
+{
+	bool groups = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 && access("/sys/fs/cgroup", W_OK) == 0;
+	struct poll p;
+
+	(void)state;
+	/* dash gives a script a group of its own only by setsid; without both, and without control groups, nothing can find it. */
+	if (here.shell->bare && strstr(here.shell->sh, "dash") && !groups)
+		return;
+	push("bare1", NULL, "env -i HOME=\"$HOME\" sleep 75.1 &\n[ -z \"$GROUPS_TOO\" ] || env -i HOME=\"$HOME\" setsid sleep 75.2 &\necho ready\nsleep 75.3\n", false);
+	put_env("bare1", &(struct job_var){ "GROUPS_TOO", groups ? "1" : "" }, 1);
+	start("bare1", false, 0, 0, "started\n");
+	await_output("bare1", "ready");
+	await_alive("75.1");
+	stop("bare1", SECOND);
+	await("bare1", JOB_DONE, &p);
+	outcome_free(&p.o);
+	assert_int_equal(alive("75.1") + alive("75.2") + alive("75.3"), 0);
+	clean("bare1");
+}
+
+/* A disk is not filled with output: who writes more than is allowed is ended, and told why. */
+static void floods(void **state)
+{
+	struct poll p;
+	struct buf cmd = BUF(65536);
+
+	(void)state;
+	push("flood1", NULL, "i=0\nwhile [ $i -lt 3000 ]; do\n\techo \"$i: a line of the many that nobody will ever read, a hundred bytes long or so, again and again and again\"\n"
+	    "\ti=$((i + 1))\ndone\nsleep 74.5\n", false);
+	put_env("flood1", NULL, 0);
+	job_start_command(&cmd, keyed("flood1"), &(struct job_start){ .run = "run.sh", .output_max = 200000 });
+	command(&cmd, NULL, 0, "started\n");
+	await("flood1", JOB_DONE, &p);
+	assert_false(p.s.stopped || p.s.timed_out);
+	assert_true(!p.s.exit_known || p.s.exit_status != 0);
+	assert_true(has(p.err, p.err_n, "ended, as it wrote more than 200000 bytes of output"));
+	outcome_free(&p.o);
+	assert_int_equal(alive("74.5"), 0);
+	clean("flood1");
+}
+
 /* The supervisor is killed with everything in its group: gone, and what it left is ended on request, secrets included. */
 static void vanishes(void **state)
 {
@@ -727,6 +802,9 @@ static int in_shell(const struct shell *s)
 		cmocka_unit_test(endings),
 		cmocka_unit_test(time_outs),
 		cmocka_unit_test(stops),
+		cmocka_unit_test(stops_at_once),
+		cmocka_unit_test(stops_what_carries_no_mark),
+		cmocka_unit_test(floods),
 		cmocka_unit_test(vanishes),
 		cmocka_unit_test(starts_once),
 	};
