@@ -10,6 +10,7 @@ int execute_open(struct execute **out, struct engine *en, struct ssh_key *key, s
 	rng_kernel(&x->rng);
 	list_init(&x->tasks);
 	list_init(&x->conns);
+	list_init(&x->ops);
 	list_init(&x->secrets);
 	x->limits = xcalloc(engine_config(en)->account_count + 1, sizeof(*x->limits));
 	if (http_open(&x->http, engine_loop(en), "gpufleetd/1", e) < 0) {

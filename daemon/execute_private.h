@@ -22,6 +22,7 @@ struct execute {
 	struct call_limits *limits; /* one per configured account, by its index */
 	struct list tasks;          /* provider operations under way */
 	struct list conns;          /* connections to instances */
+	struct list ops;            /* remote operations under way */
 	struct map conn_by_instance;
 	struct list secrets;
 	struct map keys;            /* account index + 1 → char *: key id that OP_KEY answered */

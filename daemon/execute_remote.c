@@ -101,6 +101,7 @@ static struct conn *conn_get(struct execute *x, const struct instance *i)
 }
 
 struct op {
+	struct list link;
 	struct execute *x;
 	struct action action;
 	struct conn *conn;
@@ -108,6 +109,7 @@ struct op {
 	int step;
 	struct buf out, err;
 	uv_work_t work;
+	bool unpacking;     /* the thread pool has it */
 	int64_t bytes;      /* collected */
 	char message[TEXT_MAX];
 	struct result_metric *rows;
@@ -122,11 +124,13 @@ static struct op *op_new(struct execute *x, const struct action *a)
 	op->action = *a;
 	op->out.max = a->kind == ACTION_COLLECT ? RESULTS_MAX + 1024 * 1024 : 2 * POLL_BYTES + JOB_OUTPUT_MAX;
 	op->err.max = JOB_OUTPUT_MAX;
+	list_append(&x->ops, &op->link);
 	return op;
 }
 
 static void op_free(struct op *op)
 {
+	list_remove(&op->link);
 	buf_free(&op->out);
 	buf_free(&op->err);
 	free(op->rows);
@@ -347,6 +351,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	} else if (op->action.kind == ACTION_COLLECT) {
 		op->bytes = (int64_t)op->out.len;
 		op->x->work++;
+		op->unpacking = true;
 		uv_queue_work(engine_loop(op->x->en), &op->work, unpack_work, unpack_done);
 	} else if (op->action.kind == ACTION_PUSH) {
 		op->step++;
@@ -603,4 +608,11 @@ void remote_close(struct execute *x)
 {
 	list_for_each_safe(n, &x->conns)
 		conn_free(CONTAINER_OF(n, struct conn, link));
+	/* Their callbacks are not called any more; what the thread pool has in hand is freed when it gives that back. */
+	list_for_each_safe(n, &x->ops) {
+		struct op *op = CONTAINER_OF(n, struct op, link);
+
+		if (!op->unpacking)
+			op_free(op);
+	}
 }
