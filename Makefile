@@ -198,7 +198,8 @@ check-asan:
 check-tsan:
 	@+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread CFLAGS='-O1 -g' check-unit
 
-check-valgrind: unit
+check-valgrind: unit all sim
+	@BUILD='$(BUILD)' bash tests/integration/valgrind.sh
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --track-fds=no' \
 		sh tests/run.sh '$(BUILD)' unit
 
@@ -220,6 +221,14 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(DLIB) $(LIB)
 # Fifty instances at once over the four simulated clouds: a minute and a half, apart from `check`.
 check-load: all sim
 	@BUILD='$(BUILD)' bash tests/integration/load_fifty.sh
+
+# One failing call of the C library after the other (tests/torture).
+$(BUILD)/torture/failing.so: tests/torture/failing.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
+
+torture: all sim $(BUILD)/torture/failing.so
+	@BUILD='$(BUILD)' bash tests/torture/torture.sh
 
 demo: all sim
 	@BUILD='$(BUILD)' bash tests/sim/demo.sh
@@ -302,10 +311,11 @@ help:
 	@echo 'make deps               install the Debian packages that are missing'
 	@echo 'make check              all tests; check-unit and check-integration run one half'
 	@echo 'make check-asan         all tests with the address and undefined-behaviour sanitizers'
-	@echo 'make check-valgrind     unit tests under valgrind'
+	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
 	@echo 'make check-load         fifty instances at once'
 	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants and sim-orphan go with it (tests/sim/README.md)'
+	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'
 	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
@@ -315,6 +325,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load torture fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:
