@@ -42,6 +42,7 @@ struct config {
 	char socket[CONFIG_PATH_MAX];
 	char listen[TEXT_MAX];
 	char log[16];
+	char on_orphan[8]; /* "delete" or "adopt" */
 	struct account *accounts;       /* in the order of the file */
 	struct account_source *sources; /* parallel to accounts */
 	size_t account_count;

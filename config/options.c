@@ -13,6 +13,8 @@
 
 static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
 
+static const char *const orphan_words[] = { "delete", "adopt", NULL };
+
 static const struct option config_rows[] = {
 	{ "state_dir", OPTION_PATH, MEMBER(config, state_dir), .unset = "/var/lib/gpufleet for root, else "
 	  "$XDG_STATE_HOME/gpufleet (~/.local/state/gpufleet)", .sample = "/var/lib/gpufleet",
@@ -27,6 +29,10 @@ static const struct option config_rows[] = {
 	  .help = "A loopback address and port for the web page, metrics and gpufleetctl through a tunnel." },
 	{ "log", OPTION_CHOICE, MEMBER(config, log), .words = log_words, .fallback = "info",
 	  .help = "The least important lines that are logged: debug, info, warn or error." },
+	{ "on_orphan", OPTION_CHOICE, MEMBER(config, on_orphan), .words = orphan_words, .fallback = "delete",
+	  .help = "What becomes of a machine with a valid mark of this site that the database does not know, because it was lost or "
+		  "restored: delete it after proof.orphan_grace, a few in each sweep, or adopt it as a fleet of its own, open until "
+		  "the deadline in its name." },
 	{ "providers", OPTION_TREE,
 	  .unset = "each provider whose token is in the environment or a systemd credential",
 	  .help = "The accounts that machines may be rented from, by name." },

@@ -193,6 +193,9 @@ static int judge_account(struct judging *j, const struct audit_account *a, json_
 	if (a->listed)
 		compare_counters(j, a, &s);
 	rate = b->hourly_known ? b->hourly : s.all_rate;
+	/* Hot Aisle's listing has no prices: what is only ours burns what the account burns. */
+	if (!s.priced && !s.others && b->hourly_known)
+		s.rate = b->hourly;
 	j->rate = money_add(j->rate, s.rate);
 	o = json_object();
 	json_put_str(o, "account", a->name);

@@ -3,11 +3,13 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute.h"
+#include "generation.h"
 #include "operation.h"
 #include "trace.h"
 
 #define LONGEST_SLEEP   60000       /* ms: a wall clock that was set forward is noticed within a minute */
 #define LOOP_LIMIT      (10 * MSEC) /* architecture §16 */
+#define NOTE_EVERY      (10 * SECOND)
 #define LOAD_BACK       (2 * DAY)   /* ended and settled objects younger than this are loaded too */
 
 struct engine {
@@ -19,6 +21,9 @@ struct engine {
 	struct model model;
 	struct wheel wheel;
 	struct trace *trace; /* NULL: none is wanted */
+	struct generation *generation;
+	int64_t durable; /* the newest event that is on disk */
+	instant noted;   /* when that was noted beside the key */
 	uv_timer_t timer;   /* the one timer: next deadline, or the next turn */
 	uv_async_t wake;    /* the store's writer has answers */
 	bool closing;
@@ -99,6 +104,12 @@ static void events_durable(void *arg, const struct event *events, size_t count)
 {
 	struct engine *en = arg;
 
+	if (count)
+		en->durable = events[count - 1].seq;
+	if (clock_wall() - en->noted >= NOTE_EVERY || clock_wall() < en->noted) {
+		en->noted = clock_wall();
+		generation_note(en->generation, en->config->state_dir, en->durable);
+	}
 	if (en->on_events)
 		en->on_events(en->on_events_arg, events, count);
 }
@@ -131,7 +142,8 @@ static void set_policy(struct policy *p, const struct config *c)
 		.absence_listings = c->proof.absence_listings, .absence_spacing = c->proof.absence_spacing,
 		.gone_listings = c->proof.gone_listings, .gone_spacing = c->proof.gone_spacing, .late_watch = c->proof.late_watch,
 		.orphan_grace = c->proof.orphan_grace, .bill_poll = c->proof.bill_poll, .bill_watch = c->proof.bill_watch,
-		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched };
+		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched,
+		.adopt_orphans = !strcmp(c->on_orphan, "adopt") };
 }
 
 static void add_accounts(struct engine *en)
@@ -158,6 +170,22 @@ static int check_accounts(const struct model *m, struct err *e)
 	return 0;
 }
 
+/*
+ * A database that lags behind what was noted beside the key was lost, or is an older copy. The new generation is noted with the
+ * first commit: if the process ends before, the next one sees the same.
+ */
+static void check_generation(struct engine *en, struct fact *restarted)
+{
+	int64_t newest = en->model.next_event - 1;
+
+	restarted->flag = generation_rolled_back(en->generation, newest);
+	if (!restarted->flag)
+		return;
+	log_error("the database %s: generation %lld begins; machines are found by their names, those that it does not know are %s",
+	    newest ? "is an older copy" : "was lost", (long long)en->generation->number,
+	    en->model.policy.adopt_orphans ? "adopted" : "deleted after their grace");
+}
+
 int engine_open(struct engine **out, const struct engine_options *o, struct err *e)
 {
 	struct engine *en = xcalloc(1, sizeof(*en));
@@ -167,6 +195,7 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 	en->loop = o->loop;
 	en->config = o->config;
 	en->store = o->store;
+	en->generation = o->generation;
 	rng_kernel(&en->rng);
 	model_init(&en->model, &en->rng);
 	str_copy(en->model.site, o->site);
@@ -181,6 +210,7 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 		free(en);
 		return -1;
 	}
+	check_generation(en, &restarted);
 	wheel_init(&en->wheel, &(struct wheel_options){ .store = en->store, .model = &en->model, .act = act, .events = events_durable,
 	    .arg = en });
 	uv_timer_init(en->loop, &en->timer);
@@ -199,6 +229,7 @@ void engine_close(struct engine *en)
 	wheel_close(&en->wheel);
 	execute_close(en->execute);
 	store_flush(en->store); /* its writer calls engine_store_wake() no more */
+	generation_note(en->generation, en->config->state_dir, en->durable);
 	uv_close((uv_handle_t *)&en->timer, NULL);
 	uv_close((uv_handle_t *)&en->wake, NULL);
 }

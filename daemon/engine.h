@@ -15,6 +15,7 @@
 
 struct engine;
 struct execute;
+struct generation;
 
 struct engine_options {
 	uv_loop_t *loop;
@@ -24,6 +25,7 @@ struct engine_options {
 	const char *site;            /* 6 characters */
 	const uint8_t *mark_key;     /* 32 bytes */
 	const char *trace;           /* directory for a trace (trace.h), or NULL */
+	struct generation *generation; /* loaded (generation.h); outlives the engine, which keeps it */
 };
 
 /* Loads the model, starts adapters, applies FACT_RESTARTED and takes the first turn. */

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "engine.h"
+#include "generation.h"
 #include "providers/http.h"
 #include "providers/provider.h"
 #include "service.h"
@@ -21,6 +22,7 @@ struct daemon {
 	uv_loop_t loop;
 	struct config config;
 	struct site site;
+	struct generation generation;
 	struct ssh_key *key;
 	struct store *store;
 	struct engine *engine;
@@ -123,7 +125,7 @@ static int open_files(struct daemon *d, struct err *e)
 		return -1;
 	publish_key(dir, d->key);
 	snprintf(path, sizeof(path), "%s/gpufleet.db", dir);
-	if (site_load(&d->site, dir, stat(path, &st) < 0, e) < 0)
+	if (site_load(&d->site, dir, stat(path, &st) < 0, e) < 0 || generation_load(&d->generation, dir, e) < 0)
 		return -1;
 	if (store_open(&d->store, &(struct store_options){ .path = path, .threaded = true, .wake = engine_store_wake,
 	    .wake_arg = &d->engine }, e) < 0)
@@ -148,7 +150,7 @@ static int open_all(struct daemon *d, struct err *e)
 	if (fill_accounts(&d->config, e) < 0 || open_files(d, e) < 0)
 		return -1;
 	if (engine_open(&engine, &(struct engine_options){ .loop = &d->loop, .config = &d->config, .store = d->store, .key = d->key,
-	    .site = d->site.id, .mark_key = d->site.key, .trace = d->trace }, e) < 0)
+	    .site = d->site.id, .mark_key = d->site.key, .trace = d->trace, .generation = &d->generation }, e) < 0)
 		return -1;
 	__atomic_store_n(&d->engine, engine, __ATOMIC_RELEASE);
 	snprintf(db, sizeof(db), "%s/gpufleet.db", d->config.state_dir);

@@ -91,6 +91,15 @@ static void restore_create_lock(struct model *m, struct instance *i)
 	}
 }
 
+/* In a database that is older than what was done with it, a plan may have been carried out long ago (L11). */
+static void doubt_plan(struct model *m, struct instance *i)
+{
+	if (i->state != INSTANCE_PLANNED || account_of(m, i)->facts.local)
+		return;
+	i->sent = m->now;
+	instance_move(m, i, INSTANCE_EV_DISPATCH, CAUSE_NONE, NULL, "the database was rolled back: perhaps it was sent");
+}
+
 void core_apply(struct model *m, struct fact *f)
 {
 	m->now = f->time;
@@ -129,6 +138,8 @@ void core_apply(struct model *m, struct fact *f)
 		struct extra *x;
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
+			if (f->flag)
+				doubt_plan(m, i);
 			/* Perhaps sent: only evidence from the provider tells (reliability §2.14 C5–C8); of one's own host nobody is asked. */
 			if (i->state == INSTANCE_DISPATCHING && account_of(m, i)->facts.local)
 				instance_move(m, i, INSTANCE_EV_REFUSED, CAUSE_NOT_SENT, NULL, "the daemon ended before it was taken");
@@ -144,8 +155,13 @@ void core_apply(struct model *m, struct fact *f)
 			core_touch(m, &fleet->object);
 		for (at = 0; (x = model_each(&m->extras, &at));)
 			core_touch(m, &x->object);
-		for (size_t k = 0; k < m->account_count; k++)
+		for (size_t k = 0; k < m->account_count; k++) {
 			core_touch(m, &m->accounts[k]->object);
+			if (f->flag)
+				core_event(m, &m->accounts[k]->object, "", "rolled_back", "", CAUSE_NONE, NULL,
+				    "%s: the database lags behind what this site has done; machines are found again by their names",
+				    m->accounts[k]->facts.name);
+		}
 		break;
 	}
 	case FACT_SHUTDOWN: m->closing = true; break;

@@ -276,8 +276,8 @@ static void marked(struct model *m, struct instance *i, const struct fact *f)
 
 static bool right_machine(const struct instance *i, const struct fact_probe *p)
 {
-	if (!p->gpu_count)
-		return true; /* no vendor tool on the machine: cannot be verified here, gpu-check does */
+	if (!p->gpu_count || !i->gpu_count)
+		return true; /* no vendor tool on the machine: cannot be verified here, gpu-check does; or nobody knows what was ordered */
 	return p->gpu_count == i->gpu_count && (!*p->gpu || str_ieq(p->gpu, i->gpu) || str_istarts(p->gpu, i->gpu) ||
 	    str_istarts(i->gpu, p->gpu));
 }

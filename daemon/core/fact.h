@@ -37,7 +37,7 @@ enum fact_kind {
 	FACT_RUN_STOPPED,  /* id: run; contact */
 	FACT_RUN_COLLECTED,/* id: run; contact, count = bytes, message */
 	/* from the shell */
-	FACT_RESTARTED,    /* after loading: what was in flight is unsure */
+	FACT_RESTARTED,    /* after loading: what was in flight is unsure; flag: the database is older than what was done with it */
 	FACT_SHUTDOWN,     /* nothing new is started any more */
 };
 

@@ -15,6 +15,7 @@
 #include "core/mark.h"
 
 #define DESTROY_AGAIN    (30 * SECOND) /* accepted but still there: ask again */
+#define ORPHANS_AT_ONCE  3            /* or a fifth of what is known, in one sweep */
 #define DRAIN_LIMIT      (10 * MINUTE)
 #define PLAN_KEEPS       (10 * MINUTE) /* an order that could not leave by then is made anew */
 #define SEEN_LATELY      MINUTE        /* a sighting that spares the look before a delete */
@@ -320,6 +321,30 @@ static instant grace_end(const struct model *m, const struct instance *i)
 	return i->deleting_at + (i->marked ? m->policy.orphan_grace : 2 * m->policy.orphan_grace);
 }
 
+/*
+ * Orphans end few at a time, so that a mistake of ours (a restored database, a copied key) shows before it is complete
+ * (reliability §2.9). Those behind their deadline wait for nobody. Returns when to ask again; 0: now.
+ */
+static instant orphan_turn(struct model *m, const struct instance *i, struct account_state *a, instant now)
+{
+	int limit = a->live / 5 > ORPHANS_AT_ONCE ? a->live / 5 : ORPHANS_AT_ONCE;
+
+	if (i->cause != CAUSE_ORPHAN || i->delete_sent || (i->deadline && i->deadline <= now))
+		return 0;
+	if (now - a->orphan_window >= m->policy.poll_sweep || now < a->orphan_window) {
+		a->orphan_window = now;
+		a->orphan_deletes = 0;
+	}
+	if (a->orphan_deletes < limit) {
+		a->orphan_deletes++;
+		return 0;
+	}
+	if (a->orphan_deletes++ == limit)
+		core_event(m, &a->object, "", "limit", "", CAUSE_ORPHAN, NULL,
+		    "%s: %d machines that nobody knows were deleted in one sweep; the others wait for the next", a->facts.name, limit);
+	return a->orphan_window + m->policy.poll_sweep;
+}
+
 static instant decide_deleting(struct model *m, struct instance *i, struct account_state *a, instant now, struct actions *out)
 {
 	if (i->activity || (i->tries > 5 && MUTANT("delete_gives_up", false, true)))
@@ -343,11 +368,16 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 	if (now < grace_end(m, i))
 		return grace_end(m, i);
 	if (!i->delete_accepted) {
+		instant turn;
+
 		/* Look first: an id may belong to somebody else by now. A failed look does not hold the delete up for long. */
 		if (!i->delete_sent && !i->describe_absent && i->tries == 0 && i->marked && now - i->last_seen > SEEN_LATELY) {
 			act(i, ACTIVITY_DESCRIBE, out, ACTION_DESCRIBE);
 			return FOREVER;
 		}
+		turn = orphan_turn(m, i, a, now);
+		if (turn)
+			return turn;
 		act(i, ACTIVITY_DESTROY, out, ACTION_DESTROY);
 		return FOREVER;
 	}

@@ -48,6 +48,8 @@ bool instance_is_other(const struct model *m, const struct instance *i, const st
 /* Machine evidence shared by listings and single look-ups. */
 void instance_seen(struct model *m, struct instance *i, const struct machine *seen);
 void instance_adopt(struct model *m, struct instance *i, const struct machine *seen);
+/* A machine of ours that the database does not know becomes a fleet of its own until its deadline. False: its time is over. */
+bool instance_adopt_orphan(struct model *m, const struct account_state *a, const struct machine *seen);
 /* One complete, believable listing: what it says about every instance of the account, and about machines nobody knows. */
 void listing_apply(struct model *m, struct account_state *a, const struct fact *f);
 

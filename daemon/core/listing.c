@@ -178,6 +178,8 @@ static void unknown_ours(struct model *m, struct account_state *a, const struct 
 		return;
 	}
 	i = same_intent(a, seen, false);
+	if (!i && m->policy.adopt_orphans && instance_adopt_orphan(m, a, seen))
+		return;
 	if (!i)
 		MUTANT("orphans_ignored", take_in, ignore)(m, a, seen, NULL, CAUSE_ORPHAN, "carries our mark, but the database does not know it");
 	else if (i->state == INSTANCE_DISPATCHING)

@@ -295,6 +295,8 @@ struct account_state {
 	struct balance balance;
 	int64_t create_lock;        /* single_flight: instance that holds it; 0 free */
 	int unmanaged;              /* machines that are not ours at the last listing */
+	instant orphan_window;      /* since when orphan_deletes are counted (reliability §2.9: few at a time) */
+	int orphan_deletes;
 };
 
 /* One line of the audit log. */
@@ -322,6 +324,7 @@ struct policy {
 	duration key_keep;     /* our public key stays at a provider for this long after the last machine there */
 	duration contact_lost; /* no SSH contact for this long while the provider answers */
 	duration run_poll, run_poll_watched;
+	bool adopt_orphans; /* a machine that is ours but unknown gets a fleet until its deadline; else it is deleted after its grace */
 };
 
 struct model {
