@@ -36,7 +36,7 @@ static struct audit *gather(const struct asking *g)
 	a = audit_new(g->count, machines);
 	str_copy(a->site, m->site);
 	memcpy(a->key, m->mark_key, sizeof(a->key));
-	a->now = clock_wall();
+	a->now = clock_steady();
 	a->settle = m->policy.settle > m->policy.settle_single_flight ? m->policy.settle : m->policy.settle_single_flight;
 	for (size_t k = 0; k < g->count; k++) {
 		a->accounts[k] = g->evidence[k].facts;

@@ -316,7 +316,7 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 
 	list_init(&f->instance_list);
 	list_init(&f->run_list);
-	*first = place_next(m, f, 0, clock_wall(), &lifetime, why);
+	*first = place_next(m, f, 0, clock_steady(), &lifetime, why);
 	for (size_t k = 0; k < count && k < 20; k++)
 		json_array_append_new(offers, view_offer(list[k]));
 	free(list);
@@ -409,7 +409,7 @@ static void fleet_durable(void *arg, int64_t id, const struct err *error)
 	if (!r || !f)
 		return;
 	o = json_object();
-	json_put(o, "fleet", view_fleet(engine_model(a->en), f, clock_wall()));
+	json_put(o, "fleet", view_fleet(engine_model(a->en), f, clock_steady()));
 	request_json(r, strcmp(r->method, "POST") || *r->arg[0] ? 202 : 201, o);
 }
 
@@ -548,12 +548,12 @@ static bool no_fleet(struct request *r, const struct fleet *f)
 
 void get_status(struct request *r)
 {
-	request_json(r, 200, view_status(engine_model(r->api->en), false, clock_wall()));
+	request_json(r, 200, view_status(engine_model(r->api->en), false, clock_steady()));
 }
 
 void get_fleets(struct request *r)
 {
-	request_json(r, 200, view_status(engine_model(r->api->en), query_bool(r, "all"), clock_wall()));
+	request_json(r, 200, view_status(engine_model(r->api->en), query_bool(r, "all"), clock_steady()));
 }
 
 static int ask_fleet(struct history *h, void *arg, json_t **out, struct err *e)
@@ -581,7 +581,7 @@ void get_fleet(struct request *r)
 		return;
 	}
 	o = json_object();
-	json_put(o, "fleet", view_fleet(engine_model(r->api->en), f, clock_wall()));
+	json_put(o, "fleet", view_fleet(engine_model(r->api->en), f, clock_steady()));
 	request_json(r, 200, o);
 }
 

@@ -41,7 +41,7 @@ void get_cost(struct request *r)
 	struct cost_query *q = xcalloc(1, sizeof(*q));
 
 	str_copy(q->by, query(r, "by", "fleet"));
-	q->now = clock_wall();
+	q->now = clock_steady();
 	if (!query_time(r, "since", &q->since) || !query_time(r, "until", &q->until))
 		free(q);
 	else
@@ -254,7 +254,7 @@ static void got_check(void *arg, const struct account *a, struct op_reply *reply
 	engine_fact(c->api->en, &f);
 	json_put_bool(o, "ok", reply->verdict == VERDICT_OK);
 	json_put_str(o, "message", reply->message);
-	json_put_time(o, "checked", clock_wall());
+	json_put_time(o, "checked", clock_steady());
 	json_put(c->results, a->name, o);
 	if (reply->verdict == VERDICT_OK && p->op[OP_BALANCE].build) {
 		c->waiting++;
@@ -336,6 +336,18 @@ static void check_disk(struct request *r, json_t *list)
 	add_check(list, "disk", mb >= 64, text, mb >= 64 ? "" : "free some space; nothing is rented without 64 MB");
 }
 
+/* A clock that was set: what is stored and waited for goes by the time since the start. */
+static void check_clock(json_t *list)
+{
+	duration jump = clock_jump();
+	char text[96] = "steady", by[32];
+
+	duration_format(jump < 0 ? -jump : jump, by);
+	if (jump)
+		snprintf(text, sizeof(text), "was set %s by %s since the daemon began", jump < 0 ? "back" : "forward", by);
+	add_check(list, "clock", !jump, text, jump ? "restart the daemon when it is right" : "");
+}
+
 /* The second net: a program elsewhere that ends machines when this one cannot. */
 static void check_reaper(struct request *r, json_t *list)
 {
@@ -349,7 +361,7 @@ static void check_reaper(struct request *r, json_t *list)
 			names[n++] = m->accounts[k]->facts.name;
 	if (!n)
 		return; /* hosts of one's own bill nobody */
-	heartbeat_read(&h, engine_config(r->api->en)->state_dir, m->site, names, n, clock_wall());
+	heartbeat_read(&h, engine_config(r->api->en)->state_dir, m->site, names, n, clock_wall()); /* written by another process */
 	add_check(list, "reaper", h.ok, h.text, h.remedy);
 }
 
@@ -370,6 +382,7 @@ void get_doctor(struct request *r)
 	snprintf(text, sizeof(text), "worst callback %.1f ms of CPU (%s), %lld over 10 ms", (double)h.worst_cpu / (double)MSEC,
 	    h.worst_name ? h.worst_name : "none", (long long)h.over_limit);
 	add_check(list, "loop", h.over_limit == 0, text, "");
+	check_clock(list);
 	check_reaper(r, list);
 	json_put(loop, "worst_callback_ms", json_real((double)h.worst_cpu / (double)MSEC));
 	json_put_int(loop, "callbacks_over_10ms", h.over_limit);

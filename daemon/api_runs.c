@@ -326,7 +326,7 @@ static void run_durable(void *arg, int64_t id, const struct err *error)
 		return;
 	o = json_object();
 	json_put(o, "run", view_run(engine_model(a->en), run));
-	json_put(o, "fleet", view_fleet(engine_model(a->en), f, clock_wall()));
+	json_put(o, "fleet", view_fleet(engine_model(a->en), f, clock_steady()));
 	request_json(r, strcmp(r->method, "POST") ? 202 : 201, o);
 }
 

@@ -44,7 +44,7 @@ static void on_timer(uv_timer_t *t)
 {
 	struct engine *en = t->data;
 	struct engine_span span = engine_enter("turn");
-	instant now = clock_wall();
+	instant now = clock_steady();
 
 	trace_turn(en->trace, now);
 	wheel_turn(&en->wheel, now);
@@ -54,7 +54,7 @@ static void on_timer(uv_timer_t *t)
 
 static void arm(struct engine *en)
 {
-	instant now = clock_wall(), wake = wheel_wake(&en->wheel, now);
+	instant now = clock_steady(), wake = wheel_wake(&en->wheel, now);
 	uint64_t ms = LONGEST_SLEEP;
 
 	if (en->closing || en->wheel.committing)
@@ -67,7 +67,7 @@ static void arm(struct engine *en)
 
 void engine_fact(struct engine *en, struct fact *f)
 {
-	f->time = clock_wall();
+	f->time = clock_steady();
 	trace_fact(en->trace, f);
 	wheel_fact(&en->wheel, f);
 	trace_answer(en->trace, f);
@@ -78,7 +78,7 @@ int engine_request(struct engine *en, struct fact *f, wheel_durable_fn *durable,
 {
 	int r;
 
-	f->time = clock_wall();
+	f->time = clock_steady();
 	trace_fact(en->trace, f);
 	r = wheel_request(&en->wheel, f, durable, arg);
 	trace_answer(en->trace, f);
@@ -96,7 +96,7 @@ static void act(void *arg, const struct action *a)
 {
 	struct engine *en = arg;
 
-	trace_act(en->trace, clock_wall(), a);
+	trace_act(en->trace, clock_steady(), a);
 	execute_action(en->execute, a);
 }
 
@@ -106,8 +106,8 @@ static void events_durable(void *arg, const struct event *events, size_t count)
 
 	if (count)
 		en->durable = events[count - 1].seq;
-	if (clock_wall() - en->noted >= NOTE_EVERY || clock_wall() < en->noted) {
-		en->noted = clock_wall();
+	if (clock_steady() - en->noted >= NOTE_EVERY || clock_steady() < en->noted) {
+		en->noted = clock_steady();
 		generation_note(en->generation, en->config->state_dir, en->durable);
 	}
 	if (en->on_events)
@@ -120,7 +120,7 @@ static void on_wake(uv_async_t *a)
 	struct engine_span span = engine_enter("commit answer");
 
 	if (store_deliver(en->store))
-		trace_stored(en->trace, clock_wall(), !en->wheel.degraded);
+		trace_stored(en->trace, clock_steady(), !en->wheel.degraded);
 	engine_leave(span);
 	arm(en);
 }
@@ -190,7 +190,7 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 {
 	struct engine *en = xcalloc(1, sizeof(*en));
 	struct fact restarted = { .kind = FACT_RESTARTED };
-	instant since = clock_wall() - LOAD_BACK;
+	instant since = clock_steady() - LOAD_BACK;
 
 	en->loop = o->loop;
 	en->config = o->config;
@@ -273,7 +273,7 @@ uv_loop_t *engine_loop(const struct engine *en)
 instant engine_now(const struct engine *en)
 {
 	(void)en;
-	return clock_wall();
+	return clock_steady();
 }
 
 void engine_on_events(struct engine *en, void (*listen)(void *arg, const struct event *events, size_t count), void *arg)

@@ -129,14 +129,14 @@ static void on_answer(void *arg, const struct http_response *res)
 	struct task *t = arg;
 
 	t->transfer = NULL;
-	call_answer(t->call, clock_wall(), res);
+	call_answer(t->call, clock_steady(), res);
 	task_step(t);
 }
 
 static void task_step(struct task *t)
 {
 	const struct http_request *req;
-	instant wake = 0, now = clock_wall();
+	instant wake = 0, now = clock_steady();
 
 	switch (call_next(t->call, now, &req, &wake)) {
 	case CALL_SEND: t->transfer = http_send(t->x->http, req, t->op == OP_CREATE, on_answer, t); break;
@@ -155,7 +155,7 @@ static void begin(struct task *t, enum provider_op_kind op)
 	operation_args(&args, &t->offer, engine_model(t->x->en), t->account, &t->action, ssh_key_public(t->x->key),
 	    key_id(t->x, t->account));
 	t->call = call_new(provider_find(t->account->provider), op, &args, account_limits(t->x, t->account), &t->x->rng);
-	t->began = clock_wall();
+	t->began = clock_steady();
 	/* From the loop, never from inside the caller: a static host answers without a request. */
 	uv_timer_start(&t->timer, on_timer, 0, 0);
 }

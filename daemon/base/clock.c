@@ -14,6 +14,41 @@ instant clock_wall(void)
 	return read_clock(CLOCK_REALTIME);
 }
 
+/* A correction is taken up at a fiftieth of the time that passes: no faster than adjtime, and never backwards. */
+instant clock_steady_at(struct clock_steady *s, instant wall, duration boot)
+{
+	duration passed = boot - s->boot, off, most;
+
+	if (!s->wall) {
+		*s = (struct clock_steady){ .wall = wall, .boot = boot };
+		return wall;
+	}
+	s->wall += passed > 0 ? passed : 0;
+	s->boot = boot;
+	off = wall - s->wall;
+	if (off > CLOCK_JUMP || off < -CLOCK_JUMP) {
+		s->jump = off;
+		return s->wall;
+	}
+	s->jump = 0;
+	most = (passed > 0 ? passed : 0) / 50;
+	s->wall += off > most ? most : off < -most ? -most : off;
+	return s->wall;
+}
+
+/* The loop's thread asks; others ask clock_wall(). */
+static struct clock_steady steady;
+
+instant clock_steady(void)
+{
+	return clock_steady_at(&steady, clock_wall(), clock_boot());
+}
+
+duration clock_jump(void)
+{
+	return steady.jump;
+}
+
 duration clock_boot(void)
 {
 	return read_clock(CLOCK_BOOTTIME);

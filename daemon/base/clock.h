@@ -7,6 +7,23 @@
 #include "instant.h"
 
 instant clock_wall(void);        /* UTC */
+/*
+ * UTC as everything that is counted, waited for and stored uses it: the wall clock of the process's start plus the time since,
+ * which nobody can set (reliability L12). A clock that is slowly corrected is followed; one that jumps is not, until the next
+ * start, and clock_jump() says how far away it is.
+ */
+instant clock_steady(void);
+duration clock_jump(void); /* wall minus steady; 0 while they agree within CLOCK_JUMP */
+#define CLOCK_JUMP (2 * SECOND)
+
+/* The rule behind it, pure: what to call `now` given both clocks. Zero-initialised at the start. */
+struct clock_steady {
+	instant wall;  /* what we say at `boot` */
+	duration boot;
+	duration jump;
+};
+instant clock_steady_at(struct clock_steady *s, instant wall, duration boot);
+
 duration clock_boot(void);       /* since boot, suspend included: for lengths of time */
 duration clock_thread_cpu(void); /* CPU time of the calling thread */
 
