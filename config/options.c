@@ -14,6 +14,7 @@
 static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
 
 static const char *const orphan_words[] = { "delete", "adopt", NULL };
+static const char *const lost_words[] = { "finish_until_deadline", "delete", NULL };
 
 static const struct option config_rows[] = {
 	{ "state_dir", OPTION_PATH, MEMBER(config, state_dir), .unset = "/var/lib/gpufleet for root, else "
@@ -33,6 +34,9 @@ static const struct option config_rows[] = {
 	  .help = "What becomes of a machine with a valid mark of this site that the database does not know, because it was lost or "
 		  "restored: delete it after proof.orphan_grace, a few in each sweep, or adopt it as a fleet of its own, open until "
 		  "the deadline in its name." },
+	{ "on_lost", OPTION_CHOICE, MEMBER(config, on_lost), .words = lost_words, .fallback = "finish_until_deadline",
+	  .help = "What becomes of a machine that runs something and cannot be reached for proof.contact_lost, while its provider "
+		  "shows it running: delete it, or leave its run the time that it may take, so that a cut network loses no night." },
 	{ "providers", OPTION_TREE,
 	  .unset = "each provider whose token is in the environment or a systemd credential",
 	  .help = "The accounts that machines may be rented from, by name." },

@@ -143,7 +143,7 @@ static void set_policy(struct policy *p, const struct config *c)
 		.gone_listings = c->proof.gone_listings, .gone_spacing = c->proof.gone_spacing, .late_watch = c->proof.late_watch,
 		.orphan_grace = c->proof.orphan_grace, .bill_poll = c->proof.bill_poll, .bill_watch = c->proof.bill_watch,
 		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched,
-		.adopt_orphans = !strcmp(c->on_orphan, "adopt") };
+		.adopt_orphans = !strcmp(c->on_orphan, "adopt"), .finish_lost = !strcmp(c->on_lost, "finish_until_deadline") };
 }
 
 static void add_accounts(struct engine *en)

@@ -282,17 +282,27 @@ static instant decide_booting(struct model *m, struct instance *i, struct accoun
 	return limit;
 }
 
+/* Until when a run that nobody can reach may be going on; the end of its fleet comes first. */
+static instant may_run_until(const struct model *m, const struct run *r)
+{
+	duration limit = r->state == RUN_SETUP ? r->setup_timeout : r->run_timeout;
+	instant since = r->state == RUN_SETUP ? r->started : r->run_started;
+
+	return limit && since ? since + limit + m->policy.contact_lost : FOREVER;
+}
+
 /* READY and BUSY: keep contact. Only while the provider answers is silence the machine's fault (architecture §5). */
 static instant decide_contact(struct model *m, struct instance *i, struct account_state *a, instant now, struct actions *out)
 {
 	struct run *r = model_run(m, i->run_id);
 	bool provider_answers = a->facts.local || now - a->listed_at < m->policy.contact_lost;
+	bool may_finish = m->policy.finish_lost && i->state == INSTANCE_BUSY && r && now < may_run_until(m, r);
 
 	if (*i->new_mark && !i->activity && now >= i->retry_at) {
 		act(i, ACTIVITY_MARK, out, ACTION_MARK);
 		return now + m->policy.poll_steady;
 	}
-	if (provider_answers && i->last_contact && i->tries > 1 && now - i->last_contact > m->policy.contact_lost) {
+	if (provider_answers && !may_finish && i->last_contact && i->tries > 1 && now - i->last_contact > m->policy.contact_lost) {
 		instance_move(m, i, INSTANCE_EV_LOST, CAUSE_LOST, NULL, "no contact by SSH although the provider shows it running");
 		if (r)
 			run_machine_lost(m, r, "the machine does not answer any more");

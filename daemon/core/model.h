@@ -295,6 +295,10 @@ struct account_state {
 	struct balance balance;
 	int64_t create_lock;        /* single_flight: instance that holds it; 0 free */
 	int unmanaged;              /* machines that are not ours at the last listing */
+	int counted;                /* how many machines the provider said there are, at counted_at */
+	instant counted_at;
+	instant count_wanted;       /* a listing cannot be believed before it tells again; 0: it can */
+	instant doubt_since;        /* of the first listing in a row that the count denied or did not confirm */
 	instant orphan_window;      /* since when orphan_deletes are counted (reliability §2.9: few at a time) */
 	int orphan_deletes;
 };
@@ -322,6 +326,7 @@ struct policy {
 	duration gone_spacing;
 	duration late_watch, orphan_grace, bill_poll, bill_watch;
 	duration key_keep;     /* our public key stays at a provider for this long after the last machine there */
+	bool finish_lost;      /* a run whose machine is silent gets the time that it may take */
 	duration contact_lost; /* no SSH contact for this long while the provider answers */
 	duration run_poll, run_poll_watched;
 	bool adopt_orphans; /* a machine that is ours but unknown gets a fleet until its deadline; else it is deleted after its grace */

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.." || exit 1
 trap stop_all EXIT
 start_sim
 write_config
+echo "on_lost: delete" >>"$GPUFLEET_CONFIG"
 start_daemon || exit 1
 
 # says NAME STATUS TEXT COMMAND…: exit status and one sentence on standard error

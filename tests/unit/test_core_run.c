@@ -227,6 +227,38 @@ static void contact_lost(void **state)
 	assert_int_equal(world_instance(w, 0)->cause, CAUSE_LOST);
 }
 
+/* A run that nobody can reach gets the time that it may take; then, or when it can be reached again, it is seen to. */
+static void silence_is_waited_out(void **state)
+{
+	struct world *w = *state;
+	struct run *r;
+
+	w->m.policy.finish_lost = true;
+	r = world_submit(w, fleet(w));
+	r->run_timeout = 2 * HOUR;
+	w->k.run_time = HOUR;
+	assert_true(world_until_run(w, r, RUN_RUNNING, MINUTE));
+	for (int k = ACTION_CONNECT; k < ACTION_NR; k++)
+		w->k.contact[k] = SSH_UNREACHABLE;
+	world_pass(w, 50 * MINUTE);
+	assert_int_equal(r->state, RUN_RUNNING);
+	assert_int_equal(world_instance(w, 0)->state, INSTANCE_BUSY);
+	for (int k = ACTION_CONNECT; k < ACTION_NR; k++)
+		w->k.contact[k] = SSH_OK;
+	assert_true(world_until_run(w, r, RUN_DONE, 20 * MINUTE));
+	assert_int_equal(r->outcome, OUTCOME_OK);
+
+	r = world_submit(w, model_fleet(&w->m, r->fleet_id));
+	r->run_timeout = 30 * MINUTE;
+	assert_true(world_until_run(w, r, RUN_RUNNING, MINUTE));
+	for (int k = ACTION_CONNECT; k < ACTION_NR; k++)
+		w->k.contact[k] = SSH_UNREACHABLE;
+	world_pass(w, 29 * MINUTE);
+	assert_int_equal(r->state, RUN_RUNNING);
+	assert_true(world_until_run(w, r, RUN_DONE, HOUR));
+	assert_int_equal(r->outcome, OUTCOME_TIMED_OUT);
+}
+
 static void a_closing_fleet_takes_no_runs(void **state)
 {
 	struct world *w = *state;
@@ -285,6 +317,7 @@ int main(void)
 		world_test(fleet_ends_under_runs),
 		world_test(draining_has_a_limit),
 		world_test(contact_lost),
+		world_test(silence_is_waited_out),
 		world_test(a_closing_fleet_takes_no_runs),
 		world_test(fleet_for_one_run),
 	};
