@@ -161,6 +161,10 @@ static void balance(struct model *m, struct account_state *a, const struct fact 
 	a->balance_at = m->now;
 	if (f->balance && f->verdict == VERDICT_OK)
 		a->balance = *f->balance;
+	if (f->balance && f->verdict == VERDICT_OK && f->balance->machines >= 0) {
+		a->counted = f->balance->machines;
+		a->counted_at = m->now;
+	}
 	if (!a->window_since && (known || ++a->balance_failures >= WINDOW_TRIES)) {
 		a->balance_failures = 0;
 		a->window_since = m->now;
@@ -240,11 +244,13 @@ static instant decide_balance(struct account_state *a, const struct model *m, in
 	if (wants_window(a)) {
 		if (a->balance_at && now - a->balance_at < SECOND)
 			return a->balance_at + SECOND;
+	} else if (count_due(a, now) <= now) {
+		/* Asked below. */
 	} else if (window_over(a, now, &when)) {
 		if (now < again && a->balance_at >= when)
-			return again;
+			return instant_min(again, count_due(a, now));
 	} else {
-		return when;
+		return instant_min(when, count_due(a, now));
 	}
 	a->balance_busy = true;
 	actions_add(out, ACTION_BALANCE, a->object.id);

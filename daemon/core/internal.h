@@ -52,6 +52,11 @@ void instance_adopt(struct model *m, struct instance *i, const struct machine *s
 bool instance_adopt_orphan(struct model *m, const struct account_state *a, const struct machine *seen);
 /* One complete, believable listing: what it says about every instance of the account, and about machines nobody knows. */
 void listing_apply(struct model *m, struct account_state *a, const struct fact *f);
+const struct machine *listing_find(const struct fact *f, const char *id); /* by the provider's id, or NULL */
+/* Complete, and still not to be believed (void.c). Says so in the log, once for each reason in a row. */
+bool listing_is_void(struct model *m, struct account_state *a, const struct fact *f);
+/* When the provider must be asked again how many machines it counts; FOREVER: its count is not wanted. */
+instant count_due(const struct account_state *a, instant now);
 
 void run_apply(struct model *m, struct fact *f);
 void run_decide(struct model *m, struct run *r, instant now, struct actions *out);

@@ -7,37 +7,12 @@
 #include "core/internal.h"
 #include "core/mark.h"
 
-static const struct machine *find_by_id(const struct fact *f, const char *id)
+const struct machine *listing_find(const struct fact *f, const char *id)
 {
 	for (size_t k = 0; k < f->machine_count; k++)
 		if (!strcmp(f->machines[k].id, id))
 			return &f->machines[k];
 	return NULL;
-}
-
-static bool reached_lately(const struct model *m, const struct instance *i)
-{
-	return i->last_contact && (i->state == INSTANCE_READY || i->state == INSTANCE_BUSY) &&
-	       m->now - i->last_contact < 2 * m->policy.poll_steady;
-}
-
-/*
- * Canaries: machines that answered us by SSH moments ago are alive. A listing that shows none of several, or that is empty
- * while one lives, is void (H21, H22, H25).
- */
-static bool is_void(const struct model *m, const struct account_state *a, const struct fact *f)
-{
-	int alive = 0, shown = 0;
-
-	list_for_each(n, &a->instance_list) {
-		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);
-
-		if (i->state < INSTANCE_BOOTING || i->state > INSTANCE_BUSY || !reached_lately(m, i))
-			continue;
-		alive++;
-		shown += find_by_id(f, i->provider_id) != NULL;
-	}
-	return alive && !shown && (alive > 1 || !f->machine_count);
 }
 
 /* Count an absence only when it is far enough from the last one, and only for what existed before the listing began. */
@@ -250,11 +225,8 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 {
 	struct mark mark;
 
-	if (is_void(m, a, f)) {
-		snprintf(a->trouble, sizeof(a->trouble), "a listing was void: it does not show machines that answer");
-		core_event(m, &a->object, "", "void", "", CAUSE_NONE, NULL, "%s: %s", a->facts.name, a->trouble);
+	if (listing_is_void(m, a, f))
 		return;
-	}
 	a->unmanaged = 0;
 	for (size_t k = 0; k < f->machine_count; k++) {
 		const struct machine *seen = &f->machines[k];
@@ -294,7 +266,7 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 	}
 	list_for_each_safe(n, &a->instance_list) {
 		struct instance *i = CONTAINER_OF(n, struct instance, account_link);
-		const struct machine *seen = *i->provider_id ? find_by_id(f, i->provider_id) : NULL;
+		const struct machine *seen = *i->provider_id ? listing_find(f, i->provider_id) : NULL;
 
 		if (!seen || (seen->over && i->state == INSTANCE_DELETING) || instance_is_other(m, i, seen))
 			not_listed(m, a, i, f->began);
