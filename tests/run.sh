@@ -3,8 +3,10 @@
 #
 #	tests/run.sh BUILD unit|integration...
 #
-# unit         each program BUILD/unit/test_*, built from tests/unit, counted by cmocka's closing lines; JOBS at a time
-# integration  each tests/integration/test_*.sh, counted by its lines "ok ..." and "not ok ..."; one after the other
+# unit         each program BUILD/unit/test_*, built from tests/unit, counted by cmocka's closing lines
+# integration  each tests/integration/test_*.sh, counted by its lines "ok ..." and "not ok ..."
+#
+# JOBS of a kind run at a time, as many as there are processors: each has its own directory and ports, and most of them wait.
 #
 # A suite that ends with an error, counts nothing, skips something or runs longer than LIMIT seconds has failed.
 # WRAP is put in front of unit programs (valgrind). ONLY=text takes the suites whose name contains it.
@@ -86,8 +88,7 @@ for kind in "$@"; do
 		case $name in *"${ONLY:-}"*) names="$names $name" ;; esac
 		rm -f "$log/$name.result"
 	done
-	jobs=1
-	[ "$kind" = unit ] && jobs=${JOBS:-$(nproc 2>/dev/null || echo 1)}
+	jobs=${JOBS:-$(nproc 2>/dev/null || echo 1)}
 	# shellcheck disable=SC2086 # names are words
 	[ -z "$names" ] || printf '%s\n' $names | xargs -P "$jobs" -n 1 sh "$0" "$BUILD" --suite "$kind"
 	for name in $names; do

@@ -237,13 +237,13 @@ bool term_line(const char *question, const char *fallback, bool secret, struct b
 	struct buf line = BUF(ANSWER_MAX);
 	bool got;
 
-	fprintf(stderr, "%s%s%s%s: ", question, fallback ? " [" : "", fallback ? fallback : "", fallback ? "]" : "");
-	fflush(stderr);
 	if (secret) {
-		/* Ctrl-C must not leave a terminal that echoes nothing. */
+		/* Before the question: a fast answer must not be shown. Ctrl-C must not leave a terminal that echoes nothing. */
 		term_catch(true);
 		echo(false);
 	}
+	fprintf(stderr, "%s%s%s%s: ", question, fallback ? " [" : "", fallback ? fallback : "", fallback ? "]" : "");
+	fflush(stderr);
 	got = read_line(&line);
 	if (secret) {
 		echo(true);
