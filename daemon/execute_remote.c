@@ -19,6 +19,8 @@
 
 #define POLL_BYTES     (256 * 1024)          /* of each stream, per round trip */
 #define RESULTS_MAX    (64 * 1024 * 1024)
+#define WARN_BEFORE    (5 * MINUTE)
+#define GPU_IDLE_PERCENT 5 /* below it a GPU counts as idle (architecture §5) */
 #define STREAM_MAX     (1024LL * 1024 * 1024) /* output of one run kept on this host */
 
 struct conn {
@@ -174,6 +176,7 @@ static void probe_answered(struct op *op, const char *host_key)
 	str_copy(probe.gpu, p.gpu);
 	probe.gpu_count = p.gpu_count;
 	probe.docker = p.docker;
+	probe.in_use = p.logins > 0 || p.gpu_busy >= GPU_IDLE_PERCENT;
 	engine_fact(op->x->en, &f);
 	op_free(op);
 }
@@ -496,12 +499,26 @@ static void start_command(struct buf *cmd, const struct run *r)
 	json_decref(spec);
 }
 
+/* What people on the machine are told when its time is nearly up (architecture §5); NULL: it is not. */
+static const char *end_is_near(const struct op *op, const struct instance *i, char warning[TEXT_MAX])
+{
+	const struct fleet *f = model_fleet(engine_model(op->x->en), i->fleet_id);
+	char end[32];
+
+	if (!f || !f->expires || f->expires - engine_now(op->x->en) > WARN_BEFORE)
+		return NULL;
+	instant_format(f->expires, false, end);
+	snprintf(warning, TEXT_MAX, "gpufleet: this machine is given back at %s; to keep it: gpufleetctl extend %s --for TIME", end, f->name);
+	return warning;
+}
+
 static void op_step(struct op *op)
 {
 	struct model *m = engine_model(op->x->en);
 	const struct run *r = model_run(m, op->action.id);
 	const struct instance *i = model_instance(m, r ? r->instance_id : op->action.id);
 	struct buf cmd = BUF(SSH_COMMAND_MAX);
+	char warning[TEXT_MAX];
 
 	if (!i || !*i->address || (op->action.kind >= ACTION_PUSH && !r)) {
 		op_end(op, SSH_UNREACHABLE, false, CAUSE_NONE, "no address");
@@ -510,7 +527,7 @@ static void op_step(struct op *op)
 	if (r)
 		str_copy(op->key, r->key);
 	switch ((int)op->action.kind) {
-	case ACTION_CONNECT: job_probe_command(&cmd); break;
+	case ACTION_CONNECT: job_probe_command(&cmd, end_is_near(op, i, warning)); break;
 	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
 	case ACTION_PUSH: op_push(op, r, i); return;
 	case ACTION_START: start_command(&cmd, r); break;

@@ -83,8 +83,9 @@ static void put_command(struct buf *out, const char *script)
 	put_script(out, script);
 }
 
-void job_probe_command(struct buf *out)
+void job_probe_command(struct buf *out, const char *warning)
 {
+	put_text(out, "warning", warning ? warning : "");
 	put_script(out, "remote/probe.sh");
 }
 

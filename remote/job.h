@@ -52,10 +52,13 @@ struct job_probe {
 	bool driver_missing; /* a GPU is there, its driver is not (or its tool fails) */
 	bool docker, root;
 	int64_t disk_free_mb; /* in HOME; -1 unknown */
+	int logins;           /* on terminals: ours have none */
+	int gpu_busy;         /* percent of the busiest GPU; -1 unknown */
 	char home[TEXT_MAX];
 	char os[TEXT_MAX];
 };
-void job_probe_command(struct buf *out);
+/* `warning`: one sentence that whoever is logged in is shown, once; NULL: none. */
+void job_probe_command(struct buf *out, const char *warning);
 int job_probe_read(struct job_probe *p, const char *text, size_t n, struct err *e);
 
 /* Push: the payload is a tar stream of `size` bytes on standard input (see archive.h), unpacked under a temporary name and

@@ -228,9 +228,61 @@ static const struct tool {
 	{ "kfd", "", read_kfd },
 };
 
+/* ---- how busy: percent of the busiest GPU ---- */
+
+static void note_busy(struct job_probe *p, const char *text)
+{
+	int64_t percent;
+
+	if (str_to_i64(text, 0, 100, &percent) && percent > p->gpu_busy)
+		p->gpu_busy = (int)percent;
+}
+
+/* One number a line. */
+static void read_busy_nvidia(struct job_probe *p, char *text)
+{
+	char *line;
+
+	while ((line = str_split(&text, "\n")))
+		note_busy(p, trim(line));
+}
+
+/* "gpu,gfx_activity,umc_activity,mm_activity", and so many values in each line below. */
+static void read_busy_amd(struct job_probe *p, char *text)
+{
+	char *line = str_split(&text, "\n"), *cell;
+	int column = -1, k;
+
+	for (k = 0; line && (cell = str_split(&line, ",")); k++)
+		if (strstr(cell, "gfx_activity"))
+			column = k;
+	while (column >= 0 && (line = str_split(&text, "\n")))
+		for (k = 0; (cell = str_split(&line, ",")); k++)
+			if (k == column)
+				note_busy(p, trim(cell));
+}
+
+/* "GPU[0]		: GPU use (%): 7" */
+static void read_busy_rocm(struct job_probe *p, char *text)
+{
+	char *line, *number;
+
+	while ((line = str_split(&text, "\n"))) {
+		number = strstr(line, "GPU use (%):");
+		if (number)
+			note_busy(p, trim(number + strlen("GPU use (%):")));
+	}
+}
+
 /* The first tool that shows GPUs is believed. */
 static void read_section(struct job_probe *p, const char *name, char *text)
 {
+	if (!strcmp(name, "busy-nvidia"))
+		read_busy_nvidia(p, text);
+	else if (!strcmp(name, "busy-amd"))
+		read_busy_amd(p, text);
+	else if (!strcmp(name, "busy-rocm"))
+		read_busy_rocm(p, text);
 	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
 		if (strcmp(tools[i].section, name) || p->gpu_count)
 			continue;
@@ -254,6 +306,8 @@ static void read_fact(struct job_probe *p, const char *name, const char *value, 
 		printable(p->os, sizeof(p->os), value);
 	else if (!strcmp(name, "disk") && str_to_i64(value, 0, INT64_MAX / 2, &n))
 		p->disk_free_mb = n / 1024;
+	else if (!strcmp(name, "logins") && str_to_i64(value, 0, 100000, &n))
+		p->logins = (int)n;
 	else if (!strcmp(name, "docker"))
 		p->docker = !strcmp(value, "1");
 	else if (!strcmp(name, "pci") || !strcmp(name, "driver_loaded"))
@@ -289,7 +343,7 @@ int job_probe_read(struct job_probe *p, const char *text, size_t n, struct err *
 {
 	char *copy;
 
-	*p = (struct job_probe){ .disk_free_mb = -1 };
+	*p = (struct job_probe){ .disk_free_mb = -1, .gpu_busy = -1 };
 	copy =
 	    xstrndup(text, n < PROBE_MAX ? n : PROBE_MAX); /* ends at a NUL byte, if there is one */
 	if (!str_starts(copy, "gf-probe 1\n")) {

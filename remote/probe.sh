@@ -45,6 +45,19 @@ if has docker && limited 5 docker info </dev/null >/dev/null 2>&1; then
 	echo docker=1
 fi
 
+# Is somebody using it? People have terminals, our own logins have none.
+echo "logins=$(who 2>/dev/null | wc -l)"
+# They are told once when its time is nearly up.
+if [ -n "${warning:-}" ]; then
+	told=$HOME/.gpufleet/told-$(printf %s "$warning" | cksum | tr -dc 0-9)
+	if [ ! -e "$told" ]; then
+		mkdir -p "$HOME/.gpufleet" && : >"$told"
+		for tty in $(who 2>/dev/null | sed 's/^[^ ]* *\([^ ]*\).*/\1/'); do
+			[ ! -w "/dev/$tty" ] || printf '\r\n%s\r\n' "$warning" >"/dev/$tty"
+		done
+	fi
+fi
+
 # Hardware by PCI class: display, 3D, processing accelerator.
 for d in /sys/bus/pci/devices/*; do
 	case $(cat "$d/class" 2>/dev/null) in
@@ -71,6 +84,13 @@ if has amd-smi; then
 fi
 if has rocm-smi; then
 	section rocm-smi rocm-smi --showproductname --showmeminfo vram --showdriverversion --json
+fi
+if has nvidia-smi; then
+	section busy-nvidia nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits
+elif has amd-smi; then
+	section busy-amd amd-smi metric --usage --csv
+elif has rocm-smi; then
+	section busy-rocm rocm-smi --showuse
 fi
 # The AMD driver without any tool.
 echo 'begin kfd'

@@ -15,7 +15,7 @@ trap 'exit 1' INT TERM
 host=$WORK/host address=127.40.0.2 port=
 mkdir -p "$host/home" "$host/shm" "$host/bin"
 printf 'count=2\nvendor=amd\nproduct="AMD Instinct MI300X"\narch=gfx942\nmemory_mib=196592\nwatts=750\nunits=304\ndevice=0x74a1\ndriver=6.10.5\nserial=7\n' >"$host/gpu"
-for tool in amd-smi rocm-smi; do ln -s "$PWD/tests/sim/standins/$tool" "$host/bin/$tool"; done
+for tool in amd-smi rocm-smi who; do ln -s "$PWD/tests/sim/standins/$tool" "$host/bin/$tool"; done
 printf '#!/bin/sh\nexport HOME=%s/home GPUFLEET_SECRET_DIR=%s/shm PATH="%s/bin:$PATH"\ncd "$HOME" || exit 1\nexec /bin/sh -c "${SSH_ORIGINAL_COMMAND:-true}"\n' \
 	"$host" "$host" "$host" >"$host/shell"
 chmod 755 "$host/shell"
@@ -86,3 +86,12 @@ cost=$(ctl cost --json | sed -n 's/.*"total": *{[^}]*"billed": *\([0-9.]*\).*/\1
 check 'it cost seconds of its declared price' test "${cost:-0}" -ge 1000 -a "${cost:-0}" -le 60000
 says 'and it can be had again' 0 'is ready' up mi300x --count 2 --name again --for 5m --yes
 says 'down again' 0 'again is down' down again
+
+# Idle is no run, nobody logged in and no busy GPU: whoever has a terminal keeps the machine, and is told when its time is nearly up.
+echo 'me       nowhere      2026-11-20 10:00 (10.0.0.9)' >"$host/logins"
+says 'a machine with somebody on it' 0 'is ready' up mi300x --count 2 --name used --for 4m --idle 4s --yes
+sleep 12
+check 'is not idle' sh -c "'$BUILD/gpufleetctl' status used --json | grep -q '\"state\": *\"OPEN\"'"
+check 'and its end was announced there' sh -c "ls '$host/home/.gpufleet/' | grep -q '^told-'"
+rm "$host/logins"
+check 'when he leaves it is given back' wait_for 20 sh -c "'$BUILD/gpufleetctl' events --json | grep -q 'idle for'"

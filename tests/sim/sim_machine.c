@@ -106,8 +106,8 @@ static int put_gpu(const struct host *h, const struct sim_machine *m, struct err
 static int link_tools(
     const struct sim *s, const struct host *h, const struct sim_machine *m, struct err *e)
 {
-	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", NULL },
-				 *const nvidia[] = { "nvidia-smi", NULL };
+	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "who", NULL },
+				 *const nvidia[] = { "nvidia-smi", "who", NULL };
 	const char *const *t = strcmp(m->gpu->vendor, "amd") ? nvidia : amd;
 	char from[PATH_MAX], to[PATH_MAX];
 

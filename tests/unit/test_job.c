@@ -160,12 +160,36 @@ static void keys_and_names(void **state)
 		assert_false(job_name_ok(no_names[i]));
 }
 
+/* Logins and load, as each tool tells them. */
+static void who_uses_it_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int logins, busy;
+	} rows[] = {
+		{ "gf-probe 1\nboot_id=x\n", 0, -1 },
+		{ "gf-probe 1\nlogins=2\nbegin busy-nvidia\n0\n17\n3\nend\n", 2, 17 },
+		{ "gf-probe 1\nlogins=  0\nbegin busy-amd\ngpu,gfx_activity,umc_activity,mm_activity\n0,4,9,N/A\n1,N/A,0,N/A\nend\n", 0, 4 },
+		{ "gf-probe 1\nbegin busy-rocm\nGPU[0]\t\t: GPU use (%): 7\nGPU[1]\t\t: GPU use (%): 0\nend\n", 0, 7 },
+		{ "gf-probe 1\nlogins=-3\nbegin busy-nvidia\n[N/A]\n250\nend\n", 0, -1 },
+	};
+	struct job_probe p;
+	struct err e = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(job_probe_read(&p, rows[i].text, strlen(rows[i].text), &e), 0);
+		assert_int_equal(p.logins, rows[i].logins);
+		assert_int_equal(p.gpu_busy, rows[i].busy);
+	}
+}
+
 static void commands_fit_into_a_packet(void **state)
 {
 	struct buf cmd = BUF(20000), input = BUF(1 << 20); /* 30,000 when quoted */
 
 	(void)state;
-	job_probe_command(&cmd);
+	job_probe_command(&cmd, NULL);
 	assert_false(cmd.overflow);
 	buf_reset(&cmd);
 	job_start_command(&cmd, "k", &(struct job_start){ .setup = "setup.sh", .run = "run.sh" });
@@ -498,7 +522,7 @@ static void the_script_answers(void **state)
 
 	(void)state;
 	place_make(&place, &shells(&count)[0]);
-	job_probe_command(&cmd);
+	job_probe_command(&cmd, NULL);
 	place_run(&place, buf_str(&cmd), NULL, 0, &o);
 	assert_int_equal(o.status, 0);
 	assert_string_equal(buf_str(&o.err), "");
@@ -527,6 +551,7 @@ int main(void)
 		cmocka_unit_test(words_survive_every_shell),
 		cmocka_unit_test(script_names_are_data),
 		cmocka_unit_test(keys_and_names),
+		cmocka_unit_test(who_uses_it_is_read),
 		cmocka_unit_test(commands_fit_into_a_packet),
 		cmocka_unit_test(answers_are_read),
 		cmocka_unit_test(states_are_judged),
