@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
 trap stop_all EXIT
-CTL_LIMIT=120
+export CTL_LIMIT=120
 
 begin() { # NAME
 	rm -f "$WORK/state/gpufleetd.sock"

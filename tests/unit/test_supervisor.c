@@ -516,7 +516,10 @@ static void stops_what_carries_no_mark(void **state)
 	/* dash gives a script a group of its own only by setsid; without both, and without control groups, nothing can find it. */
 	if (here.shell->bare && strstr(here.shell->sh, "dash") && !groups)
 		return;
-	push("bare1", NULL, "env -i HOME=\"$HOME\" sleep 75.1 &\n[ -z \"$GROUPS_TOO\" ] || env -i HOME=\"$HOME\" setsid sleep 75.2 &\necho ready\nsleep 75.3\n", false);
+	push("bare1", NULL,
+	    "env -i HOME=\"$HOME\" sleep 75.1 &\n"
+	    "[ -z \"$GROUPS_TOO\" ] || env -i HOME=\"$HOME\" setsid sleep 75.2 &\n"
+	    "echo ready\nsleep 75.3\n", false);
 	put_env("bare1", &(struct job_var){ "GROUPS_TOO", groups ? "1" : "" }, 1);
 	start("bare1", false, 0, 0, "started\n");
 	await_output("bare1", "ready");
@@ -535,7 +538,8 @@ static void floods(void **state)
 	struct buf cmd = BUF(65536);
 
 	(void)state;
-	push("flood1", NULL, "i=0\nwhile [ $i -lt 3000 ]; do\n\techo \"$i: a line of the many that nobody will ever read, a hundred bytes long or so, again and again and again\"\n"
+	push("flood1", NULL, "i=0\nwhile [ $i -lt 3000 ]; do\n"
+	    "\techo \"$i: a line of the many that nobody will ever read, a hundred bytes long or so, again and again and again\"\n"
 	    "\ti=$((i + 1))\ndone\nsleep 74.5\n", false);
 	put_env("flood1", NULL, 0);
 	job_start_command(&cmd, keyed("flood1"), &(struct job_start){ .run = "run.sh", .output_max = 200000 });
