@@ -230,9 +230,9 @@ static void place_of(char *out, size_t size, const char *named, const struct con
 int main(int argc, char **argv)
 {
 	static struct reap_account accounts[CONFIG_ACCOUNTS_MAX];
+	static struct config c; /* what fails early ends with the process and frees nothing */
 	struct options o = { .limit = REAP_LIMIT, .grace = REAP_GRACE, .loud = 1 };
 	char key[CONFIG_PATH_MAX + 16], state_path[CONFIG_PATH_MAX], heartbeat[CONFIG_PATH_MAX];
-	struct config c;
 	struct site site;
 	struct reap_state state;
 	struct reap_options r;
