@@ -589,6 +589,8 @@ struct question {
 	json_t *out;
 	struct err error;
 	int result;
+	history_then_fn *then;
+	void *then_arg;
 };
 
 static void ask_work(uv_work_t *w)
@@ -613,19 +615,31 @@ static void ask_done(uv_work_t *w, int status)
 		json_decref(q->out);
 	else if (q->result < 0)
 		request_error(r, &q->error);
+	else if (q->then)
+		q->then(r, q->out, q->then_arg);
 	else
 		request_json(r, 200, q->out);
+	if (q->then && r && q->result == 0)
+		json_decref(q->out);
+	free(q->then_arg);
 	free(q->arg);
 	free(q);
 }
 
 void request_history(struct request *r, ask_fn *ask, void *arg)
 {
+	request_history_then(r, ask, arg, NULL, NULL);
+}
+
+void request_history_then(struct request *r, ask_fn *ask, void *arg, history_then_fn *then, void *then_arg)
+{
 	struct question *q = xcalloc(1, sizeof(*q));
 
 	q->hold = request_hold(r);
 	q->ask = ask;
 	q->arg = arg;
+	q->then = then;
+	q->then_arg = then_arg;
 	str_copy(q->path, r->api->db_path);
 	uv_queue_work(engine_loop(r->api->en), &q->work, ask_work, ask_done);
 }

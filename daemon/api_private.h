@@ -12,6 +12,7 @@
 
 #define BODY_MAX     (1024u * 1024)
 #define RUN_BODY_MAX (64u * 1024 * 1024)
+#define RECIPE_DIR   "remote/recipes/" /* among the embedded files */
 #define STREAM_MAX   (1024u * 1024) /* a reader that is this far behind is let go */
 
 enum role { ROLE_NOBODY, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
@@ -89,6 +90,15 @@ bool may_touch(struct request *r, const char *owner);
 /* A question about the past, asked in the thread pool with its own connection; answered with what `ask` makes. */
 typedef int ask_fn(struct history *h, void *arg, json_t **out, struct err *e);
 void request_history(struct request *r, ask_fn *ask, void *arg /* freed with free() */);
+
+/* The same, and with the answer `then` goes on instead; then_arg is freed with free() behind it; an error has been answered already. */
+typedef void history_then_fn(struct request *r, json_t *out, void *arg);
+void request_history_then(struct request *r, ask_fn *ask, void *arg, history_then_fn *then, void *then_arg);
+
+/* The number of the run in the path ("7", "run-7"); 0: it is none. */
+int64_t run_in_path(const struct request *r);
+/* Asks for {"run":…}; arg: its number, an int64_t. */
+int ask_run(struct history *h, void *arg, json_t **out, struct err *e);
 
 /* Fleet by the name or number in the path; NULL: not in memory (nothing answered yet). */
 struct fleet *fleet_named(struct request *r, const char *name);

@@ -1,5 +1,5 @@
 /*
- * Runs: submit, look, follow, collect.
+ * Runs: submit, look, cancel. Their output is in api_output.c.
  */
 #include "api_private.h"
 #include "base/clock.h"
@@ -19,8 +19,6 @@
 #include <unistd.h>
 
 #define FILES_MAX  2000
-#define CHUNK      (64 * 1024)
-#define RECIPE_DIR "remote/recipes/"
 
 static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "keep_on_failure",
 	"gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers", "region", "spot", "image", "disk",
@@ -424,7 +422,7 @@ void post_runs(struct request *r)
 
 /* ---- looking ---- */
 
-static int64_t run_id(const struct request *r)
+int64_t run_in_path(const struct request *r)
 {
 	const char *text = r->arg[0];
 	int64_t id;
@@ -436,10 +434,10 @@ static int64_t run_id(const struct request *r)
 
 static struct run *live_run(struct request *r)
 {
-	return model_run(engine_model(r->api->en), run_id(r));
+	return model_run(engine_model(r->api->en), run_in_path(r));
 }
 
-static int ask_run(struct history *h, void *arg, json_t **out, struct err *e)
+int ask_run(struct history *h, void *arg, json_t **out, struct err *e)
 {
 	json_t *run;
 
@@ -464,7 +462,7 @@ void get_run(struct request *r)
 	json_t *o;
 
 	if (!run) {
-		request_history(r, ask_run, id_arg(run_id(r)));
+		request_history(r, ask_run, id_arg(run_in_path(r)));
 		return;
 	}
 	o = json_object();
@@ -479,7 +477,7 @@ void delete_run(struct request *r)
 	struct hold *h;
 
 	if (!run) {
-		request_history(r, ask_run, id_arg(run_id(r))); /* ended long ago: cancelling it again changes nothing */
+		request_history(r, ask_run, id_arg(run_in_path(r))); /* ended long ago: cancelling it again changes nothing */
 		return;
 	}
 	if (!may_touch(r, run->owner))
@@ -513,256 +511,4 @@ void get_runs(struct request *r)
 	q->fleet_id = f ? f->object.id : *name ? -1 : 0;
 	q->limit = (int)query_int(r, "limit", 50);
 	request_history(r, ask_runs, q);
-}
-
-/* ---- results and files ---- */
-
-struct results_query {
-	int64_t id;
-	char dir[1024]; /* the directory of the run's key is found from history */
-	const struct engine *en;
-};
-
-static void list_files(const char *dir, const char *prefix, json_t *out, int depth)
-{
-	char path[2048], name[512];
-	DIR *d = opendir(dir);
-	struct dirent *de;
-	struct stat st;
-
-	while (d && (de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
-		snprintf(name, sizeof(name), "%.200s%s%.255s", prefix, *prefix ? "/" : "", de->d_name);
-		if (lstat(path, &st) < 0)
-			continue;
-		if (S_ISDIR(st.st_mode) && depth < 8)
-			list_files(path, name, out, depth + 1);
-		else if (S_ISREG(st.st_mode))
-			json_array_append_new(out, json_pack("{s:s, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
-	}
-	if (d)
-		closedir(d);
-}
-
-static int ask_results(struct history *h, void *arg, json_t **out, struct err *e)
-{
-	struct results_query *q = arg;
-	json_t *run, *results, *files = json_array();
-
-	if (history_run(h, q->id, &run, e) < 0 || history_results(h, q->id, &results, e) < 0) {
-		json_decref(files);
-		return -1;
-	}
-	execute_run_path(q->en, json_str(run, "key", "none"), "results", q->dir, sizeof(q->dir));
-	list_files(q->dir, "", files, 0);
-	*out = json_object();
-	json_put(*out, "run", run);
-	json_put(*out, "results", json_incref(json_object_get(results, "results")));
-	json_put(*out, "files", files);
-	json_decref(results);
-	return 0;
-}
-
-void get_results(struct request *r)
-{
-	struct results_query *q = xcalloc(1, sizeof(*q));
-
-	q->id = run_id(r);
-	q->en = r->api->en;
-	request_history(r, ask_results, q);
-}
-
-void get_file(struct request *r)
-{
-	struct run *run = live_run(r);
-	struct buf data = BUF(64u * 1024 * 1024);
-	char path[1400], name[300], chunk[65536];
-	struct err e;
-	ssize_t n;
-	size_t len;
-	int fd;
-
-	snprintf(name, sizeof(name), "results/%s", r->arg[1]);
-	if (!run || strstr(name, "..")) {
-		err_set(&e, ERR_NOT_FOUND, "there is no such run or file in memory");
-		request_error(r, &e);
-		return;
-	}
-	execute_run_path(r->api->en, run->key, name, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0) {
-		err_set(&e, ERR_NOT_FOUND, "run %lld has no file '%.100s'", (long long)run->object.id, r->arg[1]);
-		request_error(r, &e);
-		return;
-	}
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(&data, chunk, (size_t)n))
-		;
-	close(fd);
-	len = data.len;
-	request_bytes(r, "application/octet-stream", buf_take(&data), len);
-}
-
-/* ---- logs ---- */
-
-struct follow {
-	int64_t id, at[2];
-	char key[16];
-	bool follow, was_done;
-};
-
-static const char *const stream_names[] = { "stdout", "stderr" };
-
-/* Put what is new of one stream; false when there was nothing. The text is cut at a character's end, bad bytes are spelled out. */
-static bool put_chunk(struct request *r, struct follow *f, int which)
-{
-	char path[1024], data[CHUNK + 1];
-	struct buf text = BUF(CHUNK * 6);
-	json_t *o;
-	ssize_t n;
-	size_t len;
-	int fd;
-
-	execute_run_path(r->api->en, f->key, stream_names[which], path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return false;
-	n = pread(fd, data, CHUNK, f->at[which]);
-	close(fd);
-	if (n <= 0)
-		return false;
-	len = (size_t)n;
-	for (int back = 0; back < 3 && len > 1 && !str_is_utf8(data, len) && str_is_utf8(data, len - 1 - (size_t)back); back++)
-		len -= 1 + (size_t)back;
-	if (!str_is_utf8(data, len))
-		len = (size_t)n;
-	data[len] = '\0';
-	if (str_is_utf8(data, len) && !memchr(data, 0, len))
-		buf_append(&text, data, len);
-	else
-		str_safe(&text, data, len, true);
-	o = json_object();
-	json_put_str(o, "stream", stream_names[which]);
-	json_put_int(o, "offset", f->at[which]);
-	json_put_str(o, "text", buf_str(&text));
-	f->at[which] += (int64_t)len;
-	json_put_int(o, "next", f->at[which]);
-	buf_free(&text);
-	stream_put(r, o);
-	return true;
-}
-
-static void pump_logs(struct request *r)
-{
-	struct follow *f = r->state;
-	const struct model *m = engine_model(r->api->en);
-	const struct run *run = model_run(m, f->id);
-	bool done = !run || run->state == RUN_DONE;
-
-	/* A reader far behind is fed as it reads: what waits is bounded. */
-	while (r->out.len < STREAM_MAX / 2 && (put_chunk(r, f, 0) | put_chunk(r, f, 1)))
-		;
-	if (r->out.len >= STREAM_MAX / 2)
-		return;
-	if (!f->follow || done) {
-		json_t *o = json_object();
-
-		json_put(o, "end", run ? view_run(m, run) : json_null());
-		stream_put(r, o);
-		stream_end(r);
-	}
-}
-
-static void watch(struct request *r, int64_t id, bool on)
-{
-	struct fact fact = { .kind = FACT_RUN_WATCH, .id = id, .flag = on, .actor = r->user };
-
-	engine_fact(r->api->en, &fact);
-}
-
-static void follow_gone(struct request *r)
-{
-	struct follow *f = r->state;
-	bool others = false;
-
-	list_for_each(n, &r->api->requests) {
-		const struct request *q = CONTAINER_OF(n, struct request, link);
-
-		others |= q != r && q->gone == follow_gone && ((const struct follow *)q->state)->id == f->id;
-	}
-	if (!others)
-		watch(r, f->id, false);
-	free(f);
-}
-
-void get_logs(struct request *r)
-{
-	struct run *run = live_run(r);
-	struct follow *f;
-	struct err e;
-
-	if (!run) {
-		err_set(&e, ERR_NOT_FOUND, "there is no run '%.40s' in memory; its output is in the state directory", r->arg[0]);
-		request_error(r, &e);
-		return;
-	}
-	f = xcalloc(1, sizeof(*f));
-	f->id = run->object.id;
-	str_copy(f->key, run->key);
-	f->at[0] = query_int(r, "stdout", 0);
-	f->at[1] = query_int(r, "stderr", 0);
-	f->follow = query_bool(r, "follow");
-	r->state = f;
-	r->gone = follow_gone;
-	r->pump = pump_logs;
-	request_stream(r);
-	if (f->follow)
-		watch(r, f->id, true);
-	pump_logs(r);
-}
-
-void get_recipes(struct request *r)
-{
-	json_t *o = json_object(), *list = json_array();
-
-	for (const struct embedded *f = NULL; (f = embed_next(RECIPE_DIR, f));) {
-		struct recipe recipe;
-		json_t *one, *params, *secrets, *needs;
-
-		if (!strstr(f->name, "/recipe.yaml") || recipe_read(&recipe, f->name, f->data, f->size, NULL, NULL, NULL) < 0)
-			continue;
-		one = json_object();
-		params = json_array();
-		secrets = json_array();
-		needs = json_object();
-		json_put_str(one, "name", recipe.name);
-		json_put_str(one, "description", recipe.description);
-		for (size_t k = 0; k < recipe.param_count; k++) {
-			const struct recipe_param *p = &recipe.params[k];
-			json_t *q = json_object(), *values = json_array();
-
-			json_put_str(q, "name", p->name);
-			json_put_str(q, "type", recipe_type_name(p->type));
-			json_put_str(q, "default", p->fallback);
-			json_put_str(q, "help", p->help);
-			for (size_t v = 0; v < p->value_count; v++)
-				json_array_append_new(values, json_string(p->values[v]));
-			json_put(q, "values", values);
-			json_array_append_new(params, q);
-		}
-		for (int k = 0; k < recipe.secret_count; k++)
-			json_array_append_new(secrets, json_string(recipe.secrets[k]));
-		json_put_int(needs, "gpu_memory_gb", recipe.needs.gpu_memory_gb);
-		json_put_int(needs, "disk_gb", recipe.needs.disk_gb);
-		json_put_str(needs, "vendor", recipe.needs.vendor ? gpu_vendor_name(recipe.needs.vendor) : "any");
-		json_put_bool(needs, "docker", recipe.needs.docker);
-		json_put(one, "parameters", params);
-		json_put(one, "secrets", secrets);
-		json_put(one, "needs", needs);
-		json_array_append_new(list, one);
-		recipe_free(&recipe);
-	}
-	json_put(o, "recipes", list);
-	request_json(r, 200, o);
 }

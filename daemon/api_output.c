@@ -1,0 +1,253 @@
+/*
+ * What runs left: results, files, output. Of runs in memory and of those that only the database remembers.
+ */
+#include "api_private.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CHUNK (64 * 1024)
+
+static void *id_arg(int64_t id)
+{
+	int64_t *p = xmalloc(sizeof(*p));
+
+	*p = id;
+	return p;
+}
+
+struct results_query {
+	int64_t id;
+	char dir[1024]; /* the directory of the run's key is found from history */
+	const struct engine *en;
+};
+
+static void list_files(const char *dir, const char *prefix, json_t *out, int depth)
+{
+	char path[2048], name[512];
+	DIR *d = opendir(dir);
+	struct dirent *de;
+	struct stat st;
+
+	while (d && (de = readdir(d))) {
+		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
+		snprintf(name, sizeof(name), "%.200s%s%.255s", prefix, *prefix ? "/" : "", de->d_name);
+		if (lstat(path, &st) < 0)
+			continue;
+		if (S_ISDIR(st.st_mode) && depth < 8)
+			list_files(path, name, out, depth + 1);
+		else if (S_ISREG(st.st_mode))
+			json_array_append_new(out, json_pack("{s:s, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
+	}
+	if (d)
+		closedir(d);
+}
+
+static int ask_results(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	struct results_query *q = arg;
+	json_t *run, *results, *files = json_array();
+
+	if (history_run(h, q->id, &run, e) < 0 || history_results(h, q->id, &results, e) < 0) {
+		json_decref(files);
+		return -1;
+	}
+	execute_run_path(q->en, json_str(run, "key", "none"), "results", q->dir, sizeof(q->dir));
+	list_files(q->dir, "", files, 0);
+	*out = json_object();
+	json_put(*out, "run", run);
+	json_put(*out, "results", json_incref(json_object_get(results, "results")));
+	json_put(*out, "files", files);
+	json_decref(results);
+	return 0;
+}
+
+void get_results(struct request *r)
+{
+	struct results_query *q = xcalloc(1, sizeof(*q));
+
+	q->id = run_in_path(r);
+	q->en = r->api->en;
+	request_history(r, ask_results, q);
+}
+
+/* One file below results/ of the run with this key. */
+static void send_file(struct request *r, const char *key, const char *file)
+{
+	struct buf data = BUF(64u * 1024 * 1024);
+	char path[1400], name[300], chunk[65536];
+	struct err e;
+	ssize_t n;
+	size_t len;
+	int fd;
+
+	snprintf(name, sizeof(name), "results/%s", file);
+	execute_run_path(r->api->en, key, name, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) {
+		err_set(&e, ERR_NOT_FOUND, "run %lld has no file '%.100s'", (long long)run_in_path(r), file);
+		request_error(r, &e);
+		return;
+	}
+	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(&data, chunk, (size_t)n))
+		;
+	close(fd);
+	len = data.len;
+	request_bytes(r, "application/octet-stream", buf_take(&data), len);
+}
+
+static void old_file(struct request *r, json_t *out, void *arg)
+{
+	(void)arg;
+	send_file(r, json_str(out, "run.key", "none"), r->arg[1]);
+}
+
+void get_file(struct request *r)
+{
+	const struct run *run = model_run(engine_model(r->api->en), run_in_path(r));
+	struct err e;
+
+	if (strstr(r->arg[1], "..")) {
+		err_set(&e, ERR_NOT_FOUND, "there is no such file");
+		request_error(r, &e);
+	} else if (run) {
+		send_file(r, run->key, r->arg[1]);
+	} else {
+		request_history_then(r, ask_run, id_arg(run_in_path(r)), old_file, NULL);
+	}
+}
+
+/* ---- logs ---- */
+
+struct follow {
+	int64_t id, at[2];
+	char key[16];
+	bool follow;
+	json_t *old; /* the run as history has it, when it is not in memory */
+};
+
+static const char *const stream_names[] = { "stdout", "stderr" };
+
+/* Put what is new of one stream; false when there was nothing. The text is cut at a character's end, bad bytes are spelled out. */
+static bool put_chunk(struct request *r, struct follow *f, int which)
+{
+	char path[1024], data[CHUNK + 1];
+	struct buf text = BUF(CHUNK * 6);
+	json_t *o;
+	ssize_t n;
+	size_t len;
+	int fd;
+
+	execute_run_path(r->api->en, f->key, stream_names[which], path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	n = pread(fd, data, CHUNK, f->at[which]);
+	close(fd);
+	if (n <= 0)
+		return false;
+	len = (size_t)n;
+	for (int back = 0; back < 3 && len > 1 && !str_is_utf8(data, len) && str_is_utf8(data, len - 1 - (size_t)back); back++)
+		len -= 1 + (size_t)back;
+	if (!str_is_utf8(data, len))
+		len = (size_t)n;
+	data[len] = '\0';
+	if (str_is_utf8(data, len) && !memchr(data, 0, len))
+		buf_append(&text, data, len);
+	else
+		str_safe(&text, data, len, true);
+	o = json_object();
+	json_put_str(o, "stream", stream_names[which]);
+	json_put_int(o, "offset", f->at[which]);
+	json_put_str(o, "text", buf_str(&text));
+	f->at[which] += (int64_t)len;
+	json_put_int(o, "next", f->at[which]);
+	buf_free(&text);
+	stream_put(r, o);
+	return true;
+}
+
+static void pump_logs(struct request *r)
+{
+	struct follow *f = r->state;
+	const struct model *m = engine_model(r->api->en);
+	const struct run *run = model_run(m, f->id);
+	bool done = !run || run->state == RUN_DONE;
+
+	/* A reader far behind is fed as it reads: what waits is bounded. */
+	while (r->out.len < STREAM_MAX / 2 && (put_chunk(r, f, 0) | put_chunk(r, f, 1)))
+		;
+	if (r->out.len >= STREAM_MAX / 2)
+		return;
+	if (!f->follow || done) {
+		json_t *o = json_object();
+
+		json_put(o, "end", run ? view_run(m, run) : f->old ? json_incref(f->old) : json_null());
+		stream_put(r, o);
+		stream_end(r);
+	}
+}
+
+static void watch(struct request *r, int64_t id, bool on)
+{
+	struct fact fact = { .kind = FACT_RUN_WATCH, .id = id, .flag = on, .actor = r->user };
+
+	engine_fact(r->api->en, &fact);
+}
+
+static void follow_gone(struct request *r)
+{
+	struct follow *f = r->state;
+	bool others = false;
+
+	list_for_each(n, &r->api->requests) {
+		const struct request *q = CONTAINER_OF(n, struct request, link);
+
+		others |= q != r && q->gone == follow_gone && ((const struct follow *)q->state)->id == f->id;
+	}
+	if (!others && !f->old)
+		watch(r, f->id, false);
+	json_decref(f->old);
+	free(f);
+}
+
+static void start_logs(struct request *r, const char *key, json_t *old)
+{
+	struct follow *f = xcalloc(1, sizeof(*f));
+
+	f->id = run_in_path(r);
+	str_copy(f->key, key);
+	f->old = json_incref(old);
+	f->at[0] = query_int(r, "stdout", 0);
+	f->at[1] = query_int(r, "stderr", 0);
+	f->follow = query_bool(r, "follow") && !old;
+	r->state = f;
+	r->gone = follow_gone;
+	r->pump = pump_logs;
+	request_stream(r);
+	if (f->follow)
+		watch(r, f->id, true);
+	pump_logs(r);
+}
+
+static void old_logs(struct request *r, json_t *out, void *arg)
+{
+	(void)arg;
+	start_logs(r, json_str(out, "run.key", "none"), json_object_get(out, "run"));
+}
+
+void get_logs(struct request *r)
+{
+	const struct run *run = model_run(engine_model(r->api->en), run_in_path(r));
+
+	if (run)
+		start_logs(r, run->key, NULL);
+	else
+		request_history_then(r, ask_run, id_arg(run_in_path(r)), old_logs, NULL);
+}
