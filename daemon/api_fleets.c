@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "core/cost.h"
 #include "core/place.h"
+#include "heartbeat.h"
 #include "remote/job.h"
 
 #define INSTANCES_MAX 1000
@@ -317,8 +318,12 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 	list_init(&f->instance_list);
 	list_init(&f->run_list);
 	*first = place_next(m, f, 0, clock_steady(), &lifetime, why);
+	/* First what is taken first: one that was sold meanwhile may stand before it among the candidates. */
+	if (*first)
+		json_array_append_new(offers, view_offer(*first));
 	for (size_t k = 0; k < count && k < 20; k++)
-		json_array_append_new(offers, view_offer(list[k]));
+		if (list[k] != *first)
+			json_array_append_new(offers, view_offer(list[k]));
 	free(list);
 	if (*first) {
 		hold = money_times(cost_hold(&model_account(m, (*first)->account)->facts, (*first)->price_hour, (*first)->minimum_charge,
@@ -379,9 +384,14 @@ bool fleet_placeable(struct request *r, struct fleet *f)
 static void planned(struct request *r, struct fleet *f, void *arg)
 {
 	const struct offer *first;
+	json_t *plan = plan_json(engine_model(r->api->en), f, &first);
+	struct heartbeat reaper;
 
 	(void)arg;
-	request_json(r, 200, plan_json(engine_model(r->api->en), f, &first));
+	/* Whoever is about to spend should know that nothing would end it if this host died (reliability §2.10). */
+	if (first && !model_account(engine_model(r->api->en), first->account)->facts.local && api_reaper(r, &reaper) && reaper.ok != 1)
+		json_put_str(plan, "warning", reaper.text);
+	request_json(r, 200, plan);
 }
 
 void post_plans(struct request *r)

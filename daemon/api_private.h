@@ -100,6 +100,10 @@ int64_t run_in_path(const struct request *r);
 /* Asks for {"run":…}; arg: its number, an int64_t. */
 int ask_run(struct history *h, void *arg, json_t **out, struct err *e);
 
+/* The second net: has a program elsewhere been heard of that ends machines when this one cannot? False: no account needs it. */
+struct heartbeat;
+bool api_reaper(struct request *r, struct heartbeat *h);
+
 /* Fleet by the name or number in the path; NULL: not in memory (nothing answered yet). */
 struct fleet *fleet_named(struct request *r, const char *name);
 

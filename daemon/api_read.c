@@ -348,27 +348,26 @@ static void check_clock(json_t *list)
 	add_check(list, "clock", !jump, text, jump ? "restart the daemon when it is right" : "");
 }
 
-/* The second net: a program elsewhere that ends machines when this one cannot. */
-static void check_reaper(struct request *r, json_t *list)
+bool api_reaper(struct request *r, struct heartbeat *h)
 {
 	const struct model *m = engine_model(r->api->en);
 	const char *names[CONFIG_ACCOUNTS_MAX];
-	struct heartbeat h;
 	size_t n = 0;
 
 	for (size_t k = 0; k < m->account_count && n < ARRAY_LEN(names); k++)
 		if (m->accounts[k]->configured && !m->accounts[k]->facts.local)
 			names[n++] = m->accounts[k]->facts.name;
 	if (!n)
-		return; /* hosts of one's own bill nobody */
-	heartbeat_read(&h, engine_config(r->api->en)->state_dir, m->site, names, n, clock_wall()); /* written by another process */
-	add_check(list, "reaper", h.ok, h.text, h.remedy);
+		return false; /* hosts of one's own bill nobody */
+	heartbeat_read(h, engine_config(r->api->en)->state_dir, m->site, names, n, clock_wall()); /* written by another process */
+	return true;
 }
 
 void get_doctor(struct request *r)
 {
 	json_t *o = json_object(), *list = json_array(), *loop = json_object(), *versions = json_object();
 	struct engine_health h;
+	struct heartbeat reaper;
 	struct store_stats stats;
 	char text[TEXT_MAX];
 
@@ -383,7 +382,8 @@ void get_doctor(struct request *r)
 	    h.worst_name ? h.worst_name : "none", (long long)h.over_limit);
 	add_check(list, "loop", h.over_limit == 0, text, "");
 	check_clock(list);
-	check_reaper(r, list);
+	if (api_reaper(r, &reaper))
+		add_check(list, "reaper", reaper.ok, reaper.text, reaper.remedy);
 	json_put(loop, "worst_callback_ms", json_real((double)h.worst_cpu / (double)MSEC));
 	json_put_int(loop, "callbacks_over_10ms", h.over_limit);
 	json_put_str(loop, "worst_name", h.worst_name ? h.worst_name : "");

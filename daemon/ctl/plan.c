@@ -112,6 +112,8 @@ static void show_plan(const json_t *plan, FILE *to)
 	ctl_print(to, STYLE_PLAIN, "%s%s with the first; for %s at most %s%s", show_rate(plan, "price_hour").s,
 	    instances > 1 ? " for all" : "", show_seconds(plan, "lifetime").s, show_money(plan, "worst_case").s,
 	    json_bool(plan, "shortened", false) ? " (shortened to stay below --max-cost)" : "");
+	if (*json_str(plan, "warning", ""))
+		ctl_print(to, STYLE_YELLOW, "warning: %s", json_str(plan, "warning", ""));
 }
 
 static void show_alternatives(const json_t *list)
