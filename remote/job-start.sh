@@ -10,10 +10,9 @@ elif [ ! -d started ]; then
 	fail "cannot write in $dir: no permission, read-only or full"
 fi
 # Not before it can be found and asked to stop.
-i=0
-while [ ! -s started/pid ] && [ ! -s status ] && [ "$i" -lt 50 ]; do
+until=$(($(date +%s) + 20))
+while [ ! -s started/pid ] && [ ! -s status ] && [ "$(date +%s)" -lt "$until" ]; do
 	sleep 0.1 2>/dev/null || sleep 1
-	i=$((i + 1))
 done
 [ -s started/pid ] || [ -s status ] || fail "the supervisor did not begin: $(tail -n 1 supervisor.log 2>/dev/null)"
 echo "$said"

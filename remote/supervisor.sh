@@ -256,6 +256,8 @@ run_script() {
 	interrupted=1
 	while [ "$interrupted" = 1 ]; do
 		interrupted=0
+		# Asked to stop in the moment in which the child had no number yet?
+		[ "$stopped$timed_out" = 00 ] || ! child_runs || end_all 0
 		wait "$child"
 		exit_status=$?
 	done

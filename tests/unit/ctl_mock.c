@@ -270,7 +270,9 @@ _Noreturn static void become(const struct mock *m, bool tty, int argc, char **ar
 	environment(m, tty);
 	status = ctl_main(argc, argv);
 	free_args(argv);
-	exit(status);
+	/* What the parent had allocated is nobody's here: no leak check of this half. */
+	fflush(NULL);
+	_exit(status);
 }
 
 static char *slurp(FILE *f)
