@@ -110,7 +110,9 @@ static char *ssh_path(const char *path)
 static char **build_argv(const struct ctl *c, const json_t *where, const char *known)
 {
 	size_t words = c->args.word_count - 1 + c->args.rest_count, n = 0;
-	char **argv = xcalloc(SSH_ARGS + words, sizeof(*argv));
+	json_t *identities = keys_private_files(), *path;
+	size_t k;
+	char **argv = xcalloc(SSH_ARGS + 2 * KEYS_MAX + words, sizeof(*argv));
 
 	argv[n++] = xstrdup("ssh");
 	argv[n++] = xstrdup("-o");
@@ -127,6 +129,11 @@ static char **build_argv(const struct ctl *c, const json_t *where, const char *k
 	argv[n++] = xstrdup("CheckHostIP=no");
 	argv[n++] = xstrdup("-p");
 	argv[n++] = xasprintf("%lld", (long long)json_int(where, "port", 22));
+	json_array_foreach(identities, k, path) {
+		argv[n++] = xstrdup("-i");
+		argv[n++] = xstrdup(json_string_value(path));
+	}
+	json_decref(identities);
 	argv[n++] = xstrdup("-l");
 	argv[n++] = xstrdup(json_str(where, "user", ""));
 	argv[n++] = xstrdup("--");

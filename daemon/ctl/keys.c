@@ -93,23 +93,53 @@ static void add_file(json_t *keys, const char *path)
 	buf_free(&text);
 }
 
-static void add_home(json_t *keys)
+/* The paths of ~/.ssh/id_*.pub. */
+static json_t *public_files(void)
 {
 	const char *home = getenv("HOME");
 	char *dir = xasprintf("%s/.ssh", home ? home : "");
+	json_t *paths = json_array();
 	struct dirent **entries;
 	int n = home ? scandir(dir, &entries, is_public, alphasort) : -1;
 
 	for (int i = 0; i < n; i++) {
 		char *path = xasprintf("%s/%s", dir, entries[i]->d_name);
 
-		add_file(keys, path);
+		json_array_append_new(paths, json_string(path));
 		free(path);
 		free(entries[i]);
 	}
 	if (n >= 0)
 		free(entries);
 	free(dir);
+	return paths;
+}
+
+static void add_home(json_t *keys)
+{
+	json_t *paths = public_files(), *path;
+	size_t i;
+
+	json_array_foreach(paths, i, path)
+		add_file(keys, json_string_value(path));
+	json_decref(paths);
+}
+
+json_t *keys_private_files(void)
+{
+	json_t *paths = public_files(), *out = json_array(), *path;
+	size_t i;
+
+	json_array_foreach(paths, i, path) {
+		const char *name = json_string_value(path);
+		char *private = xstrndup(name, strlen(name) - strlen(".pub"));
+
+		if (access(private, R_OK) == 0 && json_array_size(out) < KEYS_MAX)
+			json_array_append_new(out, json_string(private));
+		free(private);
+	}
+	json_decref(paths);
+	return out;
 }
 
 json_t *keys_collect(struct err *e)

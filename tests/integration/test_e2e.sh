@@ -8,6 +8,8 @@ trap stop_all EXIT
 start_sim
 write_config
 start_daemon || exit 1
+mkdir -p "$HOME/.ssh"
+ssh-keygen -q -t ed25519 -N '' -f "$HOME/.ssh/id_work"
 
 printf '#!/bin/sh\necho "hello from $GPUFLEET_PROVIDER"\necho warning >&2\necho "{\\"metric\\":\\"answer\\",\\"value\\":42}" >"$GPUFLEET_RESULTS/results.jsonl"\n' >"$WORK/hello.sh"
 for p in hotaisle runpod digitalocean vastai; do
@@ -22,6 +24,8 @@ for p in hotaisle runpod digitalocean vastai; do
 	id=$(ctl runs "e2e-$p" --json | tr ',{' '\n\n' | sed -n 's/^"id": *\([0-9]*\).*/\1/p' | head -n 1)
 	check "$p: its result was read" sh -c "'$BUILD/gpufleetctl' results $id --json | grep -q '\"value\": *42'"
 	same "$p: exec returns the remote status" "$(ctl exec "e2e-$p" -- 'echo x; exit 7' >/dev/null 2>&1; echo $?)" 7
+	same "$p: ssh lets its owner in" "$(timeout 20 "$BUILD/gpufleetctl" ssh "e2e-$p" -- 'echo inside; exit 3' 2>/dev/null </dev/null; echo $?)" "inside
+3"
 	ctl down "e2e-$p" >/dev/null 2>&1
 	same "$p: down ends with 0" $? 0
 	same "$p: exactly one create was sent" "$(sim_creates $p)" 1

@@ -164,8 +164,8 @@ static int put_config(
 	int rc;
 
 	buf_printf(&b,
-	    "ListenAddress %s\nPort %d\nHostKey %s/host_key\nAuthorizedKeysFile %s/authorized_keys\n",
-	    m->address, m->port, h->dir, h->dir);
+	    "ListenAddress %s\nPort %d\nHostKey %s/host_key\nAuthorizedKeysFile %s/authorized_keys %s/home/.ssh/authorized_keys\n",
+	    m->address, m->port, h->dir, h->dir, h->dir);
 	buf_printf(
 	    &b, "ForceCommand %s/shell\nSetEnv %s SHLVL=9\nAllowUsers %s\n", h->dir, h->mark, s->user);
 	buf_puts(&b,
