@@ -21,6 +21,7 @@ check() {
 	if "$@"; then ok "$name"; else not_ok "$name" "$*"; fi
 }
 # same NAME GOT WANTED
+quiet() { "$@" >/dev/null 2>&1; }
 same() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got '$2', wanted '$3'"; fi; }
 # wait_for SECONDS COMMAND…
 wait_for() {
@@ -36,7 +37,11 @@ wait_for() {
 
 sim_value() { sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" "$WORK/sim/sim.json" | head -n 1; }
 sim_get() { curl -sS --max-time 10 "http://127.0.0.1:$SIM_PORT/sim/$1"; }
-sim_fault() { curl -sS --max-time 10 -X POST "http://127.0.0.1:$SIM_PORT/sim/faults" -d "{\"cloud\":\"$1\",\"fault\":\"$2\",\"count\":${3:-1}}" >/dev/null; }
+# sim_fault CLOUD FAULT [COUNT [SECONDS]]: COUNT times (-1: until 0 is said), with that parameter
+sim_fault() {
+	curl -sS --max-time 10 -X POST "http://127.0.0.1:$SIM_PORT/sim/faults" \
+		-d "{\"cloud\":\"$1\",\"fault\":\"$2\",\"count\":${3:-1},\"seconds\":${4:--1}}" >/dev/null
+}
 sim_creates() { # how many create requests a cloud has seen
 	local path
 	case $1 in
@@ -48,6 +53,7 @@ sim_creates() { # how many create requests a cloud has seen
 	sim_get "requests?cloud=$1&method=$path" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | head -n 1
 }
 sim_billing() { sim_get machines | tr '{' '\n' | grep -c '"billing": *true' || true; }
+sim_deletes() { sim_get "requests?cloud=$1&method=DELETE&path=*" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | head -n 1; }
 sim_total() { sim_get bill | sed -n 's/.*"total_micro": *\([0-9]*\).*/\1/p'; }
 nothing_bills() { [ "$(sim_billing)" = 0 ]; }
 
@@ -87,6 +93,38 @@ kill_daemon() {
 	[ -n "$pid" ] && kill -"${1:-TERM}" "$pid" 2>/dev/null
 	wait_for 10 sh -c "! kill -0 $pid" || true
 }
+# The database as it was when the daemon was killed, for stored.
+copy_database() {
+	rm -f "$WORK/killed.db"*
+	local f
+	for f in "$WORK/state/gpufleet.db"*; do cp "$f" "$WORK/killed.db${f##*gpufleet.db}"; done
+}
+stored() { sqlite3 "$WORK/killed.db" "$1"; }
+
+# Money is compared exactly, in micro-dollars.
+sim_bill() { # CLOUD: what it has charged
+	sim_get bill | sed 's/.*"clouds"//' | tr '{' '\n' | grep -A 1 "\"$1\": *\$" | sed -n 's/.*"cost_micro": *\([0-9]*\).*/\1/p' | tail -n 1
+}
+billed() { # PROVIDER: what the daemon has read of its bill
+	ctl cost --by provider --json | tr '{' '\n' | grep "\"key\": *\"$1\"" | sed -n 's/.*"billed": *\([0-9.]*\).*/\1/p' |
+		head -n 1 | awk '{ printf "%d", $1 * 1000000 + 0.5 }'
+}
+# RunPod bills micro-dollars; Hot Aisle's and DigitalOcean's records are in cents, vast.ai's in thousandths of a dollar.
+billed_right() {
+	local got want unit=0
+	got=$(billed "$1") want=$(sim_bill "$1")
+	case $1 in hotaisle | digitalocean) unit=10000 ;; vastai) unit=1000 ;; esac
+	[ -n "$got" ] && [ -n "$want" ] && [ $(((got - want) * 2)) -le $unit ] && [ $(((want - got) * 2)) -le $unit ] && return 0
+	echo "# $1: the daemon has read ${got:-nothing}, the simulator charged ${want:-nothing}"
+	return 1
+}
+newest_run() { ctl runs "$@" --json | tr ',{' '\n\n' | sed -n 's/^"id": *\([0-9]*\).*/\1/p' | head -n 1; }
+no_fleets() { ! ctl status --json | grep -q '"instances_wanted"'; }
+# happened KIND TEXT [FLEET]: is there such an event? TEXT is looked for in its line
+happened() { ctl events ${3:+"$3"} --limit 500 --json | tr '{' '\n' | grep "\"kind\": *\"$1\"" | grep -q -- "$2"; }
+# The states that objects of a kind have been in, oldest first.
+states() { ctl events --limit 500 --json | tr '{' '\n' | grep "\"kind\": *\"$1\"" | sed -n 's/.*"to": *"\([A-Z]*\)".*/\1/p'; }
+in_state() { [ "$(states "$1" | tail -n 1)" = "$2" ]; }
 settled() { ctl cost --json | grep -q '"complete": *true'; }
 stop_all() {
 	kill_daemon TERM 2>/dev/null

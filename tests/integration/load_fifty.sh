@@ -11,6 +11,13 @@ write_config
 start_daemon || exit 1
 printf '#!/bin/sh\necho "ran on $GPUFLEET_PROVIDER"; sleep 15\n' >"$WORK/mark.sh"
 
+began=$(date +%s%3N)
+lap() { # NAME: milliseconds since the last lap
+	local now
+	now=$(date +%s%3N)
+	echo "# $1: $((now - began)) ms"
+	began=$now
+}
 set -- hotaisle:6:MI300X runpod:24:MI300X digitalocean:16:MI300X vastai:4:H100
 pids=
 for one; do
@@ -21,6 +28,7 @@ done
 failed=0
 for pid in $pids; do wait "$pid" || failed=$((failed + 1)); done
 same 'four fleets of fifty instances are ready' $failed 0
+lap 'fifty ready'
 same 'fifty machines bill' "$(sim_billing)" 50
 for one; do
 	p=${one%%:*} rest=${one#*:}
@@ -28,11 +36,14 @@ for one; do
 		ctl run "$WORK/mark.sh" --on "fifty-$p" --detach >/dev/null 2>>"$WORK/runs.err" || cat "$WORK/runs.err"
 	done
 done
-done_runs() { ctl runs --limit 100 --json | tr '{' '\n' | grep -c '"outcome": *"ok"'; }
+lap 'fifty scripts of 15 s taken'
 check 'fifty scripts ran' wait_for 60 sh -c "'$BUILD/gpufleetctl' runs --limit 100 --json | tr '{' '\n' | grep -c '\"outcome\": *\"ok\"' | grep -qx 50"
+lap 'and ended'
 same 'on every instance one' "$(ctl runs --limit 100 --json | tr ',{' '\n\n' | grep '^"instance"' | sort -u | wc -l | tr -d ' ')" 50
-ctl down --all >/dev/null 2>&1
+ctl down --all --yes >"$WORK/down" 2>&1
+same 'down ends with 0' $? 0
 check 'all are gone' wait_for 60 nothing_bills
+lap 'all gone'
 ctl doctor --json >"$WORK/doctor" 2>/dev/null
 check 'no callback held the loop for 10 ms' grep -q '"callbacks_over_10ms": *0' "$WORK/doctor"
 grep -o '"worst_callback_ms": *[0-9.]*' "$WORK/doctor" | sed 's/^/# /'

@@ -4,6 +4,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
+# shellcheck source=tests/integration/outside.sh
+. tests/integration/outside.sh
 trap stop_all EXIT
 start_sim
 write_config
@@ -11,50 +13,6 @@ start_daemon || exit 1
 
 reap() { timeout 60 "$BUILD/gpufleet-reaper" "$@" >"$WORK/reap.log" 2>&1; }
 says() { grep -q "$1" "$WORK/reap.log"; }
-
-# ---- names, made by other means than the program's own ----
-
-base32_minutes() { # MINUTES: six digits of base 32
-	local digits=abcdefghijklmnopqrstuvwxyz234567 n=$1 out=
-	for _ in 1 2 3 4 5 6; do
-		out=${digits:$((n % 32)):1}$out
-		n=$((n / 32))
-	done
-	echo "$out"
-}
-# mark PROVIDER SITE KEYHEX INTENT SECONDS-FROM-NOW
-mark() {
-	local body mac
-	body=gf1-$2-$4-$(base32_minutes $((($(date +%s) + $5) / 60)))
-	mac=$(printf '%s %s' "$1" "$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$3" -binary | head -c 5 | base32 | tr A-Z a-z)
-	echo "$body-$mac"
-}
-
-# ---- what a person with a browser could do ----
-
-api() { # CLOUD METHOD PATH BODY; again while the cloud says that it is too fast
-	local word=Bearer status
-	[ "$1" = hotaisle ] && word=Token
-	for _ in 1 2 3 4 5 6 7 8; do
-		status=$(curl -sS --max-time 10 -o /dev/null -w '%{http_code}' -X "$2" -H "Authorization: $word $(cat "$WORK/sim/tokens/$1")" \
-			-H 'Content-Type: application/json' -d "$4" "http://127.0.0.1:$SIM_PORT/$1$3")
-		[ "$status" = 429 ] || return 0
-		sleep 0.6
-	done
-}
-rename() { # CLOUD ID NAME
-	case $1 in
-	hotaisle) api hotaisle PATCH "/api/teams/acme/virtual_machines/$2/" "{\"description\":\"$3\"}" ;;
-	runpod) api runpod PATCH "/v2/pods/$2" "{\"name\":\"$3\"}" ;;
-	digitalocean) api digitalocean POST "/v2/droplets/$2/actions" "{\"type\":\"rename\",\"name\":\"$3\"}" ;;
-	vastai) api vastai PUT "/api/v0/instances/$2/" "{\"label\":\"$3\"}" ;;
-	esac
-}
-
-# ids CLOUD: of what bills there, as the provider calls it
-ids() { sim_get machines | tr '{' '\n' | grep "\"cloud\": *\"$1\"" | grep '"billing": *true' | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p'; }
-field() { sim_get machines | tr '{' '\n' | grep "\"id\": *\"$1\"" | sed -n "s/.*\"$2\": *\"\{0,1\}\([^\",}]*\).*/\1/p"; }
-deletes() { sim_get "requests?cloud=$1&method=DELETE&path=*" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | head -n 1; }
 
 clouds="hotaisle runpod digitalocean vastai"
 for p in $clouds; do
@@ -93,7 +51,7 @@ check "All clouds show another site's name" wait_for 20 named gf1-othr77 4
 reap
 same "First use: exit status says that overdue machines wait for --delete" $? 3
 same "First use: nothing was deleted" "$(sim_billing)" 20
-same "First use: no delete was sent" "$(deletes runpod)$(deletes vastai)$(deletes digitalocean)$(deletes hotaisle)" 0000
+same "First use: no delete was sent" "$(sim_deletes runpod)$(sim_deletes vastai)$(sim_deletes digitalocean)$(sim_deletes hotaisle)" 0000
 check "First use: it says what it would need" says 'run once with --delete'
 
 # ---- a key that is not ours: everything is foreign ----
@@ -120,7 +78,7 @@ for p in $clouds; do
 	for n in 2 3 4 5; do
 		same "$p: machine $n stays" "$(field "${id[$p$n]}" billing)" true
 	done
-	same "$p: one delete was sent" "$(deletes $p)" 1
+	same "$p: one delete was sent" "$(sim_deletes $p)" 1
 done
 check "The heartbeat is written" grep -q '"ok":true' "$WORK/state/reaper.heartbeat"
 
@@ -128,7 +86,7 @@ check "The heartbeat is written" grep -q '"ok":true' "$WORK/state/reaper.heartbe
 reap
 same "A second pass: all is well" $? 0
 same "A second pass deletes nothing" "$(sim_billing)" 16
-same "A second pass sends no delete" "$(deletes runpod)$(deletes vastai)$(deletes digitalocean)$(deletes hotaisle)" 1111
+same "A second pass sends no delete" "$(sim_deletes runpod)$(sim_deletes vastai)$(sim_deletes digitalocean)$(sim_deletes hotaisle)" 1111
 
 # ---- providers that lie or fail ----
 
@@ -166,7 +124,7 @@ reap --grace 1m --limit 1
 same "Limit: the next pass takes the other" "$(sim_billing)" 8
 for p in $clouds; do
 	same "$p: another site's and a colleague's are left" "$(field "${id[${p}3]}" billing) $(field "${id[${p}4]}" billing)" "true true"
-	same "$p: one delete for each, and one more where one was not taken" "$(deletes $p)" "$([ $p = vastai ] && echo 4 || echo 3)"
+	same "$p: one delete for each, and one more where one was not taken" "$(sim_deletes $p)" "$([ $p = vastai ] && echo 4 || echo 3)"
 done
 
 # ---- disarmed, and with tokens of its own ----
