@@ -222,6 +222,10 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(DLIB) $(LIB)
 check-load: all sim
 	@BUILD='$(BUILD)' bash tests/integration/load_fifty.sh
 
+# The daemon killed in each of 17 phases, once and again while it recovers.
+check-kill: all sim
+	@BUILD='$(BUILD)' bash tests/integration/kill_phases.sh
+
 # One failing call of the C library after the other (tests/torture).
 $(BUILD)/torture/failing.so: tests/torture/failing.c
 	@mkdir -p $(@D)
@@ -313,6 +317,7 @@ help:
 	@echo 'make check-asan         all tests with the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
+	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
 	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants and sim-orphan go with it (tests/sim/README.md)'
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
@@ -325,6 +330,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load torture fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill torture fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:
