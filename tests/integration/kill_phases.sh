@@ -3,7 +3,7 @@
 # its output complete, the cost equal to the bill. Each phase is held open by the clouds or the machine until the kill has
 # happened, and the database as it was left must say that it did. Each has clouds and a daemon of its own; all go side by side.
 #
-#	test_kill.sh [PHASE once|twice]
+#	kill_phases.sh [PHASE once|twice]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
