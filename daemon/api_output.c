@@ -178,7 +178,7 @@ static void pump_logs(struct request *r)
 	struct follow *f = r->state;
 	const struct model *m = engine_model(r->api->en);
 	const struct run *run = model_run(m, f->id);
-	bool done = !run || run->state == RUN_DONE;
+	bool done = !run || (run->state == RUN_DONE && engine_is_durable(r->api->en, &run->object));
 
 	/* A reader far behind is fed as it reads: what waits is bounded. */
 	while (r->out.len < STREAM_MAX / 2 && (put_chunk(r, f, 0) | put_chunk(r, f, 1)))

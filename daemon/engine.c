@@ -92,6 +92,11 @@ void engine_results(struct engine *en, const struct result_row *rows, size_t cou
 	arm(en);
 }
 
+bool engine_is_durable(const struct engine *en, const struct object *o)
+{
+	return wheel_is_durable(&en->wheel, o);
+}
+
 static void act(void *arg, const struct action *a)
 {
 	struct engine *en = arg;

@@ -42,8 +42,9 @@ void engine_fact(struct engine *en, struct fact *f);
 /* Somebody asks for something (FACT_FLEET_*, FACT_RUN_*): see wheel_request(). The time is filled in. */
 int engine_request(struct engine *en, struct fact *f, wheel_durable_fn *durable, void *arg);
 
-/* Results of a run that were read from its files: stored with the next commit. */
+/* See wheel_results() and wheel_is_durable(). */
 void engine_results(struct engine *en, const struct result_row *rows, size_t count);
+bool engine_is_durable(const struct engine *en, const struct object *o);
 
 struct model *engine_model(struct engine *en);
 struct execute *engine_execute(struct engine *en);

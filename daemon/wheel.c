@@ -194,7 +194,17 @@ static void committed(void *arg, const struct err *error)
 		commit(w); /* what changed while it was in flight */
 }
 
-/* ---- results: a batch of their own, so that a figure nobody can store never holds up the rows that hold money ---- */
+/*
+ * ---- results: a batch of their own, so that a figure nobody can store never holds up the rows that hold money. It goes first:
+ * whoever sees that a run has ended finds its figures. ----
+ */
+
+static bool busy(const struct wheel *w)
+{
+	return w->committing || w->results_in_flight;
+}
+
+static void commit_results(struct wheel *w);
 
 static void results_committed(void *arg, const struct err *error)
 {
@@ -214,6 +224,8 @@ static void results_committed(void *arg, const struct err *error)
 	free(w->results_in_flight);
 	w->results_in_flight = NULL;
 	w->results_in_flight_count = 0;
+	if (w->closing && !error)
+		commit_results(w);
 }
 
 static void commit_results(struct wheel *w)
@@ -236,6 +248,7 @@ static void commit(struct wheel *w)
 {
 	struct store_batch *b = make_batch(w);
 
+	commit_results(w);
 	list_for_each_safe(n, &w->waiters) {
 		list_remove(n);
 		list_append(&w->in_flight, n);
@@ -250,7 +263,6 @@ static void commit(struct wheel *w)
 			hand_out(w, true);
 		store_commit(w->o.store, b, committed, w);
 	}
-	commit_results(w);
 }
 
 /* ---- turning ---- */
@@ -289,10 +301,15 @@ void wheel_results(struct wheel *w, const struct result_row *rows, size_t count)
 	w->result_count += count;
 }
 
+bool wheel_is_durable(const struct wheel *w, const struct object *o)
+{
+	return w->degraded || (!busy(w) && !o->dirty && !w->result_count);
+}
+
 void wheel_turn(struct wheel *w, instant now)
 {
 	/* While a commit is in flight deciding waits for its answer: one batch, one set of actions. */
-	if (w->committing || w->closing)
+	if (busy(w) || w->closing)
 		return;
 	w->again_at = now + COMMIT_AGAIN;
 	w->turns++;
@@ -305,12 +322,12 @@ static bool work_waits(const struct wheel *w)
 	const struct model *m = w->o.model;
 
 	return !list_empty(&m->touched) || !list_empty(&m->dirty) || m->event_count || !list_empty(&w->waiters) ||
-	       (w->result_count && !w->results_in_flight);
+	       w->result_count;
 }
 
 instant wheel_wake(const struct wheel *w, instant now)
 {
-	if (w->committing || w->closing)
+	if (busy(w) || w->closing)
 		return FOREVER;
 	if (w->degraded)
 		return instant_max(now, w->again_at); /* not put off by what happens meanwhile */

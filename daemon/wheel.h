@@ -48,8 +48,11 @@ void wheel_free(struct wheel *w);
 void wheel_fact(struct wheel *w, struct fact *f); /* f->time is set by the caller */
 /* -1 and f->error: refused. Else `durable` (may be NULL) is called when the commit that holds it has been answered. */
 int wheel_request(struct wheel *w, struct fact *f, wheel_durable_fn *durable, void *arg);
-/* Figures of a run that were read from its files: stored behind the next commit. */
+/* Figures of a run that were read from its files: durable before the facts that follow are. */
 void wheel_results(struct wheel *w, const struct result_row *rows, size_t count);
+
+/* What is known of `o` is on disk, its figures too; or the disk does not work and nobody shall wait for it. */
+bool wheel_is_durable(const struct wheel *w, const struct object *o);
 
 /* Decides and commits. Does nothing while a commit is in flight. */
 void wheel_turn(struct wheel *w, instant now);

@@ -266,6 +266,34 @@ static void figures_wait_for_the_disk_but_hold_up_nothing(void **state)
 	bench_close(&b);
 }
 
+/* Whoever is told that a run is durable finds its figures in the database, also those that came while a commit was in flight. */
+static void a_run_is_durable_with_its_figures(void **state)
+{
+	struct result_row row = { .number = true, .value = 1.0, .metric = "tokens", .labels = "{}" };
+	struct bench b;
+	sqlite3 *shell;
+	const struct object *run;
+
+	bench_open(&b, state);
+	open_fleet(&b);
+	row.run_id = make_run(&b);
+	run = &model_run(&b.model, row.run_id)->object;
+	assert_false(wheel_is_durable(&b.wheel, run));
+	wheel_turn(&b.wheel, b.now);
+	assert_false(wheel_is_durable(&b.wheel, run));
+	wheel_results(&b.wheel, &row, 1); /* a commit is in flight now */
+	store_deliver(b.store);
+	assert_false(wheel_is_durable(&b.wheel, run));
+	wheel_turn(&b.wheel, b.now);
+	assert_false(wheel_is_durable(&b.wheel, run));
+	store_deliver(b.store);
+	assert_true(wheel_is_durable(&b.wheel, run));
+	shell = db_shell(b.place);
+	assert_int_equal(db_ask(shell, "SELECT count(*) FROM results"), 1);
+	sqlite3_close(shell);
+	bench_close(&b);
+}
+
 /* What happens between the last turn and the end is in the database, and nothing is done about it any more. */
 static void the_end_commits_and_does_nothing_more(void **state)
 {
@@ -296,6 +324,7 @@ int main(void)
 		DB_TEST(a_broken_disk_stops_spending_and_loses_nothing),
 		DB_TEST(who_asks_on_a_broken_disk_is_told),
 		DB_TEST(figures_wait_for_the_disk_but_hold_up_nothing),
+		DB_TEST(a_run_is_durable_with_its_figures),
 		DB_TEST(the_end_commits_and_does_nothing_more),
 	};
 
