@@ -33,6 +33,7 @@ _gpufleetctl()
 	init:--provider | init:-p) _gpufleetctl_take "hotaisle runpod digitalocean vastai static"; return ;;
 	init:--token-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	init:--team) return ;;
+	init:--api-url) return ;;
 	init:--host) return ;;
 	offers:--count | offers:-c) return ;;
 	offers:--provider | offers:-p) return ;;
@@ -92,7 +93,7 @@ _gpufleetctl()
 	esac
 	if [[ $cur == -* ]]; then
 		case $command in
-		init) _gpufleetctl_take "--provider --token-file --team --host --force --no-check $globals" ;;
+		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
 		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;

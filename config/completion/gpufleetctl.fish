@@ -11,6 +11,8 @@ complete -c gpufleetctl -n __fish_use_subcommand -a init -d 'write a configurati
 complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l provider -s p -x -a 'hotaisle runpod digitalocean vastai static' -d 'hotaisle, runpod, digitalocean, vastai or static'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l token-file -r -F -d 'file with the API token of the --provider before it, mode 0600'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l team -x -d 'team of the --provider before it (Hot Aisle)'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l exclusive -d 'nobody else uses the account of the --provider before it'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l api-url -x -d 'address of its API, when it is not the provider\'s own (a simulator)'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l host -x -d 'a host of your own: name=lab1,address=10.0.0.7,gpu=R9700:2[,user=U][,port=P][,price=USD]'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l force -d 'replace a configuration that is there'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from init' -l no-check -d 'do not start the daemon to ask the providers'

@@ -27,6 +27,23 @@ const struct init_provider *init_provider_find(const char *name)
 	return NULL;
 }
 
+const struct init_provider *init_provider_guess(const char *word)
+{
+	const struct init_provider *found = NULL;
+	size_t n = strlen(word);
+
+	for (const struct init_provider *p = init_providers; p->name; p++) {
+		if (!strcasecmp(p->name, word) || !strcasecmp(p->title, word))
+			return p;
+		if (n < 2 || (strncasecmp(p->name, word, n) && strncasecmp(p->title, word, n)))
+			continue;
+		if (found)
+			return NULL;
+		found = p;
+	}
+	return found;
+}
+
 struct init_account *init_account(struct init *i, const struct init_provider *p)
 {
 	for (size_t k = 0; k < i->account_count; k++)
@@ -101,7 +118,7 @@ int init_host_add(struct init_account *a, const char *spec, struct err *e)
 	return 0;
 }
 
-/* Options in the order in which they stand: --token-file and --team belong to the --provider before them. */
+/* Options in the order in which they stand: all but --host belong to the --provider before them. */
 static int take_option(struct init *i, struct init_account **last, const struct arg_value *v, struct err *e)
 {
 	const char *name = v->opt->name;
@@ -112,14 +129,20 @@ static int take_option(struct init *i, struct init_account **last, const struct 
 	}
 	if (!strcmp(name, "host"))
 		return init_host_add(init_account(i, init_provider_find("static")), v->text, e);
-	if (strcmp(name, "token-file") != 0 && strcmp(name, "team") != 0)
+	if (!v->opt->many)
 		return 0;
 	if (!*last)
 		return err_set(e, ERR_USAGE, "--%s stands behind the --provider it belongs to", name);
+	if (!(*last)->provider->token_env)
+		return err_set(e, ERR_USAGE, "hosts of your own need no --%s", name);
+	if (!strcmp(name, "exclusive")) {
+		(*last)->exclusive = true;
+		return 0;
+	}
 	if (!strcmp(name, "team"))
 		return str_copy((*last)->team, v->text) ? 0 : err_set(e, ERR_USAGE, "the handle of the team is too long");
-	if (!(*last)->provider->token_env)
-		return err_set(e, ERR_USAGE, "hosts of your own need no --token-file");
+	if (!strcmp(name, "api-url"))
+		return str_copy((*last)->api_url, v->text) ? 0 : err_set(e, ERR_USAGE, "the address of the API is too long");
 	return init_check_token(v->text, (*last)->token_file, e);
 }
 
@@ -246,6 +269,8 @@ static const struct opt opts[] = {
 	{ "provider", 'p', ARG_WORD, "PROVIDER", "hotaisle, runpod, digitalocean, vastai or static", provider_words, 0, 0, true },
 	{ "token-file", 0, ARG_FILE, "FILE", "file with the API token of the --provider before it, mode 0600", NULL, 0, 0, true },
 	{ "team", 0, ARG_NAME, "HANDLE", "team of the --provider before it (Hot Aisle)", NULL, 0, 0, true },
+	{ "exclusive", 0, ARG_FLAG, NULL, "nobody else uses the account of the --provider before it", NULL, 0, 0, true },
+	{ "api-url", 0, ARG_TEXT, "URL", "address of its API, when it is not the provider's own (a simulator)", NULL, 0, 0, true },
 	{ "host", 0, ARG_TEXT, "SPEC", "a host of your own: name=lab1,address=10.0.0.7,gpu=R9700:2[,user=U][,port=P][,price=USD]", NULL,
 	    0, 0, true },
 	{ "force", 0, ARG_FLAG, NULL, "replace a configuration that is there", NULL, 0, 0, false },

@@ -16,6 +16,8 @@ struct init_provider {
 /* Ended by a row without name. */
 extern const struct init_provider init_providers[];
 const struct init_provider *init_provider_find(const char *name);
+/* As a person writes it: name or title in any case, or the beginning of one that no other begins with. */
+const struct init_provider *init_provider_guess(const char *word);
 
 struct init_host {
 	char name[64], address[64], user[32], gpu[40], price[32];
@@ -26,6 +28,8 @@ struct init_account {
 	const struct init_provider *provider;
 	char token_file[INIT_PATH_MAX]; /* "": the variable in the environment, or none needed */
 	char team[64];
+	char api_url[256]; /* "": the provider's own */
+	bool exclusive;    /* nobody else uses the account */
 	struct init_host *hosts;
 	size_t host_count;
 };

@@ -78,12 +78,12 @@ static int ask_providers(struct init *i, struct err *e)
 		again = false;
 		rest = answer.data;
 		while (rest && (word = str_split(&rest, " ,"))) {
-			const struct init_provider *p = *word ? init_provider_find(word) : NULL;
+			const struct init_provider *p = *word ? init_provider_guess(word) : NULL;
 
 			if (p)
 				init_account(i, p);
 			else if (*word)
-				ctl_say("  '%s' is none of them", word);
+				ctl_say("  '%s' is none of them; once more, please", word);
 			again |= *word && !p;
 		}
 		again |= !i->account_count;
@@ -140,11 +140,13 @@ static int ask_token(struct init *i, struct init_account *a, struct err *e)
 	return rc < 0 ? err_set(e, ERR_USAGE, "no answer; no configuration was written") : 0;
 }
 
+/* Its API keeps no names, so a lost answer can be resolved only where every machine is ours (providers/hotaisle.c). */
 static int ask_team(struct init_account *a, struct err *e)
 {
-	if (ask("team handle (empty: the only one)", "", "a handle has letters, digits and . _ -", is_name, a->team, sizeof(a->team)))
-		return 0;
-	return err_set(e, ERR_USAGE, "no answer; no configuration was written");
+	if (!ask("team handle (empty: the only one)", "", "a handle has letters, digits and . _ -", is_name, a->team, sizeof(a->team)))
+		return err_set(e, ERR_USAGE, "no answer; no configuration was written");
+	a->exclusive = is_yes("is the team for gpufleet alone? Then a create whose answer is lost is resolved without you");
+	return 0;
 }
 
 /* ---- hosts ---- */

@@ -137,6 +137,20 @@ static void put_host(struct buf *out, const struct init_host *h)
 	put(out, "        ", "price_per_hour", h->price);
 }
 
+/* RunPod has two addresses, side by side. */
+static void put_urls(struct buf *out, const struct init_account *a)
+{
+	size_t n = strlen(a->api_url);
+	char *graphql;
+
+	put(out, "    ", "api_url", a->api_url);
+	if (strcmp(a->provider->name, "runpod") != 0 || n < 3 || strcmp(a->api_url + n - 3, "/v2") != 0)
+		return;
+	graphql = xasprintf("%.*s/graphql", (int)n - 3, a->api_url);
+	put(out, "    ", "graphql_url", graphql);
+	free(graphql);
+}
+
 void init_yaml(const struct init *i, struct buf *out)
 {
 	buf_puts(out, "# Configuration of gpufleetd(8), written by: gpufleetctl init\n"
@@ -147,6 +161,8 @@ void init_yaml(const struct init *i, struct buf *out)
 		buf_printf(out, "  %s:\n", a->provider->name);
 		put(out, "    ", "token_file", a->token_file);
 		put(out, "    ", "team", a->team);
+		put(out, "    ", "exclusive", a->exclusive ? "true" : "");
+		put_urls(out, a);
 		if (a->provider->token_env && !*a->token_file)
 			buf_printf(out, "    # token: %s in the environment of the daemon\n", a->provider->token_env);
 		if (a->host_count)

@@ -242,7 +242,10 @@ bool term_line(const char *question, const char *fallback, bool secret, struct b
 		term_catch(true);
 		echo(false);
 	}
-	fprintf(stderr, "%s%s%s%s: ", question, fallback ? " [" : "", fallback ? fallback : "", fallback ? "]" : "");
+	if (fallback && *fallback)
+		fprintf(stderr, "%s [%s]: ", question, fallback);
+	else
+		fprintf(stderr, "%s: ", question);
 	fflush(stderr);
 	got = read_line(&line);
 	if (secret) {

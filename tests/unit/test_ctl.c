@@ -777,6 +777,16 @@ static void test_init_by_options(void **state)
 	assert_int_equal(mode_of(mock_dir(m), ".config/gpufleet"), 0700);
 	EXPECT(m, 2, NULL, "is there already; --force replaces it", "init", "--no-check", "-p", "runpod", "--token-file", token);
 	EXPECT(m, 0, NULL, "Wrote ", "init", "--no-check", "--force", "-p", "runpod", "--token-file", token);
+	free(text);
+	free(wanted);
+	EXPECT(m, 2, NULL, "stands behind the --provider", "init", "--force", "--exclusive", "-p", "hotaisle");
+	EXPECT(m, 2, NULL, "hosts of your own need no --api-url", "init", "--force", "-p", "static", "--api-url", "http://127.0.0.1:1");
+	EXPECT(m, 0, NULL, "Wrote ", "init", "--no-check", "--force", "-p", "hotaisle", "--token-file", token, "--exclusive", "-p", "runpod",
+	    "--token-file", token, "--api-url", "http://127.0.0.1:1/v2");
+	text = read_all(mock_dir(m), ".config/gpufleet/gpufleetd.yaml");
+	wanted = xasprintf(HEAD "  hotaisle:\n    token_file: %s\n    exclusive: true\n  runpod:\n    token_file: %s\n"
+				"    api_url: http://127.0.0.1:1/v2\n    graphql_url: http://127.0.0.1:1/graphql\n" TAIL, token, token);
+	assert_string_equal(text, wanted);
 	assert_string_equal(mock_log(m), "");
 	free(text);
 	free(wanted);
@@ -788,7 +798,7 @@ static void test_init_by_questions(void **state)
 {
 	static const struct mock_row rows[] = { { 0 } };
 	static const struct typed answers[] = { { "providers: ", "runpot static\n" }, { "'runpot' is none of them", "" },
-		{ "providers: ", "runpod\n" }, { "(not shown): ", "two words\n" }, { "no token has", "" }, { "(not shown): ", "rp_secret123\n" },
+		{ "providers: ", "RunP\n" }, { "(not shown): ", "two words\n" }, { "no token has", "" }, { "(not shown): ", "rp_secret123\n" },
 		{ "kept in ", "" }, { "name: ", "lab1\n" }, { "address: ", "10.0.0.7\n" }, { "user [root]: ", "\n" }, { "port [22]: ", "99999\n" },
 		{ "a number up to", "" }, { "port [22]: ", "\n" }, { "R9700:2: ", "R9700:2\n" }, { "reports [0]: ", "\n" },
 		{ "another host? [y/N]", "n\n" }, { "Wrote ", "" }, { 0 } };
