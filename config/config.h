@@ -64,7 +64,7 @@ struct config {
 		int absence_listings;
 		duration absence_spacing;
 		int gone_listings;
-		duration gone_spacing, late_watch, orphan_grace, bill_poll, bill_watch, key_keep, contact_lost;
+		duration gone_spacing, late_watch, orphan_grace, bill_poll, bill_watch, key_keep, contact_lost, lease;
 	} proof;
 };
 

@@ -131,6 +131,10 @@ static const struct option config_rows[] = {
 	  .max = 90 * DAY, .fallback = "10m",
 	  .help = "A machine that cannot be reached for this long, while its provider answers, counts as "
 	  "lost." },
+	{ "proof.lease", OPTION_DURATION, MEMBER(config, proof.lease), .min = SECOND, .max = 90 * DAY,
+	  .fallback = "15m",
+	  .help = "A machine that has not heard from the daemon for this long, and has no run that may take longer, "
+	  "ends its work, destroys its secrets and, at RunPod and vast.ai, deletes itself." },
 };
 
 static const struct option account_rows[] = {

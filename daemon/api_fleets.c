@@ -584,6 +584,7 @@ static int ask_fleet(struct history *h, void *arg, json_t **out, struct err *e)
 void get_fleet(struct request *r)
 {
 	struct fleet *f = fleet_named(r, r->arg[0]);
+	struct heartbeat reaper;
 	json_t *o;
 
 	if (!f) {
@@ -592,6 +593,8 @@ void get_fleet(struct request *r)
 	}
 	o = json_object();
 	json_put(o, "fleet", view_fleet(engine_model(r->api->en), f, clock_steady()));
+	if (f->state != FLEET_CLOSED && api_reaper(r, &reaper) && reaper.ok != 1)
+		json_put_str(json_object_get(o, "fleet"), "warning", reaper.text);
 	request_json(r, 200, o);
 }
 

@@ -109,6 +109,8 @@ struct op {
 	struct conn *conn;
 	char key[16];       /* of the run, for run actions */
 	int step;
+	struct job_probe probe; /* CONNECT: what the first step found */
+	duration leased;        /* CONNECT: what the second gave */
 	struct buf out, err;
 	uv_work_t work;
 	bool unpacking;     /* the thread pool has it */
@@ -160,23 +162,17 @@ static void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum c
 	op_free(op);
 }
 
-static void probe_answered(struct op *op, const char *host_key)
+/* The machine answers; whether it could be given a lease as well is in `armed`. */
+static void connected(struct op *op, const char *host_key, enum watchdog armed)
 {
-	struct job_probe p;
-	struct fact_probe probe = { .gpu_count = 0 };
-	struct err e = { 0 };
+	const struct job_probe *p = &op->probe;
+	struct fact_probe probe = { .gpu_count = p->gpu_count, .docker = p->docker, .watchdog = armed, .leased = op->leased,
+		.in_use = p->logins > 0 || p->gpu_busy >= GPU_IDLE_PERCENT };
 	struct fact f = { .kind = FACT_CONNECTED, .id = op->action.id, .contact = SSH_OK, .text = host_key, .message = "",
 		.probe = &probe };
 
-	if (job_probe_read(&p, buf_str(&op->out), op->out.len, &e) < 0) {
-		op_end(op, SSH_REFUSED, false, CAUSE_NONE, e.msg);
-		return;
-	}
-	str_copy(probe.boot_id, p.boot_id);
-	str_copy(probe.gpu, p.gpu);
-	probe.gpu_count = p.gpu_count;
-	probe.docker = p.docker;
-	probe.in_use = p.logins > 0 || p.gpu_busy >= GPU_IDLE_PERCENT;
+	str_copy(probe.boot_id, p->boot_id);
+	str_copy(probe.gpu, p->gpu);
 	engine_fact(op->x->en, &f);
 	op_free(op);
 }
@@ -229,6 +225,7 @@ static void poll_answered(struct op *op)
 	str_copy(st.signal, s.oom ? "KILL (out of memory)" : s.signal);
 	st.timed_out = s.timed_out;
 	st.setup_failed = s.setup_failed;
+	st.stopped = s.stopped;
 	str_copy(st.progress, s.progress);
 	st.out_size = store_output(op, "stdout", r->out_size, out, out_n);
 	st.err_size = store_output(op, "stderr", r->err_size, err, err_n);
@@ -331,6 +328,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	struct conn *c = op->conn;
 	enum ssh_outcome outcome = x->outcome == SSH_OK ? SSH_OK : c->failure ? c->failure : x->outcome;
 	char host_key[512], complaint[TEXT_MAX];
+	struct err e = { 0 };
 	struct engine_span span = engine_enter("ssh answer");
 
 	str_copy(host_key, c->host_key);
@@ -340,6 +338,11 @@ static void on_done(void *arg, const struct ssh_exit *x)
 		conn_die(c);
 	if (outcome != SSH_OK) {
 		op_end(op, outcome, x->cut, CAUSE_NONE, x->message);
+	} else if (op->action.kind == ACTION_CONNECT && op->step == 1) {
+		job_complaint(complaint, buf_str(&op->err), op->err.len);
+		if (x->status != 0)
+			log_info("instance %lld: no watchdog: %s", (long long)op->action.id, complaint);
+		connected(op, host_key, x->status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len));
 	} else if (x->status != 0 && op->action.kind != ACTION_STOP) {
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
 		if (!*complaint)
@@ -348,7 +351,12 @@ static void on_done(void *arg, const struct ssh_exit *x)
 		op_end(op, op->action.kind == ACTION_COLLECT || op->action.kind == ACTION_CLEAN ? SSH_OK : SSH_REFUSED,
 		    op->action.kind == ACTION_PUSH || op->action.kind == ACTION_START, CAUSE_NONE, complaint);
 	} else if (op->action.kind == ACTION_CONNECT) {
-		probe_answered(op, host_key);
+		if (job_probe_read(&op->probe, buf_str(&op->out), op->out.len, &e) < 0) {
+			op_end(op, SSH_REFUSED, false, CAUSE_NONE, e.msg);
+		} else {
+			op->step++;
+			op_step(op);
+		}
 	} else if (op->action.kind == ACTION_POLL) {
 		poll_answered(op);
 	} else if (op->action.kind == ACTION_COLLECT) {
@@ -512,12 +520,28 @@ static const char *end_is_near(const struct op *op, const struct instance *i, ch
 	return warning;
 }
 
+/* Armed before any work is pushed: READY comes with its answer. */
+static void lease_command(struct op *op, const struct instance *i, struct buf *cmd, struct buf *input)
+{
+	const struct account *a = config_account(engine_config(op->x->en), i->account);
+	const struct provider *p = provider_find(i->provider);
+	struct job_lease l = { .id_name = p->own_id, .key_name = p->own_key };
+
+	op->leased = lease_span(engine_model(op->x->en), i, engine_now(op->x->en));
+	l.left = op->leased;
+	if (a && p->give_back) {
+		snprintf(l.url_head, sizeof(l.url_head), "%s%s", *a->api_url ? a->api_url : p->api_url, p->give_back);
+		str_copy(l.url_tail, p->give_back_tail);
+	}
+	job_lease_command(cmd, input, &l);
+}
+
 static void op_step(struct op *op)
 {
 	struct model *m = engine_model(op->x->en);
 	const struct run *r = model_run(m, op->action.id);
 	const struct instance *i = model_instance(m, r ? r->instance_id : op->action.id);
-	struct buf cmd = BUF(SSH_COMMAND_MAX);
+	struct buf cmd = BUF(SSH_COMMAND_MAX), input = BUF(64 * 1024);
 	char warning[TEXT_MAX];
 
 	if (!i || !*i->address || (op->action.kind >= ACTION_PUSH && !r)) {
@@ -527,7 +551,12 @@ static void op_step(struct op *op)
 	if (r)
 		str_copy(op->key, r->key);
 	switch ((int)op->action.kind) {
-	case ACTION_CONNECT: job_probe_command(&cmd, end_is_near(op, i, warning)); break;
+	case ACTION_CONNECT:
+		if (op->step == 0)
+			job_probe_command(&cmd, end_is_near(op, i, warning));
+		else
+			lease_command(op, i, &cmd, &input);
+		break;
 	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
 	case ACTION_PUSH: op_push(op, r, i); return;
 	case ACTION_START: start_command(&cmd, r); break;
@@ -536,8 +565,9 @@ static void op_step(struct op *op)
 	case ACTION_COLLECT: job_collect_command(&cmd, r->key, RESULTS_MAX); break;
 	default: BUG("action %s is not for a machine", action_name(op->action.kind));
 	}
-	op_exec(op, i, buf_str(&cmd), NULL, 0, NULL);
+	op_exec(op, i, buf_str(&cmd), input.len ? buf_str(&input) : NULL, input.len, NULL);
 	buf_free(&cmd);
+	buf_free(&input);
 }
 
 void remote_action(struct execute *x, const struct action *a)

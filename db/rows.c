@@ -42,6 +42,18 @@ static int extra_kind_from(const char *s)
 	return extra_kind_from_name(s);
 }
 
+static const char *watchdog_to(int v)
+{
+	return watchdog_name((enum watchdog)v);
+}
+
+static int watchdog_from(const char *s)
+{
+	enum watchdog w = watchdog_from_name(s);
+
+	return w == WATCHDOG_NR ? -1 : (int)w;
+}
+
 static const char *cause_to(int v)
 {
 	return cause_name((enum cause)v);
@@ -107,6 +119,7 @@ static const struct column instance_columns[] = {
 	I64(instance, last_contact), I64(instance, absent_at), I64(instance, first_absent), I64(instance, meter_start),
 	I64(instance, meter_end), I64(instance, metered), I64(instance, billed), BOOL(instance, billed_known),
 	I64(instance, billed_at), I64(instance, settled), I64(instance, run_id), I64(instance, version),
+	NAMED(instance, watchdog, watchdog), I64(instance, leased_until), /* since 0003 */
 };
 
 static const struct column run_columns[] = {

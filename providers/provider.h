@@ -164,6 +164,9 @@ struct provider {
 	duration boot_allowance;  /* create to SSH, worst ordinary case */
 	duration teardown_allowance;
 	struct billing_rule billing;
+	/* How a machine ends itself with a key of its own; NULL: it has none. Below api_url: give_back, its id, give_back_tail. */
+	const char *give_back, *give_back_tail;
+	const char *own_id, *own_key; /* variables in the environment of the machine */
 	struct rate_rule rate[OP_NR];
 	struct provider_op op[OP_NR]; /* a NULL pair: not offered */
 };

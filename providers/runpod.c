@@ -203,6 +203,11 @@ const struct provider provider_runpod = {
 	.teardown_allowance = 5 * MINUTE,
 	/* By the second from the 201 on (§8). A stopped pod's container disk is free, and no other disk is ever asked for. */
 	.billing = { .quantum = SECOND, .start = METER_FROM_CREATE, .settle_delay = 2 * HOUR, .bills_stopped = false },
+	/* Each pod has a key for itself (providers/runpod.md §6). */
+	.give_back = "/pods/",
+	.give_back_tail = "",
+	.own_id = "RUNPOD_POD_ID",
+	.own_key = "RUNPOD_API_KEY",
 	/* 60 a minute and 3,000 an hour for all operations together (§1), the balance apart: the refills add up to 49 a minute. */
 	.rate = {
 		[OP_CHECK] = { 30 * SECOND, 3 },

@@ -284,6 +284,11 @@ const struct provider provider_vastai = {
 	.teardown_allowance = 5 * MINUTE,
 	/* By the second, the GPU from running on (§3); the disk, from create on, is cents and comes with the bill. */
 	.billing = { .quantum = SECOND, .start = METER_FROM_RUNNING, .settle_delay = 2 * HOUR, .bills_stopped = true },
+	/* That key can only start, stop and destroy the instance that it is in (§2.4). */
+	.give_back = "/api/v0/instances/",
+	.give_back_tail = "/",
+	.own_id = "CONTAINER_ID",
+	.own_key = "CONTAINER_API_KEY",
 	/* Minimum intervals per endpoint and a tenth more, since requests do not arrive evenly; 10 searches a minute (§1.2). */
 	.rate = {
 		[OP_CHECK] = { 2 * SECOND, 1 },

@@ -1,4 +1,4 @@
-# A host goes back to its owner: every run of ours, every key that we let in.
+# A host goes back to its owner: every run of ours, the watchdog, every key that we let in.
 
 for dir in "$runs"/*; do
 	key=${dir##*/}
@@ -7,6 +7,7 @@ for dir in "$runs"/*; do
 	*) clean ;;
 	esac
 done
+! alive "$HOME/.gpufleet/watchdog" || kill -s KILL "$pid"
 ours=$HOME/.gpufleet/authorized
 keys=$HOME/.ssh/authorized_keys
 if [ -s "$ours" ] && [ -f "$keys" ]; then

@@ -63,6 +63,12 @@ static void put_number(struct buf *out, const char *name, int64_t value)
 	buf_printf(out, "%s=%lld\n", name, (long long)value);
 }
 
+/* Rounded up: a time-out that is asked for is never none. */
+static int64_t whole_seconds(duration d)
+{
+	return d <= 0 ? 0 : d / SECOND + (d % SECOND != 0);
+}
+
 static void put_text(struct buf *out, const char *name, const char *value)
 {
 	buf_printf(out, "%s=", name);
@@ -87,6 +93,29 @@ void job_probe_command(struct buf *out, const char *warning)
 {
 	put_text(out, "warning", warning ? warning : "");
 	put_script(out, "remote/probe.sh");
+}
+
+void job_lease_command(struct buf *out, struct buf *input, const struct job_lease *l)
+{
+	put_text(out, "key", "none");
+	put_number(out, "seconds", whole_seconds(l->left));
+	put_text(out, "url_head", l->url_head);
+	put_text(out, "url_tail", l->url_tail);
+	put_text(out, "id_name", l->id_name ? l->id_name : "");
+	put_text(out, "key_name", l->key_name ? l->key_name : "");
+	put_command(out, "remote/job-lease.sh");
+	put_script(input, "remote/watchdog.sh");
+	buf_puts(input, "#gpufleet-end\n");
+}
+
+enum watchdog job_lease_read(const char *text, size_t n)
+{
+	static const char *const words[] = { [WATCHDOG_STOPS] = "stops\n", [WATCHDOG_DELETES] = "deletes\n" };
+
+	for (size_t k = WATCHDOG_STOPS; k < ARRAY_LEN(words); k++)
+		if (n == strlen(words[k]) && !memcmp(text, words[k], n))
+			return (enum watchdog)k;
+	return WATCHDOG_NONE;
 }
 
 void job_push_command(struct buf *out, const char *key, size_t size)
@@ -124,12 +153,6 @@ void job_secrets_command(
 	begin(out, key);
 	put_command(out, "remote/job-secrets.sh");
 	put_variables(input, vars, count);
-}
-
-/* Rounded up: a time-out that is asked for is never none. */
-static int64_t whole_seconds(duration d)
-{
-	return d <= 0 ? 0 : d / SECOND + (d % SECOND != 0);
 }
 
 void job_start_command(struct buf *out, const char *key, const struct job_start *s)

@@ -3,6 +3,7 @@
  * and parses what came back. Everything on the other side is POSIX sh; nothing that a person or a provider wrote becomes part
  * of a command without quoting, and run keys are [a-z0-9]{1,32} (reliability B9; anything else is a bug of the caller).
  *
+ *	order on a machine:  probe → lease … lease
  *	order of a run:  push → env → secrets (if any) → start → poll … poll → collect → clean
  *
  * Every command may be given again after a lost connection. A command that could not do its work exits with JOB_FAILED and
@@ -16,6 +17,7 @@
  *	                      /stdout /stderr      output of setup and run, append only
  *	                      /status              "state=… exit=… …" one line, by rename
  *	                      /results/            what the run leaves to be collected
+ *	~/.gpufleet/watchdog/                      watchdog.sh, its lease, its log
  *	${GPUFLEET_SECRET_DIR:-/dev/shm}/gf-<key>/env     secrets, 0600, overwritten and removed at the end
  *
  * What a script finds: its working directory is payload/; its input is /dev/null; GPUFLEET_RUN (the key, also how strays
@@ -60,6 +62,19 @@ struct job_probe {
 /* `warning`: one sentence that whoever is logged in is shown, once; NULL: none. */
 void job_probe_command(struct buf *out, const char *warning);
 int job_probe_read(struct job_probe *p, const char *text, size_t n, struct err *e);
+
+/*
+ * The lease of the machine (reliability §2.10): armed before any work is pushed, renewed while we have contact. When it is over
+ * the watchdog ends the work, destroys the secrets and, where the machine has a key of its own, deletes the machine.
+ */
+struct job_lease {
+	duration left; /* from now; counted on the machine's boot clock */
+	/* How the machine gives itself back: DELETE url_head ID url_tail with "Bearer KEY"; "": it cannot. */
+	char url_head[TEXT_MAX + 64], url_tail[16];
+	const char *id_name, *key_name; /* variables of the machine that hold its id and its key */
+};
+void job_lease_command(struct buf *out, struct buf *input, const struct job_lease *l);
+enum watchdog job_lease_read(const char *text, size_t n); /* what it could do; NONE: no answer of ours */
 
 /* Push: the payload is a tar stream of `size` bytes on standard input (see archive.h), unpacked under a temporary name and
  * renamed when it is complete; repeatable, and without effect once the run has started. */

@@ -15,4 +15,7 @@ void core_decide(struct model *m, instant now, struct actions *out);
 /* When decide wants to be called again without a new fact; FOREVER when nothing is due. `now` when work is waiting. */
 instant core_next_wake(const struct model *m, instant now);
 
+/* How long a machine may go on from now when it hears nothing from us (lease.c). */
+duration lease_span(const struct model *m, const struct instance *i, instant now);
+
 #endif

@@ -3,6 +3,7 @@
 /* The reaper acts 10 min after the deadline; its period and the provider's slowest delete come on top (reliability §2.10). */
 #define REAPER_GRACE  (10 * MINUTE)
 #define REAPER_PERIOD (10 * MINUTE)
+#define WATCHDOG_STOPS_WORK (2 * MINUTE) /* it looks every five seconds and gives the work 60 to end (remote/watchdog.sh) */
 
 duration cost_billed_time(const struct billing_rule *rule, instant start, instant end)
 {
@@ -75,9 +76,12 @@ duration cost_lifetime_for(const struct account_facts *facts, money price_hour, 
 
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now)
 {
-	duration left = i->deadline > now ? i->deadline - now : 0;
-	money m = money_for(i->price_hour, left + REAPER_GRACE + REAPER_PERIOD + facts->teardown_allowance);
+	instant end = instant_max(i->deadline, now) + REAPER_GRACE + REAPER_PERIOD;
+	money m;
 
+	if (i->watchdog == WATCHDOG_DELETES)
+		end = instant_min(end, instant_max(i->leased_until, now) + WATCHDOG_STOPS_WORK);
+	m = money_for(i->price_hour, end - now + facts->teardown_allowance);
 	return m < i->minimum_charge ? i->minimum_charge : m;
 }
 

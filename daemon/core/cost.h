@@ -19,7 +19,7 @@ money cost_hold(const struct account_facts *facts, money price_hour, money minim
 money cost_hold_until(const struct account_facts *facts, const struct instance *i, instant deadline);
 /* The longest lifetime whose hold fits into `limit`; negative when not even boot and teardown fit. */
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit);
-/* The most that can still be lost on `i` if this daemon died now and the reaper took over (reliability §2.10). */
+/* The most that can still be lost on `i` if this daemon died now and its watchdog, or the reaper, took over (reliability §2.10). */
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now);
 /* Split `total` in proportion to weights[n] by largest remainder; parts add up to total exactly. All weights 0: equal parts. */
 void cost_split(money total, const money *weights, size_t n, money *parts);

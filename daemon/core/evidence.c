@@ -301,6 +301,7 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 			str_copy(i->seen_gpu, f->probe->gpu);
 			i->seen_gpu_count = f->probe->gpu_count;
 			i->docker = f->probe->docker;
+			lease_renewed(m, i, f->probe);
 		}
 		if (first && f->probe && !right_machine(i, f->probe))
 			instance_move(m, i, INSTANCE_EV_WRONG, CAUSE_WRONG_MACHINE, NULL, "ordered %s:%d, got %s:%d", i->gpu,

@@ -48,6 +48,8 @@ struct fact_probe {
 	int gpu_count; /* 0: no tool, cannot be verified */
 	bool docker;
 	bool in_use;   /* a foreign login session, or the GPU is busy */
+	enum watchdog watchdog;
+	duration leased; /* how long the lease lasts that it was given */
 };
 
 enum fact_job { FACT_JOB_NONE, FACT_JOB_SETUP, FACT_JOB_RUNNING, FACT_JOB_DONE, FACT_JOB_VANISHED };
@@ -56,6 +58,7 @@ struct fact_status {
 	int exit_status; /* -1 unknown */
 	char signal[16];
 	bool timed_out, setup_failed;
+	bool stopped; /* somebody told it to: we, or the machine's watchdog */
 	char progress[TEXT_MAX];
 	int64_t out_size, err_size; /* stored so far */
 	bool more;                  /* there is more output to fetch at once */

@@ -312,7 +312,7 @@ static instant decide_contact(struct model *m, struct instance *i, struct accoun
 		return FOREVER;
 	if (now < i->retry_at)
 		return i->retry_at;
-	if (i->state == INSTANCE_BUSY && r && now - i->last_contact < m->policy.poll_steady && !i->tries)
+	if (i->state == INSTANCE_BUSY && r && now - i->last_contact < m->policy.poll_steady && !i->tries && !lease_due(m, i, now))
 		return i->last_contact + m->policy.poll_steady; /* polling the run is contact enough */
 	act(i, ACTIVITY_CONNECT, out, ACTION_CONNECT);
 	return FOREVER;

@@ -74,6 +74,10 @@ void extra_key_wanted(struct model *m, const struct account_state *a);
 /* A machine of the account is gone: if it was the last, the key's time begins. */
 void extra_account_changed(struct model *m, const struct account_state *a);
 
+/* The lease of a machine (lease.c): is it time to renew it? */
+bool lease_due(const struct model *m, const struct instance *i, instant now);
+void lease_renewed(struct model *m, struct instance *i, const struct fact_probe *p);
+
 struct account_state *account_of(const struct model *m, const struct instance *i); /* never NULL: load adds unconfigured ones */
 
 #endif

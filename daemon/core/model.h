@@ -157,6 +157,8 @@ struct instance {
 	char seen_gpu[GPU_MAX];
 	int seen_gpu_count;
 	bool docker;
+	enum watchdog watchdog;
+	instant leased_until; /* the watchdog acts then; 0: never armed */
 	bool marked;          /* the mark was seen at the provider */
 	bool stop_requested;  /* while DISPATCHING or AMBIGUOUS: delete once known */
 	bool delete_accepted;
@@ -327,6 +329,7 @@ struct policy {
 	duration late_watch, orphan_grace, bill_poll, bill_watch;
 	duration key_keep;     /* our public key stays at a provider for this long after the last machine there */
 	bool finish_lost;      /* a run whose machine is silent gets the time that it may take */
+	duration lease;        /* what a machine gets at each contact before its watchdog acts */
 	duration contact_lost; /* no SSH contact for this long while the provider answers */
 	duration run_poll, run_poll_watched;
 	bool adopt_orphans; /* a machine that is ours but unknown gets a fleet until its deadline; else it is deleted after its grace */

@@ -236,11 +236,16 @@ static void started(struct model *m, struct run *r, const struct fact *f)
 static void ended(struct model *m, struct run *r, const struct fact_status *s)
 {
 	enum cause cause = CAUSE_NONE;
+	bool lapsed = false;
 
 	r->exit_status = s->exit_status;
 	str_copy(r->signal, s->signal);
 	if (r->outcome == OUTCOME_NONE) {
-		if (s->timed_out) {
+		if (s->stopped) {
+			r->outcome = OUTCOME_LOST;
+			cause = CAUSE_LOST;
+			lapsed = true;
+		} else if (s->timed_out) {
 			r->outcome = OUTCOME_TIMED_OUT;
 			cause = CAUSE_TIMED_OUT;
 		} else if (s->exit_status == MUTANT("any_end_is_ok", 0, s->exit_status) && !*s->signal && !s->setup_failed) {
@@ -250,7 +255,9 @@ static void ended(struct model *m, struct run *r, const struct fact_status *s)
 			cause = CAUSE_FAILED;
 		}
 	}
-	if (s->timed_out)
+	if (lapsed)
+		run_move(m, r, RUN_EV_EXITED, cause, NULL, "it was ended on the machine: nobody had renewed its lease");
+	else if (s->timed_out)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "%s took longer than its limit", s->setup_failed ? "setup" : "the script");
 	else if (*s->signal)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "%s was ended by signal %s", s->setup_failed ? "setup" : "the script", s->signal);

@@ -158,6 +158,22 @@ enum run_outcome outcome_from_name(const char *s)
 	return OUTCOME_NONE;
 }
 
+static const char *const watchdogs[] = { [WATCHDOG_NONE] = "none", [WATCHDOG_STOPS] = "stops", [WATCHDOG_DELETES] = "deletes" };
+
+const char *watchdog_name(enum watchdog w)
+{
+	return watchdogs[w];
+}
+
+enum watchdog watchdog_from_name(const char *s)
+{
+	enum watchdog w = WATCHDOG_NONE;
+
+	while (w < WATCHDOG_NR && strcmp(watchdogs[w], s) != 0)
+		w++;
+	return w;
+}
+
 const char *verdict_name(enum verdict v)
 {
 	static const char *const names[] = { "ok", "more", "refused", "no_capacity", "limit", "retry", "unsure", "denied",

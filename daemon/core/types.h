@@ -146,4 +146,14 @@ enum ssh_outcome {
 };
 const char *ssh_outcome_name(enum ssh_outcome o);
 
+/* What the machine's own watchdog does when nobody renews its lease (reliability §2.10). */
+enum watchdog {
+	WATCHDOG_NONE,    /* there is none, or nobody knows yet */
+	WATCHDOG_STOPS,   /* ends the work and destroys the secrets; the machine goes on billing */
+	WATCHDOG_DELETES, /* and then the machine deletes itself */
+	WATCHDOG_NR
+};
+const char *watchdog_name(enum watchdog w); /* "stops" */
+enum watchdog watchdog_from_name(const char *s); /* WATCHDOG_NR: none of them */
+
 #endif

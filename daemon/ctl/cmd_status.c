@@ -94,6 +94,26 @@ static void line(const char *title, const char *text)
 		ctl_print(stdout, STYLE_PLAIN, "%-10s %s", title, text);
 }
 
+/* What ends a machine when this daemon does not, and what that can cost. */
+static void show_net(const char *fleet, const json_t *i)
+{
+	const char *watchdog = json_str(i, "watchdog", "none");
+	const struct word lease = show_when(i, "leased_until");
+	struct buf text = BUF(512);
+
+	if (json_is_null(json_path(i, "leak_bound")))
+		return;
+	if (!strcmp(watchdog, "deletes"))
+		buf_printf(&text, "without contact it deletes itself at %s", lease.s);
+	else if (!strcmp(watchdog, "stops"))
+		buf_printf(&text, "without contact its work ends at %s, the machine itself only by the daemon or the reaper", lease.s);
+	else
+		buf_puts(&text, "no watchdog is on it, only the daemon or the reaper ends it");
+	ctl_print(stdout, STYLE_PLAIN, "%s/%lld  %s; at most %s more if the daemon died now", fleet, (long long)json_int(i, "slot", 0),
+	    buf_str(&text), show_money(i, "leak_bound").s);
+	buf_free(&text);
+}
+
 static void show_fleet(const json_t *f)
 {
 	const json_t *id;
@@ -126,6 +146,10 @@ static void show_fleet(const json_t *f)
 	buf_free(&text);
 	puts("");
 	show_instances(f, stdout);
+	json_array_foreach(json_path(f, "instances"), n, id)
+		show_net(json_str(f, "name", "?"), id);
+	if (*json_str(f, "warning", ""))
+		ctl_say("%s", json_str(f, "warning", ""));
 }
 
 static int once(struct ctl *c, struct err *e)

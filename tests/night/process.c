@@ -74,7 +74,8 @@ static void set_policy(struct policy *p, const struct config *c)
 		.absence_listings = c->proof.absence_listings, .absence_spacing = c->proof.absence_spacing,
 		.gone_listings = c->proof.gone_listings, .gone_spacing = c->proof.gone_spacing, .late_watch = c->proof.late_watch,
 		.orphan_grace = c->proof.orphan_grace, .bill_poll = c->proof.bill_poll, .bill_watch = c->proof.bill_watch,
-		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched };
+		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .lease = c->proof.lease,
+	        .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched };
 }
 
 static void add_accounts(struct night *n, struct model *m)

@@ -64,6 +64,7 @@ static void set_config(struct night *n)
 	c->proof.bill_watch = 30 * HOUR;
 	c->proof.key_keep = 20 * MINUTE;
 	c->proof.contact_lost = 10 * MINUTE;
+	c->proof.lease = 15 * MINUTE;
 }
 
 /* ---- machines that are there already, rented through the same API by somebody else ---- */

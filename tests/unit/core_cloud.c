@@ -249,13 +249,15 @@ static void answer_describe(struct world *w, struct fact *f)
 static void answer_connect(struct world *w, struct fact *f)
 {
 	const struct instance *i = model_instance(&w->m, f->id);
-	struct fact_probe p = { .boot_id = "boot-1", .docker = true, .in_use = w->k.in_use };
+	struct fact_probe p = { .boot_id = "boot-1", .docker = true, .in_use = w->k.in_use,
+		.watchdog = w->k.watchdog };
 
 	f->kind = FACT_CONNECTED;
 	if (i && f->contact == SSH_OK) {
 		str_copy(p.gpu, w->k.gpu ? w->k.gpu : i->gpu);
 		p.gpu_count = w->k.gpu_count ? w->k.gpu_count : i->gpu_count;
 		f->text = w->k.host_key ? w->k.host_key : "ssh-ed25519 AAAA";
+		p.leased = lease_span(&w->m, i, w->now);
 		f->probe = &p;
 	}
 	world_fact(w, f);
@@ -274,8 +276,9 @@ static void answer_status(struct world *w, struct fact *f)
 		s.job = FACT_JOB_NONE;
 	} else if (w->k.vanish) {
 		s.job = FACT_JOB_VANISHED;
-	} else if (j->stopped) {
+	} else if (j->stopped || w->k.lapsed) {
 		s.job = FACT_JOB_DONE;
+		s.stopped = true;
 		str_copy(s.signal, "TERM");
 	} else if (w->now < j->started + setup) {
 		s.job = FACT_JOB_SETUP;

@@ -8,7 +8,7 @@ static const struct account_facts FACTS = { .title = "Cloud", .mark_at_create = 
 static const struct policy POLICY = { .poll_boot = 5 * SECOND, .poll_steady = 30 * SECOND, .poll_sweep = 2 * MINUTE,
 	.settle = 10 * MINUTE, .settle_single_flight = 20 * MINUTE, .absence_listings = 5, .absence_spacing = 30 * SECOND,
 	.gone_listings = 2, .gone_spacing = MINUTE, .late_watch = DAY, .orphan_grace = 10 * MINUTE, .bill_poll = 5 * MINUTE,
-	.bill_watch = 35 * DAY, .contact_lost = 10 * MINUTE, .run_poll = 5 * SECOND, .run_poll_watched = SECOND };
+	.bill_watch = 35 * DAY, .contact_lost = 10 * MINUTE, .lease = 15 * MINUTE, .run_poll = 5 * SECOND, .run_poll_watched = SECOND };
 
 static void model_fresh(struct world *w)
 {

@@ -63,10 +63,11 @@ struct knobs {
 	int gpu_count;         /* found on the machine; 0: as ordered */
 	const char *gpu, *host_key;
 	bool in_use;
+	enum watchdog watchdog;
 	duration setup_time, run_time; /* 0: 10 s, 60 s */
 	int exit_status;
 	const char *signal;
-	bool timed_out, setup_failed, vanish, refuse; /* refuse: push and start answer "no" for good */
+	bool timed_out, setup_failed, vanish, lapsed, refuse; /* lapsed: the watchdog ended the run; refuse: push and start answer "no" for good */
 	money available;       /* balance; 0: not known */
 	money bill;            /* what the provider's record says of any machine; 0: what we metered */
 };

@@ -146,6 +146,7 @@ static void defaults(void **state)
 	assert_int_equal(c.proof.bill_poll, 5 * MINUTE);
 	assert_int_equal(c.proof.bill_watch, 35 * DAY);
 	assert_int_equal(c.proof.contact_lost, 10 * MINUTE);
+	assert_int_equal(c.proof.lease, 15 * MINUTE);
 	assert_string_equal(c.log, "info");
 	assert_string_equal(c.listen, "");
 	assert_string_equal(c.roles.admin_group, "");

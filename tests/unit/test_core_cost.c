@@ -111,6 +111,12 @@ static void leak_bound(void **state)
 	(void)state;
 	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START), 9 * USD);
 	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START + 2 * HOUR), 3 * USD);
+	/* A machine that deletes itself is gone before the reaper comes: 15 minutes, two to end its work, ten for the delete. */
+	i.watchdog = WATCHDOG_DELETES;
+	i.leased_until = WORLD_START + 15 * MINUTE;
+	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START), 27 * USD / 10);
+	i.watchdog = WATCHDOG_STOPS;
+	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START), 9 * USD);
 	i.minimum_charge = 20 * USD;
 	assert_int_equal(cost_leak_bound(&f, &i, WORLD_START), 20 * USD);
 }

@@ -73,7 +73,7 @@ static void bench_open(struct bench *b, void **state)
 	b->model.policy = (struct policy){ .poll_boot = 2 * SECOND, .poll_steady = 30 * SECOND, .poll_sweep = 5 * MINUTE,
 		.settle = MINUTE, .settle_single_flight = MINUTE, .absence_listings = 3, .absence_spacing = 10 * SECOND,
 		.gone_listings = 2, .gone_spacing = 10 * SECOND, .late_watch = DAY, .orphan_grace = HOUR, .bill_poll = MINUTE,
-		.bill_watch = DAY, .key_keep = HOUR, .contact_lost = 10 * MINUTE, .run_poll = 5 * SECOND, .run_poll_watched = SECOND };
+		.bill_watch = DAY, .key_keep = HOUR, .contact_lost = 10 * MINUTE, .lease = 15 * MINUTE, .run_poll = 5 * SECOND, .run_poll_watched = SECOND };
 	model_add_account(&b->model, &facts)->configured = true;
 	wheel_init(&b->wheel, &(struct wheel_options){ .store = b->store, .model = &b->model, .act = act, .events = events, .arg = b });
 }
