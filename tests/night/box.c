@@ -104,6 +104,7 @@ static bool job_over(const struct job *j, instant now, struct fact_status *s)
 		if (now < j->stopped + 3 * SECOND)
 			return false;
 		str_copy(s->signal, "TERM");
+		s->stopped = true;
 		s->exit_status = -1;
 		return true;
 	}
@@ -186,6 +187,8 @@ static void command(struct night *n, struct errand *e, struct box *b, const stru
 		snprintf(e->probe.boot_id, sizeof(e->probe.boot_id), "boot-%lld-%d", (long long)b->m->serial, b->boots);
 		str_copy(e->probe.gpu, b->m->gpu ? b->m->gpu->name : "");
 		e->probe.gpu_count = b->m->delivered;
+		e->probe.leased = lease_span(&n->p->model, i, n->now);
+		e->probe.watchdog = watchdog_renew(n, b, e->probe.leased);
 		f->probe = &e->probe;
 		break;
 	case ACTION_PUSH: job_add(b, r)->pushed = n->now; break;

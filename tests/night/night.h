@@ -82,6 +82,9 @@ struct box {
 	instant excused;      /* when it was last accounted for */
 	struct job jobs[8];
 	int job_count;
+	struct tick watchdog; /* when its lease is over */
+	int watched_boot;     /* a watchdog does not survive a reboot */
+	instant lapsed;       /* it has ended the work; 0: there is a lease */
 };
 
 /* What became of an order: creates on the wire are counted for ever, over all processes. */
@@ -186,6 +189,9 @@ void wire_close(struct night *n);
 void box_action(struct night *n, const struct action *a);
 void box_close(struct night *n);
 bool box_finished_well(const struct night *n, const char *key); /* some machine ran this to the end, status 0 */
+
+/* watchdog.c: what remote/watchdog.sh does on the machine when nobody renews its lease. */
+enum watchdog watchdog_renew(struct night *n, struct box *b, duration lease);
 
 /* trouble.c: which trouble strikes now? Counts it. */
 bool trouble_strikes(struct night *n, enum trouble t, int cloud);
