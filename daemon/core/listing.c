@@ -161,8 +161,6 @@ static void unknown_ours(struct model *m, struct account_state *a, const struct 
 		return; /* the answer is still on its way */
 	else if (i->state == INSTANCE_GONE && !*i->provider_id)
 		MUTANT("late_ones_ignored", take_in, ignore)(m, a, seen, i, CAUSE_LATE, "appeared after its create was proved absent");
-	else if (i->state == INSTANCE_GONE)
-		MUTANT("resurrected_ones_ignored", take_in, ignore)(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
 	else
 		MUTANT("twins_ignored", take_in, ignore)(m, a, seen, i, CAUSE_DUPLICATE, "a second machine of one request");
 }
@@ -249,7 +247,8 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 			a->unmanaged += !ours; /* an id or a name given to somebody else's machine */
 		} else if (i) {
 			if (f->began > i->gone)
-				take_in(m, a, seen, i, CAUSE_RESURRECTED, "came back after it was gone");
+				MUTANT("resurrected_ones_ignored", take_in, ignore)(m, a, seen, i, CAUSE_RESURRECTED,
+				    "came back after it was gone");
 		} else if (ours) {
 			unknown_ours(m, a, seen);
 		} else if ((a->facts.exclusive || MUTANT("every_account_is_ours", false, true)) && !a->create_lock && !*seen->mark) {

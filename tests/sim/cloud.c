@@ -205,6 +205,11 @@ bool cloud_shown(const struct cloud *c, const struct sim_machine *m)
 	return shown_at(m, c->now);
 }
 
+bool cloud_answers_for(struct cloud *c, const struct sim_machine *m, const struct sim_request *q)
+{
+	return m && cloud_shown(c, m) && (strcmp(q->method, "GET") != 0 || !cloud_fault(c, FAULT_READ_404));
+}
+
 struct sim_machine **cloud_listing(struct cloud *c, size_t *n)
 {
 	instant at = cloud_fault(c, FAULT_LIST_STALE)
@@ -265,6 +270,10 @@ bool cloud_delete(struct cloud *c, struct sim_machine *m, struct sim_response *r
 	}
 	if (m->deleted || cloud_fault(c, FAULT_DELETE_IGNORED))
 		return true;
+	if (cloud_fault(c, FAULT_DELETE_UNDONE)) {
+		m->visible = c->now + cloud_fault_time(c, FAULT_DELETE_UNDONE);
+		return true;
+	}
 	cloud_end(c, m);
 	m->gone = c->now + c->options.timing.destroy;
 	if (cloud_fault(c, FAULT_DELETE_LAG))

@@ -140,6 +140,8 @@ enum sim_fault {
 	FAULT_DELETE_LAG,
 	FAULT_DELETE_404,
 	FAULT_DELETE_BUSY,
+	FAULT_DELETE_UNDONE,
+	FAULT_READ_404,
 	FAULT_BOOT_NEVER,
 	FAULT_SSH_NEVER,
 	FAULT_HOST_DIES,
@@ -361,7 +363,9 @@ bool cloud_list_refused(
 /* The machines a listing shows, oldest first, list faults applied. Caller frees. NULL with *n = 0: none. */
 struct sim_machine **cloud_listing(struct cloud *c, size_t *n);
 bool cloud_shown(
-    const struct cloud *c, const struct sim_machine *m); /* by a read of this one machine */
+    const struct cloud *c, const struct sim_machine *m);
+/* A request about one machine, which may be NULL: is it known there? */
+bool cloud_answers_for(struct cloud *c, const struct sim_machine *m, const struct sim_request *q); /* by a read of this one machine */
 /* A delete of a machine that is shown: false when a fault has answered instead. */
 bool cloud_delete(struct cloud *c, struct sim_machine *m, struct sim_response *r);
 void cloud_end(

@@ -456,7 +456,7 @@ void ocean_droplets(
 		create(c, q, r);
 	else if (p->n == 2 && delete)
 		delete_tagged(c, q, r);
-	else if (!m || !cloud_shown(c, m))
+	else if (!cloud_answers_for(c, m, q))
 		ocean_absent(r);
 	else if (p->n == 3 && get)
 		sim_answer_json(r, 200, json_pack("{so}", "droplet", droplet(c, m)));

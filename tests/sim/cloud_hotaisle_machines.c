@@ -293,7 +293,7 @@ void aisle_machine(
 	struct sim_machine *m = find(c, kind, p->part[3]);
 	bool get = !strcmp(q->method, "GET"), post = !strcmp(q->method, "POST");
 
-	if (!m)
+	if (!cloud_answers_for(c, m, q))
 		aisle_error(c, r, SIM_E_ABSENT);
 	else if (p->n == 4 && get)
 		sim_answer_json(r, 200, view(c, m));

@@ -529,7 +529,7 @@ void runpod_pods(
 		list(c, q, r);
 	else if (p->n == 2 && post)
 		runpod_create(c, q, r);
-	else if (!m || !cloud_shown(c, m))
+	else if (!cloud_answers_for(c, m, q))
 		c->model->error(c, r, SIM_E_ABSENT);
 	else if (p->n == 3 && get)
 		sim_answer_json(r, 200, runpod_view(c, m));

@@ -380,7 +380,7 @@ void vast_instance(
 {
 	struct sim_machine *m = cloud_find(c, id);
 	bool get = !strcmp(q->method, "GET"), put = !strcmp(q->method, "PUT"),
-	     shown = m && cloud_shown(c, m);
+	     shown = cloud_answers_for(c, m, q);
 	struct sim_path p;
 
 	sim_path_parse(&p, q->path);
