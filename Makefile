@@ -319,7 +319,7 @@ help:
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
 	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
-	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants and sim-orphan go with it (tests/sim/README.md)'
+	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan and sim-rate go with it (tests/sim/README.md)'
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'

@@ -20,6 +20,7 @@ struct task {
 	struct offer offer;
 	uv_timer_t timer;
 	instant began;
+	bool waits; /* for the key that another create is registering */
 	bool finished;
 };
 
@@ -93,6 +94,35 @@ static void forget_key(struct execute *x, const struct account *a)
 	map_remove(&x->keys, at);
 }
 
+static bool key_under_way(const struct execute *x, const struct account *a)
+{
+	list_for_each(n, &x->tasks) {
+		const struct task *t = CONTAINER_OF(n, struct task, link);
+
+		if (t->account == a && t->op == OP_KEY && !t->done && t->call)
+			return true;
+	}
+	return false;
+}
+
+/* A hundred creates ask for one key once: what became of it holds for all that wait for it. */
+static void release_waiting(struct execute *x, const struct account *a, struct op_reply *r)
+{
+	list_for_each_safe(n, &x->tasks) {
+		struct task *t = CONTAINER_OF(n, struct task, link);
+
+		if (t->account != a || !t->waits)
+			continue;
+		t->waits = false;
+		if (r->verdict == VERDICT_OK) {
+			begin(t, OP_CREATE);
+		} else {
+			report(t, r);
+			task_end(t);
+		}
+	}
+}
+
 static void task_done(struct task *t)
 {
 	struct op_reply *r = call_reply(t->call);
@@ -101,6 +131,7 @@ static void task_done(struct task *t)
 	if (t->op == OP_KEY && !t->done) {
 		if (r->verdict == VERDICT_OK) {
 			keep_key(t, r);
+			release_waiting(t->x, t->account, r);
 			call_free(t->call);
 			t->call = NULL;
 			begin(t, OP_CREATE);
@@ -110,6 +141,7 @@ static void task_done(struct task *t)
 		/* Nothing was made: only the key was refused. */
 		if (r->verdict == VERDICT_UNSURE)
 			r->verdict = VERDICT_RETRY;
+		release_waiting(t->x, t->account, r);
 	}
 	if (t->done)
 		t->done(t->arg, t->account, r);
@@ -191,7 +223,13 @@ void provider_action(struct execute *x, const struct action *a)
 		forget_key(x, account);
 	t = task_new(x, account);
 	t->action = *a;
-	begin(t, operation_needs_key(account, op, key_id(x, account)) ? OP_KEY : op);
+	t->op = op;
+	if (!operation_needs_key(account, op, key_id(x, account)))
+		begin(t, op);
+	else if (key_under_way(x, account))
+		t->waits = true;
+	else
+		begin(t, OP_KEY);
 }
 
 void execute_operation(struct execute *x, const struct account *a, enum provider_op_kind op, const struct op_args *args,

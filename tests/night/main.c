@@ -10,12 +10,14 @@
  *	gpufleet-night --crash [--jobs J]                death at every point of the core scenarios
  *	gpufleet-night --case 3:kill:17:0                one of those again, told
  *	gpufleet-night --mutants [--seeds N] [--jobs J]  each planted bug must be caught within N nights
+ *	gpufleet-night --rate                            requests a minute with 100 machines, and after an outage of two hours
  *	gpufleet-night --replay DIR --state DIR          what a daemon recorded with --trace, again; its site.key is in --state
  */
 #include "base/log.h"
 #include "base/str.h"
 #include "crash.h"
 #include "mutants.h"
+#include "rate.h"
 #include "replay.h"
 #include "runner.h"
 
@@ -23,7 +25,7 @@
 #include <stdlib.h>
 
 enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS,
-	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK };
+	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK, OPT_RATE };
 
 static const struct option options[] = {
 	{ "seeds", required_argument, NULL, OPT_SEEDS },
@@ -40,6 +42,7 @@ static const struct option options[] = {
 	{ "crash", no_argument, NULL, OPT_CRASH },
 	{ "case", required_argument, NULL, OPT_CASE },
 	{ "mutants", no_argument, NULL, OPT_MUTANTS },
+	{ "rate", no_argument, NULL, OPT_RATE },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ NULL, 0, NULL, 0 },
@@ -49,7 +52,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] [--again] [--orphan]\n"
 			"       gpufleet-night --seed S [--trace] [--digest] [--shrink] [--orphan]\n"
-			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --regressions FILE\n"
+			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate | --regressions FILE\n"
 			"       gpufleet-night --replay DIR --state DIR\n");
 	return 2;
 }
@@ -100,6 +103,7 @@ int main(int argc, char **argv)
 		case OPT_ORPHAN: o.orphan = true; break;
 		case OPT_CRASH: crash = true; break;
 		case OPT_MUTANTS: mutants = true; break;
+		case OPT_RATE: return rate_measure();
 		case OPT_CASE: return crash_again(optarg);
 		case OPT_AGAIN: o.again = true; break;
 		case OPT_REGRESSIONS: o.regressions = optarg; break;

@@ -173,7 +173,7 @@ void night_live(struct night *n)
 	while (!*n->violation && !judge_settled(n)) {
 		if (n->now > bound)
 			judge_overdue(n, false);
-		else if (++n->steps > STEPS_MAX)
+		else if (++n->steps > STEPS_MAX * (n->plan.crowd ? 20 : 1))
 			judge_overdue(n, true);
 		else
 			step(n);

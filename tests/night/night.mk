@@ -3,6 +3,7 @@
 #	make sim SEEDS=10000     nights from FROM on; every fourth without faults
 #	make sim-crash           the process killed, and the power lost, at every point of the core scenarios
 #	make sim-mutants         planted bugs, each of which must be caught
+#	make sim-rate            how often providers are asked, with a hundred machines and after an outage
 #	make sim-orphan          the daemon removed for ever at some step; the reaper bounds the loss
 # One night again, told in full: build/gpufleet-night --seed N --trace
 
@@ -39,6 +40,10 @@ sim-mutants:
 	@+$(MAKE) --no-print-directory BUILD=$(BUILD)/mutants CPPFLAGS='$(CPPFLAGS) -DGPUFLEET_MUTANTS' $(BUILD)/mutants/gpufleet-night
 	@$(BUILD)/mutants/gpufleet-night --mutants --jobs $(JOBS)
 .PHONY: sim-mutants
+
+sim-rate: $(NIGHT)
+	@$(NIGHT) --rate
+.PHONY: sim-rate
 
 ORPHANS ?= 3000
 sim-orphan: $(NIGHT)

@@ -18,7 +18,13 @@ static void ask_written(struct night *n, int index, int count)
 		.accept_minimum = 20 * USD };
 	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = "ann", .fleet = &f };
 
-	str_copy(f.name, "written");
+	if (n->plan.crowd) {
+		f.instances = 25;
+		f.lifetime = n->plan.work;
+		f.idle_limit = 0;
+		f.retry_for = n->plan.work;
+	}
+	snprintf(f.name, sizeof(f.name), "written%d", index);
 	str_copy(f.owner, "ann");
 	str_copy(f.gpu, w->gpu);
 	if (process_request(n, &fact) == 0)

@@ -76,6 +76,7 @@ struct plan {
 	bool faults;
 	unsigned clouds;       /* bit per cloud model that has an account */
 	bool shared_hotaisle;  /* not exclusive: other people's machines are there too */
+	bool crowd;            /* fleets of 25 for many hours, and a cloud that has them (rate.c) */
 	bool slow_bills;       /* bills as late as the fact sheets say */
 	duration work, chaos;  /* people ask until `work`, faults end at `chaos` */
 	struct item items[PLAN_MAX];

@@ -21,6 +21,7 @@ struct task {
 	struct call *call;
 	struct offer offer;
 	instant began;
+	bool waits; /* for the key */
 	struct tick tick;
 	struct packet *packet;
 };
@@ -73,6 +74,17 @@ static void begin(struct night *n, struct task *t, enum provider_op_kind op)
 	night_at(n, &t->tick, n->now, task_fire);
 }
 
+static bool key_under_way(const struct process *p, const struct account *a)
+{
+	list_for_each(l, &p->tasks) {
+		const struct task *t = CONTAINER_OF(l, struct task, link);
+
+		if (t->account == a && t->op == OP_KEY && t->call)
+			return true;
+	}
+	return false;
+}
+
 void wire_action(struct night *n, const struct action *a)
 {
 	struct process *p = n->p;
@@ -99,7 +111,41 @@ void wire_action(struct night *n, const struct action *a)
 	}
 	t->action = *a;
 	list_append(&p->tasks, &t->link);
-	begin(n, t, operation_needs_key(account, op, p->keys[t->at]) ? OP_KEY : op);
+	t->op = op;
+	if (!operation_needs_key(account, op, p->keys[t->at]))
+		begin(n, t, op);
+	else if (key_under_way(p, account))
+		t->waits = true;
+	else
+		begin(n, t, OP_KEY);
+}
+
+static void report(struct night *n, struct task *t, struct op_reply *r)
+{
+	struct fact f;
+
+	night_note(n, "%s: %s %lld: %s %s (%zu machines, %zu offers)", t->account->name, action_name(t->action.kind),
+	    (long long)t->action.id, verdict_name(r->verdict), r->message, r->machine_count, r->offer_count);
+	operation_fact(&f, &t->p->model, t->account, &t->action, t->began, r);
+	process_fact(n, &f);
+	operation_fact_free(&f);
+}
+
+static void release_waiting(struct night *n, struct process *p, const struct account *a, struct op_reply *r)
+{
+	list_for_each_safe(l, &p->tasks) {
+		struct task *t = CONTAINER_OF(l, struct task, link);
+
+		if (t->account != a || !t->waits)
+			continue;
+		t->waits = false;
+		if (r->verdict == VERDICT_OK) {
+			begin(n, t, OP_CREATE);
+		} else {
+			report(n, t, r);
+			task_free(n, t);
+		}
+	}
 }
 
 static void task_done(struct night *n, struct task *t)
@@ -113,6 +159,7 @@ static void task_done(struct night *n, struct task *t)
 			t->p->keys[t->at] = xstrdup(r->key_id);
 			operation_key_fact(&f, t->account, r);
 			process_fact(n, &f);
+			release_waiting(n, t->p, t->account, r);
 			call_free(t->call);
 			t->call = NULL;
 			begin(n, t, OP_CREATE);
@@ -120,12 +167,9 @@ static void task_done(struct night *n, struct task *t)
 		}
 		if (r->verdict == VERDICT_UNSURE)
 			r->verdict = VERDICT_RETRY;
+		release_waiting(n, t->p, t->account, r);
 	}
-	night_note(n, "%s: %s %lld: %s %s (%zu machines, %zu offers)", t->account->name, action_name(t->action.kind),
-	    (long long)t->action.id, verdict_name(r->verdict), r->message, r->machine_count, r->offer_count);
-	operation_fact(&f, &t->p->model, t->account, &t->action, t->began, r);
-	process_fact(n, &f);
-	operation_fact_free(&f);
+	report(n, t, r);
 	task_free(n, t);
 }
 

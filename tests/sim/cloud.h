@@ -363,9 +363,10 @@ bool cloud_list_refused(
 /* The machines a listing shows, oldest first, list faults applied. Caller frees. NULL with *n = 0: none. */
 struct sim_machine **cloud_listing(struct cloud *c, size_t *n);
 bool cloud_shown(
-    const struct cloud *c, const struct sim_machine *m);
+    const struct cloud *c, const struct sim_machine *m); /* by a read of this one machine */
 /* A request about one machine, which may be NULL: is it known there? */
-bool cloud_answers_for(struct cloud *c, const struct sim_machine *m, const struct sim_request *q); /* by a read of this one machine */
+bool cloud_answers_for(
+    struct cloud *c, const struct sim_machine *m, const struct sim_request *q);
 /* A delete of a machine that is shown: false when a fault has answered instead. */
 bool cloud_delete(struct cloud *c, struct sim_machine *m, struct sim_response *r);
 void cloud_end(
