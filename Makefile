@@ -226,6 +226,11 @@ check-load: all sim
 check-kill: all sim
 	@BUILD='$(BUILD)' bash tests/integration/kill_phases.sh
 
+# Clouds that misbehave, sixteen ways, end to end; make check tries three of them.
+check-clouds: all sim
+	@BUILD='$(BUILD)' CLOUD_JOBS=8 bash tests/integration/test_clouds.sh wrong_machine dearer twins late strangers storm host_key sold_out vanishes \
+		dies_with_host revoked delete_lies empty_listing never_boots no_tls create_oddities
+
 # One failing call of the C library after the other (tests/torture).
 $(BUILD)/torture/failing.so: tests/torture/failing.c
 	@mkdir -p $(@D)
@@ -317,6 +322,7 @@ help:
 	@echo 'make check-asan         all tests with the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
+	@echo 'make check-clouds       sixteen ways in which clouds misbehave, end to end'
 	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
 	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan and sim-rate go with it (tests/sim/README.md)'
@@ -330,6 +336,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill torture fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds torture fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:

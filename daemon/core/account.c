@@ -30,7 +30,9 @@ static void touch_open_fleets(struct model *m)
 
 static void answered(struct account_state *a, const struct fact *f, const char *what)
 {
-	a->denied = f->verdict == VERDICT_DENIED;
+	/* What is for sale some providers tell everybody: only what an account alone can be told says that our token is good again. */
+	if (f->verdict == VERDICT_DENIED || (f->verdict == VERDICT_OK && f->kind != FACT_OFFERS))
+		a->denied = f->verdict == VERDICT_DENIED;
 	if (f->verdict == VERDICT_OK)
 		a->trouble[0] = '\0';
 	else

@@ -221,6 +221,10 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 		instance_move(m, i, INSTANCE_EV_STOP, CAUSE_NOT_SENT, NULL, "planned too long ago: its price and its deadline are stale");
 		return;
 	}
+	if (a->denied) { /* H14: creates stop, deletes go on */
+		instance_move(m, i, INSTANCE_EV_STOP, CAUSE_DENIED, NULL, "%s does not accept our credentials at present", i->account);
+		return;
+	}
 	core_wake(m, &i->object, i->planned + PLAN_KEEPS);
 	if (key && key->state == EXTRA_DELETING)
 		return; /* a key that is just being taken away cannot be named in an order; its end touches us */

@@ -161,8 +161,13 @@ struct sim_machine *cloud_machine_new(
 	m->gpu = sim_gpu_find(gpu);
 	m->count = count;
 	m->delivered = count;
-	if (cloud_fault(c, FAULT_WRONG_GPU_COUNT))
-		m->delivered = count > 1 ? (count + 3) / 4 : 0;
+	m->inside = m->gpu;
+	if (cloud_fault(c, FAULT_WRONG_GPU_COUNT)) {
+		if (c->fault_seconds[FAULT_WRONG_GPU_COUNT])
+			m->inside = sim_gpu_other(m->gpu);
+		else
+			m->delivered = count > 1 ? (count + 3) / 4 : 0;
+	}
 	m->price = cloud_fault(c, FAULT_CREATE_DEARER) ? price * 3 / 2 : price;
 	m->created = c->now;
 	m->visible = c->now + t->visible;

@@ -96,6 +96,7 @@ struct sim_gpu {
 };
 
 const struct sim_gpu *sim_gpu_find(const char *name); /* NULL when unknown */
+const struct sim_gpu *sim_gpu_other(const struct sim_gpu *g); /* another model of the same vendor; NULL for NULL */
 
 /* ---- faults ---------------------------------------------------------------------------------------------------------- */
 
@@ -193,6 +194,7 @@ struct sim_machine {
 	const struct sim_gpu *gpu; /* NULL: a machine without GPUs */
 	int count;                 /* GPUs asked and paid for */
 	int delivered;             /* GPUs that are really there (fault wrong_gpu_count) */
+	const struct sim_gpu *inside; /* and what they really are: gpu, but for that fault with a parameter */
 	money price;               /* per hour, whole machine, as quoted at create */
 	char address[48];
 	int port;

@@ -42,7 +42,7 @@ const struct sim_fault_info sim_faults[FAULT_NR] = {
 	    "202, then the action errs and the droplet goes" },
 	[FAULT_CREATE_SUCCESS_FALSE_WITH_ID] = { "create_success_false_with_id", "vastai", 0,
 	    "success:false with new_contract: stopped, its disk billed" },
-	[FAULT_WRONG_GPU_COUNT] = { "wrong_gpu_count", ANY, 0, "a quarter of the GPUs are there" },
+	[FAULT_WRONG_GPU_COUNT] = { "wrong_gpu_count", ANY, 0, "a quarter of the GPUs are there; @1: as many, but of another model" },
 	[FAULT_LIST_500] = { "list_500", ANY, 0, "listings answer 500" },
 	[FAULT_LIST_STALE] = { "list_stale", ANY, 60,
 	    "listings show the state of so many seconds ago" },

@@ -28,3 +28,11 @@ const struct sim_gpu *sim_gpu_find(const char *name)
 			return &gpus[i];
 	return NULL;
 }
+
+const struct sim_gpu *sim_gpu_other(const struct sim_gpu *g)
+{
+	for (size_t i = 0; g && i < ARRAY_LEN(gpus); i++)
+		if (&gpus[i] != g && !strcmp(gpus[i].vendor, g->vendor) && strncmp(gpus[i].name, g->name, 4) != 0)
+			return &gpus[i];
+	return NULL;
+}

@@ -91,7 +91,7 @@ static int put_file(
 static int put_gpu(const struct host *h, const struct sim_machine *m, struct err *e)
 {
 	struct buf b = BUF(4096);
-	const struct sim_gpu *g = m->gpu;
+	const struct sim_gpu *g = m->inside;
 	int rc;
 
 	buf_printf(&b,

@@ -328,7 +328,7 @@ static void stale_plan(void **state)
 	struct instance *i;
 
 	world_single_flight(w);
-	w->k.verdict[ACTION_LIST] = VERDICT_DENIED;
+	w->k.verdict[ACTION_LIST] = VERDICT_RETRY;
 	world_up(w);
 	world_pass(w, 30 * MINUTE);
 	w->k.verdict[ACTION_LIST] = VERDICT_OK;
@@ -338,6 +338,30 @@ static void stale_plan(void **state)
 	assert_int_equal(i->state, INSTANCE_READY);
 	assert_true(i->sent - i->planned <= 10 * MINUTE);
 	assert_int_equal(world_instance(w, 0)->cause, CAUSE_NOT_SENT);
+}
+
+/* H14: what the provider said last was that our token is no good: no create is tried with it, and it works again when it does. */
+static void a_revoked_token_orders_nothing(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f;
+
+	world_simple(w);
+	f = world_up(w);
+	assert_true(world_until_fleet(w, f, FLEET_OPEN, MINUTE));
+	world_pass(w, 5 * MINUTE);
+	assert_int_equal(w->count[ACTION_CREATE], 1);
+	w->k.verdict[ACTION_LIST] = VERDICT_DENIED;
+	world_pass(w, 3 * MINUTE);
+	f = world_up(w);
+	assert_true(world_until_fleet(w, f, FLEET_CLOSED, 5 * MINUTE));
+	assert_int_equal(w->count[ACTION_CREATE], 1);
+	assert_non_null(strstr(f->reason, "credentials"));
+	w->k.verdict[ACTION_LIST] = VERDICT_OK;
+	world_pass(w, 3 * MINUTE);
+	f = world_up(w);
+	world_pass(w, 5 * MINUTE);
+	assert_int_equal(w->count[ACTION_CREATE], 2);
 }
 
 int main(void)
@@ -360,6 +384,7 @@ int main(void)
 		world_test(stop_while_dispatching),
 		world_test(stop_while_planned),
 		world_test(stale_plan),
+		world_test(a_revoked_token_orders_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
