@@ -272,7 +272,7 @@ $(BUILD)/print-options: $(BUILD)/tests/lint/print_options.o $(LIB)
 	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
 format:
-	clang-format -i $(shell find daemon providers remote db config tests -name '*.[ch]')
+	git clang-format --force --extensions c,h
 
 include tests/night/night.mk
 
@@ -330,7 +330,7 @@ help:
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'
 	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
-	@echo 'make format             clang-format over all C files'
+	@echo 'make format             clang-format over the lines that are not committed yet'
 	@echo 'make install, uninstall PREFIX (now $(PREFIX)) and DESTDIR are honoured'
 	@echo 'make clean              remove build/'
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
