@@ -11,6 +11,7 @@
 #include "core/place.h"
 #include "remote/archive.h"
 #include "remote/job.h"
+#include "remote/result.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -153,14 +154,13 @@ static int add_arguments(struct wish *w, const json_t *args, char run[128], stru
 
 static int read_recipe(struct wish *w, struct err *e)
 {
-	static const char *const readers[] = { "gpufleet-jsonl", NULL };
 	const struct archive_file *f = find_file(&w->payload, "recipe.yaml");
 	struct buf report = BUF(65536);
 	int r;
 
 	if (!f)
 		return 0;
-	r = recipe_read(&w->recipe, "recipe.yaml", f->data, f->size, readers, &report, e);
+	r = recipe_read(&w->recipe, "recipe.yaml", f->data, f->size, result_reader_names(), &report, e);
 	buf_free(&report);
 	w->has_recipe = r == 0;
 	return r;

@@ -7,10 +7,11 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "collect.h"
 #include "execute_private.h"
 #include "remote/archive.h"
 #include "remote/job.h"
-#include "remote/result_jsonl.h"
+#include "remote/result.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,8 +117,8 @@ struct op {
 	bool unpacking;     /* the thread pool has it */
 	int64_t bytes;      /* collected */
 	char message[TEXT_MAX];
-	struct result_metric *rows;
-	size_t row_count;
+	char reader[64];    /* COLLECT: of the run's recipe */
+	struct results results;
 };
 
 static struct op *op_new(struct execute *x, const struct action *a)
@@ -137,7 +138,7 @@ static void op_free(struct op *op)
 	list_remove(&op->link);
 	buf_free(&op->out);
 	buf_free(&op->err);
-	free(op->rows);
+	results_free(&op->results);
 	free(op);
 }
 
@@ -237,28 +238,13 @@ static void poll_answered(struct op *op)
 
 /* ---- results: unpacked in the thread pool ---- */
 
-static int read_whole(const char *path, struct buf *out)
-{
-	char chunk[65536];
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	if (fd < 0)
-		return -1;
-	while ((n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(out, chunk, (size_t)n))
-		;
-	close(fd);
-	return 0;
-}
-
 static void unpack_work(uv_work_t *w)
 {
 	struct op *op = CONTAINER_OF(w, struct op, work);
 	struct archive_limits limits = { 10000, RESULTS_MAX };
-	struct buf text = BUF(16 * 1024 * 1024);
 	struct err e = { 0 };
-	char dir[1024], path[1100];
-	size_t skipped = 0, bad = 0;
+	char dir[1024];
+	size_t skipped = 0;
 
 	execute_run_path(op->x->en, op->key, "results", dir, sizeof(dir));
 	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
@@ -269,33 +255,40 @@ static void unpack_work(uv_work_t *w)
 		snprintf(op->message, sizeof(op->message), "results: %.200s", e.msg);
 	else if (skipped)
 		snprintf(op->message, sizeof(op->message), "%zu entries of results were not taken", skipped);
-	snprintf(path, sizeof(path), "%s/results.jsonl", dir);
-	if (read_whole(path, &text) == 0)
-		op->row_count = result_jsonl_read(buf_str(&text), text.len, &op->rows, &bad);
-	if (bad)
-		snprintf(op->message, sizeof(op->message), "%zu lines of results.jsonl are not results", bad);
-	buf_free(&text);
+	collect_read(dir, op->reader, &op->results);
+	if (*op->results.message)
+		str_copy(op->message, op->results.message);
+}
+
+static void read_by(struct op *op)
+{
+	const struct run *r = model_run(engine_model(op->x->en), op->action.id);
+	json_t *spec = r && r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
+
+	str_copy(op->reader, json_str(spec, "reader", ""));
+	json_decref(spec);
 }
 
 static void unpack_done(uv_work_t *w, int status)
 {
 	struct op *op = CONTAINER_OF(w, struct op, work);
-	struct result_row *rows = xcalloc(op->row_count, sizeof(*rows));
+	struct result_row *rows = xcalloc(op->results.count, sizeof(*rows));
 	const struct instance *i;
 	const struct run *r = model_run(engine_model(op->x->en), op->action.id);
 	struct conn *c;
 
 	(void)status;
 	op->x->work--;
-	for (size_t k = 0; k < op->row_count; k++) {
-		rows[k] = (struct result_row){ .run_id = op->action.id, .number = op->rows[k].number, .value = op->rows[k].value,
-			.seq = (int)k };
-		str_copy(rows[k].metric, op->rows[k].metric);
-		str_copy(rows[k].unit, op->rows[k].unit);
-		str_copy(rows[k].text, op->rows[k].text);
-		str_copy(rows[k].labels, op->rows[k].labels);
+	for (size_t k = 0; k < op->results.count; k++) {
+		const struct result_metric *m = &op->results.rows[k];
+
+		rows[k] = (struct result_row){ .run_id = op->action.id, .number = m->number, .value = m->value, .seq = (int)k };
+		str_copy(rows[k].metric, m->metric);
+		str_copy(rows[k].unit, m->unit);
+		str_copy(rows[k].text, m->text);
+		str_copy(rows[k].labels, m->labels);
 	}
-	engine_results(op->x->en, rows, op->row_count);
+	engine_results(op->x->en, rows, op->results.count);
 	free(rows);
 	/* What the run left on the machine is not needed any more; nobody waits for this. */
 	i = r ? model_instance(engine_model(op->x->en), r->instance_id) : NULL;
@@ -361,6 +354,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 		poll_answered(op);
 	} else if (op->action.kind == ACTION_COLLECT) {
 		op->bytes = (int64_t)op->out.len;
+		read_by(op);
 		op->x->work++;
 		op->unpacking = true;
 		uv_queue_work(engine_loop(op->x->en), &op->work, unpack_work, unpack_done);

@@ -1,34 +1,33 @@
 #include "remote/result_jsonl.h"
-#include "base/json.h"
 #include "base/str.h"
 
-static bool read_line(const char *line, size_t n, struct result_metric *out)
+static bool is_label(const char *key)
 {
-	json_t *j = json_read(line, n, NULL), *v, *labels = NULL;
+	return strcmp(key, "metric") != 0 && strcmp(key, "value") != 0 && strcmp(key, "unit") != 0 && strcmp(key, "text") != 0;
+}
+
+static bool read_line(const char *line, size_t n, struct results *out)
+{
+	json_t *j = json_read(line, n, NULL), *v, *labels = json_object();
 	const char *metric = json_str(j, "metric", ""), *key;
-	char *text;
+	const json_t *text = json_object_get(j, "text");
+	char *packed;
 	bool ok = false;
 
-	memset(out, 0, sizeof(*out));
-	if (!json_is_object(j) || !*metric || !str_copy(out->metric, metric))
-		goto out;
 	v = json_object_get(j, "value");
-	out->number = json_is_number(v);
-	if (out->number)
-		out->value = json_number_value(v);
-	else if (json_is_string(json_object_get(j, "text")))
-		str_copy(out->text, json_str(j, "text", ""));
-	else if (v && !json_is_null(v))
-		goto out; /* a value that is no number, and no text beside it */
-	str_copy(out->unit, json_str(j, "unit", ""));
-	labels = json_object();
+	/* A value that is no number, and no text beside it, is no result. */
+	if (!*metric || strlen(metric) >= NAME_MAX_ || (v && !json_is_number(v) && !json_is_null(v) && !json_is_string(text)))
+		goto out;
 	json_object_foreach(j, key, v)
-		if (strcmp(key, "metric") != 0 && strcmp(key, "value") != 0 && strcmp(key, "unit") != 0 && strcmp(key, "text") != 0)
+		if (is_label(key))
 			json_object_set(labels, key, v);
-	text = json_text(labels);
-	if (!str_copy(out->labels, text))
-		str_copy(out->labels, "{}");
-	free(text);
+	packed = json_text(labels);
+	v = json_object_get(j, "value");
+	if (json_is_number(v))
+		results_number(out, metric, json_number_value(v), json_str(j, "unit", ""), packed);
+	else
+		results_text(out, metric, json_is_string(text) ? json_string_value(text) : "", packed);
+	free(packed);
 	ok = true;
 out:
 	json_decref(labels);
@@ -36,27 +35,29 @@ out:
 	return ok;
 }
 
-size_t result_jsonl_read(const char *text, size_t n, struct result_metric **rows, size_t *bad)
+void result_jsonl_read(const char *text, size_t n, struct results *out)
 {
-	size_t count = 0, cap = 0;
-
-	*rows = NULL;
-	*bad = 0;
-	for (size_t at = 0; at < n && count < RESULT_ROWS_MAX;) {
+	for (size_t at = 0; at < n && out->count < RESULT_ROWS_MAX;) {
 		const char *nl = memchr(text + at, '\n', n - at);
 		size_t len = nl ? (size_t)(nl - text) - at : n - at;
 
-		if (len) {
-			if (count == cap) {
-				cap = cap ? 2 * cap : 16;
-				*rows = xreallocarray(*rows, cap, sizeof(**rows));
-			}
-			if (read_line(text + at, len, &(*rows)[count]))
-				count++;
-			else
-				(*bad)++;
-		}
+		if (len && !read_line(text + at, len, out))
+			out->bad++;
 		at += len + 1;
 	}
-	return count;
 }
+
+static bool wants(const char *file)
+{
+	return !strcmp(file, "results.jsonl");
+}
+
+static void read_files(const struct result_file *files, size_t count, struct results *out)
+{
+	for (size_t k = 0; k < count; k++)
+		result_jsonl_read(files[k].text, files[k].n, out);
+	if (out->bad)
+		snprintf(out->message, sizeof(out->message), "%zu lines of results.jsonl are not results", out->bad);
+}
+
+const struct result_reader result_jsonl = { "gpufleet-jsonl", wants, read_files };

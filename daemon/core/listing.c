@@ -186,8 +186,10 @@ static void claim_unmarked(struct model *m, struct account_state *a, const struc
 		return;
 	for (size_t k = 0; k < f->machine_count; k++) {
 		const struct machine *seen = &f->machines[k];
+		const struct instance *row = known(a, seen);
 
-		if (*seen->mark || in_snapshot(i, seen->id) || known(a, seen))
+		/* Hot Aisle gives the name of a machine that is gone to the next one. */
+		if (*seen->mark || in_snapshot(i, seen->id) || (row && row->state != INSTANCE_GONE))
 			continue;
 		if (claimed)
 			take_in(m, a, seen, i, CAUSE_DUPLICATE, "a second machine of one request");

@@ -1,0 +1,71 @@
+#include "collect.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TOTAL_MAX (64u * 1024 * 1024) /* bytes that a reader is given together */
+
+struct files {
+	struct result_file items[RESULT_FILES_MAX];
+	size_t count, bytes;
+};
+
+static bool read_whole(int at, const char *name, struct buf *out)
+{
+	int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char chunk[65536];
+	struct stat st;
+	ssize_t n = 0;
+	bool fits = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+
+	while (fits && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		fits = buf_append(out, chunk, (size_t)n);
+	if (fd >= 0)
+		close(fd);
+	return fits && n == 0;
+}
+
+/* By name, so that a reader finds the same in the same order wherever it reads. */
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct result_file *)a)->name, ((const struct result_file *)b)->name);
+}
+
+static void take(struct files *f, int at, const char *name)
+{
+	struct buf text = BUF(RESULT_FILE_MAX);
+
+	if (!read_whole(at, name, &text) || f->bytes + text.len > TOTAL_MAX) {
+		buf_free(&text);
+		return;
+	}
+	f->bytes += text.len;
+	f->items[f->count++] = (struct result_file){ xstrdup(name), NULL, text.len };
+	f->items[f->count - 1].text = buf_take(&text);
+}
+
+void collect_read(const char *dir, const char *reader, struct results *out)
+{
+	const struct result_reader *r = result_reader_find(reader);
+	struct files *f = xcalloc(1, sizeof(*f));
+	DIR *d = r ? opendir(dir) : NULL;
+	struct dirent *de;
+
+	memset(out, 0, sizeof(*out));
+	while (d && (de = readdir(d)) && f->count < RESULT_FILES_MAX)
+		if (r->wants(de->d_name))
+			take(f, dirfd(d), de->d_name);
+	if (d)
+		closedir(d);
+	qsort(f->items, f->count, sizeof(f->items[0]), by_name);
+	if (r)
+		r->read(f->items, f->count, out);
+	for (size_t k = 0; k < f->count; k++) {
+		free((char *)(uintptr_t)f->items[k].name);
+		free((char *)(uintptr_t)f->items[k].text);
+	}
+	free(f);
+}

@@ -1,0 +1,13 @@
+/*
+ * From collected files to figures: gives a recipe's reader (remote/result.h) the files that it wants of a results directory.
+ * Works in the thread pool; follows no links.
+ */
+#ifndef GPUFLEET_COLLECT_H
+#define GPUFLEET_COLLECT_H
+
+#include "remote/result.h"
+
+/* *out is the caller's, results_free(). An unknown reader, "" too, reads nothing. */
+void collect_read(const char *dir, const char *reader, struct results *out);
+
+#endif

@@ -1,0 +1,78 @@
+#include "remote/result.h"
+#include "base/str.h"
+#include "remote/result_jsonl.h"
+#include "remote/result_vllm_run.h"
+
+#include <math.h>
+
+static const struct result_reader *const readers[] = { &result_jsonl, &result_vllm_run };
+
+const struct result_reader *result_reader_find(const char *name)
+{
+	for (size_t k = 0; k < ARRAY_LEN(readers); k++)
+		if (!strcmp(readers[k]->name, name))
+			return readers[k];
+	return NULL;
+}
+
+const char *const *result_reader_names(void)
+{
+	static const char *names[ARRAY_LEN(readers) + 1];
+
+	for (size_t k = 0; k < ARRAY_LEN(readers); k++)
+		names[k] = readers[k]->name;
+	return names;
+}
+
+const struct result_file *result_file_find(const struct result_file *files, size_t count, const char *name)
+{
+	for (size_t k = 0; k < count; k++)
+		if (!strcmp(files[k].name, name))
+			return &files[k];
+	return NULL;
+}
+
+static struct result_metric *add(struct results *r, const char *metric, const char *labels)
+{
+	struct result_metric *m;
+
+	if (r->count == RESULT_ROWS_MAX)
+		return NULL;
+	if (r->count == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 64;
+		r->rows = xreallocarray(r->rows, r->cap, sizeof(*r->rows));
+	}
+	m = &r->rows[r->count];
+	memset(m, 0, sizeof(*m));
+	if (!str_copy(m->metric, metric))
+		return NULL;
+	if (!labels || !str_copy(m->labels, labels))
+		str_copy(m->labels, "{}");
+	r->count++;
+	return m;
+}
+
+void results_number(struct results *r, const char *metric, double value, const char *unit, const char *labels)
+{
+	struct result_metric *m = isfinite(value) ? add(r, metric, labels) : NULL;
+
+	if (!m)
+		return;
+	m->number = true;
+	m->value = value;
+	str_copy(m->unit, unit);
+}
+
+void results_text(struct results *r, const char *metric, const char *text, const char *labels)
+{
+	struct result_metric *m = add(r, metric, labels);
+
+	if (m)
+		str_copy(m->text, text);
+}
+
+void results_free(struct results *r)
+{
+	free(r->rows);
+	memset(r, 0, sizeof(*r));
+}

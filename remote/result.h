@@ -1,0 +1,57 @@
+/*
+ * Readers of result documents: what a run left in its results directory becomes figures. Pure; every byte comes from an
+ * untrusted machine. A recipe names its reader; all of them are in one table (result.c).
+ *
+ *	gpufleet-jsonl   results.jsonl, one figure per line (result_jsonl.c)
+ *	vllm-bench       documents of `vllm bench serve|throughput|latency` and the plan they belong to (result_vllm_run.c)
+ *
+ * A figure is a number with a unit, or a text; labels say what it belongs to. Benchmarks use these labels, which reports and
+ * comparisons group by: scenario, input, output, concurrency, repeat. A repeat has a row "status" (benchmarks §7.5) with the
+ * labels reason and detail when it is not "ok". What was not measured has no row: it is never 0.
+ */
+#ifndef GPUFLEET_RESULT_H
+#define GPUFLEET_RESULT_H
+
+#include "base/json.h"
+#include "core/types.h"
+
+#define RESULT_ROWS_MAX  20000
+#define RESULT_FILES_MAX 4096
+#define RESULT_FILE_MAX  (16u * 1024 * 1024) /* bytes of one file that a reader is given */
+
+struct result_metric {
+	char metric[NAME_MAX_], unit[32];
+	bool number;
+	double value;
+	char text[TEXT_MAX];
+	char labels[TEXT_MAX]; /* JSON object; "{}" when there are none or they do not fit */
+};
+
+struct results {
+	struct result_metric *rows;
+	size_t count, cap;
+	size_t bad;              /* lines or documents that were not understood: counted, not believed */
+	char message[TEXT_MAX];  /* one sentence when something was odd; "" */
+};
+void results_free(struct results *r);
+/* Rows are added up to RESULT_ROWS_MAX; a value that is not finite adds none. */
+void results_number(struct results *r, const char *metric, double value, const char *unit, const char *labels);
+void results_text(struct results *r, const char *metric, const char *text, const char *labels);
+
+/* A file of the results directory, by its path in it. */
+struct result_file {
+	const char *name;
+	const char *text; /* NUL-terminated behind n bytes */
+	size_t n;
+};
+const struct result_file *result_file_find(const struct result_file *files, size_t count, const char *name);
+
+struct result_reader {
+	const char *name;
+	bool (*wants)(const char *file); /* which files it is given */
+	void (*read)(const struct result_file *files, size_t count, struct results *out);
+};
+const struct result_reader *result_reader_find(const char *name); /* NULL: there is none */
+const char *const *result_reader_names(void);                     /* ended by NULL */
+
+#endif

@@ -1,0 +1,377 @@
+#include "remote/result_vllm.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <math.h>
+
+#define TOLERANCE 0.001 /* of the cross-checks (benchmarks §1.2) */
+
+/* ---- JSON as Python writes it ---- */
+
+static bool is_word(const char *text, size_t at, size_t n, const char *word)
+{
+	size_t len = strlen(word);
+
+	return n - at >= len && !strncmp(text + at, word, len) && (at + len == n || !isalnum((unsigned char)text[at + len]));
+}
+
+/* NaN, Infinity and -Infinity as values become something that is no number, in place. */
+static void no_bare_words(char *text, size_t n)
+{
+	static const char *const words[] = { "NaN", "Infinity", "-Infinity" };
+	bool quoted = false;
+
+	for (size_t at = 0; at < n; at++) {
+		if (quoted && text[at] == '\\')
+			at++;
+		else if (text[at] == '"')
+			quoted = !quoted;
+		else if (!quoted && (text[at] == 'N' || text[at] == 'I' || text[at] == '-'))
+			for (size_t k = 0; k < ARRAY_LEN(words); k++)
+				if (is_word(text, at, n, words[k])) {
+					/* "NaN" has no room for "null"; an empty object is no figure either. */
+					memset(text + at, ' ', strlen(words[k]));
+					memcpy(text + at, k ? "null" : "{}", k ? 4 : 2);
+					at += strlen(words[k]) - 1;
+					break;
+				}
+	}
+}
+
+json_t *vllm_document(const char *text, size_t n, size_t *used, struct err *e)
+{
+	size_t from = 0;
+	json_error_t je;
+	json_t *doc;
+	char *copy;
+
+	while (from < n && text[from] != '{') {
+		const char *nl = memchr(text + from, '\n', n - from);
+
+		/* The document begins a line, perhaps behind blanks or the bracket of an array around it. */
+		if (isspace((unsigned char)text[from]) || text[from] == '[' || text[from] == ',')
+			from++;
+		else
+			from = nl ? (size_t)(nl - text) + 1 : n;
+	}
+	if (used)
+		*used = n;
+	if (from == n) {
+		err_set(e, ERR_FAILED, "there is no JSON document in it");
+		return NULL;
+	}
+	copy = xstrndup(text + from, n - from);
+	no_bare_words(copy, strlen(copy));
+	doc = json_loads(copy, JSON_DISABLE_EOF_CHECK, &je);
+	free(copy);
+	if (!json_is_object(doc)) {
+		json_decref(doc);
+		err_set(e, ERR_FAILED, "line %d, column %d: %.100s", je.line, je.column, je.text);
+		return NULL;
+	}
+	if (used)
+		*used = from + (size_t)je.position;
+	return doc;
+}
+
+/* ---- what was printed ---- */
+
+static const struct {
+	const char *label, *key;
+} printed[] = {
+	{ "Successful requests", "completed" },
+	{ "Failed requests", "failed" },
+	{ "Benchmark duration (s)", "duration" },
+	{ "Total input tokens", "total_input_tokens" },
+	{ "Total generated tokens", "total_output_tokens" },
+	{ "Request throughput (req/s)", "request_throughput" },
+	{ "Request goodput (req/s)", "request_goodput" },
+	{ "Output token throughput (tok/s)", "output_throughput" },
+	{ "Peak output token throughput (tok/s)", "max_output_tokens_per_s" },
+	{ "Peak concurrent requests", "max_concurrent_requests" },
+	{ "Total token throughput (tok/s)", "total_token_throughput" },
+	{ "Maximum request concurrency", "max_concurrency" },
+};
+
+/* "P99 TTFT (ms)" is p99_ttft_ms. */
+static bool key_of_latency(const char *label, char key[64])
+{
+	static const char *const heads[] = { "mean ", "median ", "std " };
+	static const char *const kinds[][2] = { { "ttft", "ttft" }, { "tpot", "tpot" }, { "itl", "itl" }, { "e2el", "e2el" } };
+	const char *rest = NULL;
+	char head[16] = "";
+	double p;
+
+	for (size_t k = 0; k < ARRAY_LEN(heads) && !rest; k++)
+		if (str_istarts(label, heads[k])) {
+			rest = label + strlen(heads[k]);
+			snprintf(head, sizeof(head), "%.*s", (int)strlen(heads[k]) - 1, heads[k]);
+		}
+	if (!rest && (*label == 'P' || *label == 'p') && strchr(label, ' ')) {
+		snprintf(head, sizeof(head), "%.*s", (int)(strchr(label, ' ') - label - 1), label + 1);
+		if (!str_to_double(head, &p))
+			return false;
+		snprintf(head, sizeof(head), "p%.*s", (int)(strchr(label, ' ') - label - 1), label + 1);
+		rest = strchr(label, ' ') + 1;
+	}
+	for (size_t k = 0; rest && k < ARRAY_LEN(kinds); k++)
+		if (str_istarts(rest, kinds[k][0]) && !strcmp(rest + strlen(kinds[k][0]), " (ms)")) {
+			snprintf(key, 64, "%.15s_%s_ms", head, kinds[k][1]);
+			return true;
+		}
+	return false;
+}
+
+static void read_printed(json_t *doc, char *line)
+{
+	char *colon = strrchr(line, ':'), *value, *end, key[64];
+	const char *name = NULL;
+	double v;
+
+	if (!colon)
+		return;
+	*colon = '\0';
+	value = colon + 1 + strspn(colon + 1, " \t");
+	for (end = value + strlen(value); end > value && isspace((unsigned char)end[-1]);)
+		*--end = '\0';
+	while (isspace((unsigned char)*line))
+		line++;
+	for (size_t k = 0; k < ARRAY_LEN(printed) && !name; k++)
+		if (str_ieq(line, printed[k].label))
+			name = printed[k].key;
+	if (!name && key_of_latency(line, key))
+		name = key;
+	if (!name || !str_to_double(value, &v))
+		return;
+	json_put(doc, name, v == floor(v) && fabs(v) < 1e15 && !strchr(value, '.') ? json_integer((json_int_t)v) : json_real(v));
+}
+
+json_t *vllm_printed(const char *text, size_t n)
+{
+	static const char head[] = "Serving Benchmark Result";
+	char *copy = xstrndup(text, n), *at = copy, *block = NULL, *line;
+	json_t *doc = NULL;
+
+	while ((at = strstr(at, head)))
+		block = at += strlen(head);
+	if (block && strchr(block, '\n')) {
+		doc = json_object();
+		block = strchr(block, '\n') + 1;
+		while ((line = str_split(&block, "\n")) && strncmp(line, "=====", 5) != 0) {
+			char *cr = strrchr(line, '\r');
+
+			if (cr && cr[1]) /* a progress bar wrote over the line's start */
+				line = cr + 1;
+			read_printed(doc, line);
+		}
+	}
+	free(copy);
+	return doc;
+}
+
+/* ---- figures ---- */
+
+/* Numbers only: a value of another type is not there. */
+static bool figure(const json_t *doc, const char *key, double *out)
+{
+	const json_t *v = json_object_get(doc, key);
+
+	if (!json_is_number(v) || !isfinite(json_number_value(v)))
+		return false;
+	*out = json_number_value(v);
+	return true;
+}
+
+enum vllm_kind vllm_kind_of(const json_t *doc)
+{
+	double v;
+
+	if (json_object_get(doc, "avg_latency"))
+		return VLLM_LATENCY;
+	if (figure(doc, "elapsed_time", &v) && figure(doc, "num_requests", &v))
+		return VLLM_THROUGHPUT;
+	if (json_object_get(doc, "completed") || json_object_get(doc, "output_throughput") || json_object_get(doc, "mean_ttft_ms") ||
+	    json_object_get(doc, "num_prompts"))
+		return VLLM_SERVE;
+	return VLLM_NONE;
+}
+
+static const struct {
+	const char *key, *unit, *metric;
+} serve_figures[] = {
+	{ "duration", "s", NULL },
+	{ "completed", "1", NULL },
+	{ "failed", "1", NULL },
+	{ "total_input_tokens", "tokens", NULL },
+	{ "total_output_tokens", "tokens", NULL },
+	{ "request_throughput", "req/s", NULL },
+	{ "request_goodput", "req/s", NULL },
+	{ "request_goodput:", "req/s", "request_goodput" }, /* with a colon up to mid-2025 */
+	{ "output_throughput", "tok/s", NULL },
+	{ "total_token_throughput", "tok/s", NULL },
+	{ "max_output_tokens_per_s", "tok/s", NULL },
+	{ "max_concurrent_requests", "1", NULL },
+	{ "spec_decode_acceptance_rate", "%", NULL },
+	{ "spec_decode_acceptance_length", "tokens", NULL },
+};
+
+/* mean_ttft_ms, p99.9_itl_ms: a statistic and what it is of. */
+static bool is_latency_key(const char *key)
+{
+	static const char *const tails[] = { "_ttft_ms", "_tpot_ms", "_itl_ms", "_e2el_ms" };
+	size_t n = strlen(key);
+
+	for (size_t k = 0; k < ARRAY_LEN(tails); k++) {
+		size_t t = strlen(tails[k]), head = n > t ? n - t : 0;
+
+		if (!head || strcmp(key + head, tails[k]) != 0)
+			continue;
+		return (head == 4 && !strncmp(key, "mean", 4)) || (head == 6 && !strncmp(key, "median", 6)) ||
+		       (head == 3 && !strncmp(key, "std", 3)) ||
+		       (*key == 'p' && head > 1 && head < 8 && strspn(key + 1, "0123456789.") == head - 1);
+	}
+	return false;
+}
+
+static bool agrees(double got, double wanted)
+{
+	return fabs(got - wanted) <= TOLERANCE * fmax(fabs(wanted), 1e-9) + 1e-9;
+}
+
+static void suspect(struct vllm_verdict *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void suspect(struct vllm_verdict *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (strcmp(v->status, "ok") != 0)
+		return;
+	v->status = "suspect";
+	va_start(ap, fmt);
+	vsnprintf(v->detail, sizeof(v->detail), fmt, ap);
+	va_end(ap);
+}
+
+static void cross_checks(const json_t *doc, const struct vllm_asked *asked, double completed, struct vllm_verdict *v)
+{
+	double seconds, rate, total, prompts, failed;
+	/* What was printed has two decimals: its products are as good as they can be. */
+	bool exact = json_object_get(doc, "num_prompts") != NULL;
+
+	if (exact && figure(doc, "duration", &seconds)) {
+		if (figure(doc, "output_throughput", &rate) && figure(doc, "total_output_tokens", &total) && !agrees(rate * seconds, total))
+			suspect(v, "%.6g tok/s for %.6g s are not its %.0f output tokens", rate, seconds, total);
+		if (figure(doc, "request_throughput", &rate) && !agrees(rate * seconds, completed))
+			suspect(v, "%.6g req/s for %.6g s are not its %.0f requests", rate, seconds, completed);
+	}
+	if (figure(doc, "num_prompts", &prompts) && figure(doc, "failed", &failed) && completed + failed != prompts)
+		suspect(v, "%.0f completed and %.0f failed are not the %.0f prompts", completed, failed, prompts);
+	if (asked->output && figure(doc, "total_output_tokens", &total) && total != completed * asked->output)
+		suspect(v, "%.0f output tokens are not %.0f requests of %d", total, completed, asked->output);
+}
+
+static struct vllm_verdict serve_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
+{
+	struct vllm_verdict v = { .status = "ok", .reason = "" };
+	double completed = 0, failed = 0, prompts = 0, tokens, x, rate;
+	bool known = figure(doc, "completed", &completed);
+	json_t *value;
+	const char *key;
+
+	figure(doc, "num_prompts", &prompts);
+	if (!figure(doc, "failed", &failed))
+		failed = known && prompts > completed ? prompts - completed : 0;
+	if (known && completed <= 0)
+		return (struct vllm_verdict){ "failed", "request_errors", "all requests failed" };
+	if (figure(doc, "total_output_tokens", &tokens) && tokens <= 0)
+		return (struct vllm_verdict){ "failed", "request_errors", "no request gave a token" };
+	if (!figure(doc, "output_throughput", &rate) || rate <= 0) {
+		v = (struct vllm_verdict){ "failed", "parse_error", "the document has no output_throughput" };
+	} else if (failed > 0) {
+		v.status = "invalid";
+		v.reason = "request_errors";
+		snprintf(v.detail, sizeof(v.detail), "%.0f of %.0f requests failed", failed, failed + completed);
+	} else if (known) {
+		cross_checks(doc, asked, completed, &v);
+	}
+	for (size_t k = 0; k < ARRAY_LEN(serve_figures); k++)
+		if (figure(doc, serve_figures[k].key, &x))
+			results_number(out, serve_figures[k].metric ? serve_figures[k].metric : serve_figures[k].key, x, serve_figures[k].unit,
+			    labels);
+	/* Versions of 2024 said the two halves. */
+	if (!json_object_get(doc, "total_token_throughput") && figure(doc, "input_throughput", &x) && rate > 0)
+		results_number(out, "total_token_throughput", x + rate, "tok/s", labels);
+	json_object_foreach((json_t *)(uintptr_t)doc, key, value)
+		if (is_latency_key(key) && figure(doc, key, &x))
+			results_number(out, key, x, "ms", labels);
+	return v;
+}
+
+static struct vllm_verdict throughput_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
+{
+	struct vllm_verdict v = { .status = "ok", .reason = "" };
+	double elapsed = 0, requests = 0, total, rate;
+
+	figure(doc, "elapsed_time", &elapsed);
+	figure(doc, "num_requests", &requests);
+	if (elapsed <= 0 || requests <= 0)
+		return (struct vllm_verdict){ "failed", "request_errors", "no request was measured" };
+	results_number(out, "duration", elapsed, "s", labels);
+	results_number(out, "completed", requests, "1", labels);
+	if (figure(doc, "requests_per_second", &rate)) {
+		results_number(out, "request_throughput", rate, "req/s", labels);
+		if (!agrees(rate * elapsed, requests))
+			suspect(&v, "%.6g req/s for %.6g s are not its %.0f requests", rate, elapsed, requests);
+	}
+	/* tokens_per_second counts the prompts, too; there is no output-only key (benchmarks §1.4). */
+	if (figure(doc, "tokens_per_second", &rate)) {
+		results_number(out, "total_token_throughput", rate, "tok/s", labels);
+		if (figure(doc, "total_num_tokens", &total) && !agrees(rate * elapsed, total))
+			suspect(&v, "%.6g tok/s for %.6g s are not its %.0f tokens", rate, elapsed, total);
+	}
+	if (asked->output)
+		results_number(out, "output_throughput", requests * asked->output / elapsed, "tok/s", labels);
+	return v;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The first iterations are slow (benchmarks §1.5): the median of what was measured, not the average. */
+static struct vllm_verdict latency_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
+{
+	const json_t *list = json_object_get(doc, "latencies"), *x;
+	double *all = xcalloc(json_array_size(list) + 1, sizeof(*all)), average = 0, median;
+	size_t k, n = 0;
+
+	figure(doc, "avg_latency", &average);
+	json_array_foreach(list, k, x)
+		if (json_is_number(x) && json_number_value(x) > 0)
+			all[n++] = json_number_value(x);
+	qsort(all, n, sizeof(*all), by_value);
+	median = n ? n % 2 ? all[n / 2] : (all[n / 2 - 1] + all[n / 2]) / 2 : average;
+	free(all);
+	if (median <= 0)
+		return (struct vllm_verdict){ "failed", "request_errors", "no iteration was measured" };
+	results_number(out, "median_latency", median, "s", labels);
+	if (average > 0)
+		results_number(out, "mean_latency", average, "s", labels);
+	results_number(out, "iterations", (double)n, "1", labels);
+	if (asked->output)
+		results_number(out, "output_throughput", (asked->batch ? asked->batch : 1) * asked->output / median, "tok/s", labels);
+	return (struct vllm_verdict){ .status = "ok", .reason = "" };
+}
+
+struct vllm_verdict vllm_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
+{
+	switch (vllm_kind_of(doc)) {
+	case VLLM_SERVE: return serve_rows(doc, asked, labels, out);
+	case VLLM_THROUGHPUT: return throughput_rows(doc, asked, labels, out);
+	case VLLM_LATENCY: return latency_rows(doc, asked, labels, out);
+	case VLLM_NONE: break;
+	}
+	return (struct vllm_verdict){ "failed", "parse_error", "it is not a document of vllm bench" };
+}

@@ -1,0 +1,29 @@
+/*
+ * The result reader "vllm-bench": what the recipe vllm-serve (or a script that keeps to the same names) leaves behind.
+ *
+ *	scenarios.jsonl   the plan as it went, one line per repeat:
+ *	                  {"scenario":"128x2048","input":128,"output":2048,"concurrency":1,"repeat":1,"file":"s01_c1_r1",
+ *	                   "status":"ran"}, or "status" "skipped" or "failed" with "reason" (benchmarks §7.5) and "detail".
+ *	                  The last line about a repeat counts: a matrix that was taken up again says some of it twice.
+ *	FILE.json         the document of a repeat; where it is missing or cut short, FILE.out (what was printed) stands in
+ *	server.log        memory, precision and version that really ran (benchmarks §1.6)
+ *	telemetry.jsonl, telemetry.csv, marks.jsonl   samples of the GPUs and the time of each repeat (result_telemetry.h)
+ *
+ * Without scenarios.jsonl every *.json that is a document of vllm bench counts as a repeat of its own.
+ */
+#ifndef GPUFLEET_RESULT_VLLM_RUN_H
+#define GPUFLEET_RESULT_VLLM_RUN_H
+
+#include "remote/result.h"
+
+extern const struct result_reader result_vllm_run;
+
+/* Labels of a repeat as the JSON that rows carry. reason and detail may be "". */
+struct result_cell {
+	char scenario[32];
+	int input, output, concurrency, repeat;
+	char reason[32], detail[128];
+};
+void result_cell_labels(const struct result_cell *c, char labels[TEXT_MAX]);
+
+#endif
