@@ -136,7 +136,8 @@ static json_t *find_document(const struct result_file *files, size_t count, cons
 	return f ? vllm_printed(f->text, f->n) : NULL;
 }
 
-static void read_cell(const struct result_file *files, size_t count, const struct planned *p, struct results *out)
+/* `cause`: what the server's log says of its end, or NULL. */
+static void read_cell(const struct result_file *files, size_t count, const struct planned *p, const char *cause, struct results *out)
 {
 	struct vllm_asked asked = { p->cell.input, p->cell.output, 0 };
 	struct result_cell plain = p->cell;
@@ -146,7 +147,9 @@ static void read_cell(const struct result_file *files, size_t count, const struc
 	json_t *doc;
 
 	if (strcmp(p->status, "ran") != 0) {
-		status_row(&p->cell, p->status, p->cell.reason, p->cell.detail, out);
+		bool ended = str_starts(p->cell.reason, "server_");
+
+		status_row(&p->cell, p->status, ended && cause ? cause : p->cell.reason, p->cell.detail, out);
 		return;
 	}
 	doc = find_document(files, count, p->file, &e);
@@ -215,10 +218,11 @@ static void read_files(const struct result_file *files, size_t count, struct res
 	const struct result_file *log = result_file_find(files, count, "server.log");
 	struct planned *all = xcalloc(CELLS_MAX, sizeof(*all));
 	size_t cells = plan ? read_plan(plan, all, out) : 0;
+	const char *cause = log ? vllm_log_reason(log->text, log->n) : NULL;
 	int repeat = 0;
 
 	for (size_t k = 0; k < cells; k++)
-		read_cell(files, count, &all[k], out);
+		read_cell(files, count, &all[k], cause, out);
 	for (size_t k = 0; !plan && k < count; k++)
 		if (has_tail(files[k].name, ".json"))
 			read_loose(&files[k], &repeat, out);
