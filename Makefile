@@ -72,7 +72,7 @@ LINK        = $(CC) $(CFLAGS) $(SAN_FLAGS) $(HARDEN_LD) $(LDFLAGS)
 
 # ---- sources -------------------------------------------------------------------------------------------------------------
 
-LIB_SRC    := $(sort $(wildcard daemon/base/*.c daemon/core/*.c providers/*.c remote/*.c db/*.c config/*.c))
+LIB_SRC    := $(sort $(wildcard daemon/base/*.c daemon/core/*.c daemon/report/*.c providers/*.c remote/*.c db/*.c config/*.c))
 MAIN_SRC   := daemon/gpufleetd.c daemon/reaper.c
 DAEMON_SRC := $(sort $(filter-out $(MAIN_SRC),$(wildcard daemon/*.c)))
 CTL_MAIN   := $(firstword $(wildcard daemon/ctl/main.c daemon/ctl/gpufleetctl.c))

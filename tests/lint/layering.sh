@@ -1,7 +1,7 @@
 #!/bin/sh
 # Arrows between directories point down only, and each library is known to few files (architecture: "Layers").
 #
-#	base <- core <- { providers, remote, db, config } <- daemon/*.c        daemon/ctl stands on base, config and remote/archive
+#	base <- core <- { report, providers, remote, db, config } <- daemon/*.c        daemon/ctl stands on base, config and remote/archive
 #
 # Usage: tests/lint/layering.sh [ROOT]
 set -eu
@@ -11,7 +11,7 @@ find daemon providers remote db config -name '*.[ch]' | LC_ALL=C sort | while re
 	awk -v file="$file" '
 	# Which layer a file belongs to.
 	function layer_of(f) {
-		if (f ~ /^daemon\/(base|core|ctl)\//) { split(f, part, "/"); return part[2] }
+		if (f ~ /^daemon\/(base|core|ctl|report)\//) { split(f, part, "/"); return part[2] }
 		if (f ~ /^daemon\//) return "daemon"
 		split(f, part, "/")
 		return part[1]
@@ -20,12 +20,13 @@ find daemon providers remote db config -name '*.[ch]' | LC_ALL=C sort | while re
 	function allowed(layer) {
 		if (layer == "base") return "^base/"
 		if (layer == "core") return "^(base|core)/"
+		if (layer == "report") return "^(base|core|report)/"
 		if (layer == "providers") return "^(base/|core/types\\.h$|providers/)"
 		if (layer == "remote") return "^(base/|core/types\\.h$|remote/)"
 		if (layer == "db") return "^(base/|core/(types|model)\\.h$|db/)"
 		if (layer == "config") return "^(base/|core/types\\.h$|config/)"
 		if (layer == "ctl") return "^(base/|ctl/|config/|remote/archive\\.h$)"
-		return "^(base|core|providers|remote|db|config)/"
+		return "^(base|core|report|providers|remote|db|config)/"
 	}
 	# Who may know a library; empty: anybody.
 	function library(header) {

@@ -1,0 +1,37 @@
+/*
+ * Benchmarks side by side: the first is the base, the others are set against it, scenario by scenario and at equal concurrency
+ * only (benchmarks §7.1: a maximum-load figure and a single stream never share a column).
+ */
+#ifndef GPUFLEET_COMPARE_H
+#define GPUFLEET_COMPARE_H
+
+#include "report/bench.h"
+
+#define COMPARE_MAX 8
+
+struct compare_options {
+	double adopt_if; /* how many times the base's throughput is wanted; 0: no rule */
+};
+
+/*
+ * {"runs":[bench without cells…], "rows":[{scenario, input, output, concurrency, "cells":[{status, reason, n, output_throughput,
+ * per_gpu, usd_per_million_output, tokens_per_dollar, ttft_p50_ms…, ratio, low, high, confidence, per_gpu_ratio, per_dollar_ratio}|null…]}…],
+ * "overall":[{n, ratio, low, high, per_gpu_ratio, per_dollar_ratio, lost, verdict, why}…], "manifest":[{key, values…}…],
+ * "warnings":[…]}.
+ *
+ * Overall is the geometric mean over the rows that both have; `lost` counts rows that only the base passes. The rule adopts when
+ * the low end of the interval reaches adopt_if and nothing is lost, keeps the base when the high end does not, and is else undecided.
+ */
+json_t *compare_json(const struct bench *all, size_t count, const struct compare_options *o);
+
+void compare_markdown(const json_t *comparison, struct buf *out);
+void compare_html(const json_t *comparison, struct buf *out);
+void compare_csv(const json_t *comparison, struct buf *out);
+
+/* Keys whose values differ among the manifests: [{"key":…,"values":[…]}…]; fields that say nothing of the stack (benchmarks §6 †)
+ * are left out. A missing manifest has null everywhere. */
+json_t *compare_manifests(const struct bench *all, size_t count);
+/* Is this field of a manifest part of the stack's identity? */
+bool manifest_counts(const char *key);
+
+#endif

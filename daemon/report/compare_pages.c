@@ -1,0 +1,270 @@
+#include "base/str.h"
+#include "report/compare.h"
+#include "report/pages.h"
+#include "report/published.h"
+
+#include <math.h>
+
+/* A cell of the table: throughput, and the ratio with its interval behind it. */
+static void cell_text(const json_t *c, char *out, size_t size)
+{
+	double v = json_num(c, "output_throughput", 0), ratio = json_num(c, "ratio", 0), low = json_num(c, "low", 0);
+
+	if (!json_is_object(c))
+		snprintf(out, size, "-");
+	else if (v <= 0)
+		snprintf(out, size, "%.20s%s%.40s", json_str(c, "status", "?"), json_str(c, "reason", NULL) ? ": " : "", json_str(c, "reason", ""));
+	else if (ratio > 0 && low > 0)
+		snprintf(out, size, "%.1f (%.2fx, %.2f to %.2f at %.0f %%)", v, ratio, low, json_num(c, "high", 0), 100 * json_num(c, "confidence", 0));
+	else if (ratio > 0)
+		snprintf(out, size, "%.1f (%.2fx)", v, ratio);
+	else
+		snprintf(out, size, "%.1f", v);
+}
+
+static void money_text(const json_t *c, char *out, size_t size)
+{
+	double v = json_num(c, "usd_per_million_output", 0);
+
+	if (v > 0)
+		snprintf(out, size, "$%.2f", v);
+	else
+		snprintf(out, size, "-");
+}
+
+static void run_name(const json_t *run, char *out, size_t size)
+{
+	snprintf(out, size, "%.40s (%lldx %.30s%s%.20s)", json_str(run, "name", "?"), (long long)json_int(run, "gpu_count", 1),
+	    json_str(run, "gpu", "?"), json_str(run, "server", NULL) ? ", " : "", json_str(run, "server", ""));
+}
+
+/* Both pages say the same; what differs is the writing. */
+struct writing {
+	struct buf *out;
+	bool html;
+};
+
+static void put(struct writing *w, const char *text)
+{
+	(w->html ? html_text : markdown_text)(w->out, text);
+}
+
+static void row_of(struct writing *w, const char *const *cells, size_t count, bool head)
+{
+	buf_puts(w->out, w->html ? "<tr>" : "|");
+	for (size_t k = 0; k < count; k++) {
+		buf_puts(w->out, !w->html ? " " : head ? "<th>" : "<td>");
+		put(w, cells[k]);
+		buf_puts(w->out, !w->html ? " |" : head ? "</th>" : "</td>");
+	}
+	buf_puts(w->out, w->html ? "</tr>\n" : "\n");
+	if (head && !w->html) {
+		buf_putc(w->out, '|');
+		for (size_t k = 0; k < count; k++)
+			buf_puts(w->out, "---|");
+		buf_putc(w->out, '\n');
+	}
+}
+
+static void head2(struct writing *w, const char *text)
+{
+	buf_printf(w->out, w->html ? "<h2>%s</h2>\n" : "\n## %s\n\n", text);
+}
+
+/* One table of all rows; `text` says what a cell shows. */
+static void matrix(struct writing *w, const json_t *doc, void (*text)(const json_t *, char *, size_t))
+{
+	const json_t *runs = json_object_get(doc, "runs"), *row, *cell;
+	char words[COMPARE_MAX + 2][160];
+	const char *cells[COMPARE_MAX + 2];
+	size_t n = json_array_size(runs), k, c;
+
+	for (k = 0; k < n + 2; k++)
+		cells[k] = words[k];
+	buf_puts(w->out, w->html ? "<table>\n" : "");
+	str_copy(words[0], "Scenario");
+	str_copy(words[1], "Concurrency");
+	for (k = 0; k < n; k++)
+		run_name(json_array_get(runs, k), words[k + 2], sizeof(words[0]));
+	row_of(w, cells, n + 2, true);
+	json_array_foreach(json_object_get(doc, "rows"), k, row) {
+		str_copy(words[0], json_str(row, "scenario", ""));
+		snprintf(words[1], sizeof(words[1]), "%lld", (long long)json_int(row, "concurrency", 0));
+		json_array_foreach(json_object_get(row, "cells"), c, cell)
+			text(cell, words[c + 2], sizeof(words[0]));
+		row_of(w, cells, n + 2, false);
+	}
+	buf_puts(w->out, w->html ? "</table>\n" : "\n");
+}
+
+static void overall(struct writing *w, const json_t *doc)
+{
+	const json_t *runs = json_object_get(doc, "runs"), *o;
+	char words[6][240];
+	const char *cells[6] = { words[0], words[1], words[2], words[3], words[4], words[5] };
+	static const char *const heads[] = { "Run", "Scenarios in common", "Throughput", "Per GPU", "Per dollar", "Decision" };
+	size_t k;
+
+	buf_puts(w->out, w->html ? "<table>\n" : "");
+	row_of(w, heads, 6, true);
+	json_array_foreach(json_object_get(doc, "overall"), k, o) {
+		if (!json_is_object(o))
+			continue;
+		run_name(json_array_get(runs, k), words[0], sizeof(words[0]));
+		snprintf(words[1], sizeof(words[1]), "%lld", (long long)json_int(o, "n", 0));
+		if (json_num(o, "low", 0) > 0)
+			snprintf(words[2], sizeof(words[2]), "%.2fx (%.2f to %.2f)", json_num(o, "ratio", 0), json_num(o, "low", 0), json_num(o, "high", 0));
+		else
+			snprintf(words[2], sizeof(words[2]), "%.2fx", json_num(o, "ratio", 0));
+		snprintf(words[3], sizeof(words[3]), "%.2fx", json_num(o, "per_gpu_ratio", 0));
+		snprintf(words[4], sizeof(words[4]), json_num(o, "per_dollar_ratio", 0) > 0 ? "%.2fx" : "-", json_num(o, "per_dollar_ratio", 0));
+		snprintf(words[5], sizeof(words[5]), "%s%s%s", json_str(o, "verdict", "-"), json_str(o, "why", NULL) ? ": " : "", json_str(o, "why", ""));
+		row_of(w, cells, 6, false);
+	}
+	buf_puts(w->out, w->html ? "</table>\n" : "\n");
+}
+
+static void differences(struct writing *w, const json_t *doc)
+{
+	const json_t *row, *v;
+	char words[COMPARE_MAX + 1][160];
+	const char *cells[COMPARE_MAX + 1];
+	size_t k, c, n = json_array_size(json_object_get(doc, "runs"));
+
+	if (!json_array_size(json_object_get(doc, "manifest")))
+		return;
+	head2(w, "What differs in the stacks");
+	for (k = 0; k <= n; k++)
+		cells[k] = words[k];
+	buf_puts(w->out, w->html ? "<table>\n" : "");
+	str_copy(words[0], "Field");
+	for (k = 0; k < n; k++)
+		str_copy(words[k + 1], json_str(json_array_get(json_object_get(doc, "runs"), k), "name", "?"));
+	row_of(w, cells, n + 1, true);
+	json_array_foreach(json_object_get(doc, "manifest"), k, row) {
+		str_copy(words[0], json_str(row, "key", ""));
+		json_array_foreach(json_object_get(row, "values"), c, v) {
+			char *text = json_dumps(v, JSON_ENCODE_ANY);
+
+			str_copy(words[c + 1], json_is_string(v) ? json_string_value(v) : text ? text : "?");
+			free(text);
+		}
+		row_of(w, cells, n + 1, false);
+	}
+	buf_puts(w->out, w->html ? "</table>\n" : "\n");
+}
+
+static void notes(struct writing *w, const json_t *doc)
+{
+	const json_t *v;
+	size_t k;
+
+	if (!json_array_size(json_object_get(doc, "warnings")))
+		return;
+	head2(w, "Before you believe it");
+	buf_puts(w->out, w->html ? "<ul>\n" : "");
+	json_array_foreach(json_object_get(doc, "warnings"), k, v) {
+		buf_puts(w->out, w->html ? "<li>" : "- ");
+		put(w, json_is_string(v) ? json_string_value(v) : "?");
+		buf_puts(w->out, w->html ? "</li>\n" : "\n");
+	}
+	buf_puts(w->out, w->html ? "</ul>\n" : "");
+}
+
+/* One chart per concurrency: they never share one. */
+static void bars(struct writing *w, const json_t *doc)
+{
+	const json_t *runs = json_object_get(doc, "runs"), *rows = json_object_get(doc, "rows"), *row;
+	char names[COMPARE_MAX][160], title[120];
+	const char *series[COMPARE_MAX], *labels[24];
+	double values[24 * COMPARE_MAX];
+	size_t n = json_array_size(runs), k;
+	int64_t seen[16];
+	size_t levels = 0, at;
+
+	for (k = 0; k < n; k++) {
+		run_name(json_array_get(runs, k), names[k], sizeof(names[0]));
+		series[k] = names[k];
+	}
+	json_array_foreach(rows, k, row) {
+		for (at = 0; at < levels && seen[at] != json_int(row, "concurrency", 0); at++)
+			;
+		if (at == levels && levels < ARRAY_LEN(seen))
+			seen[levels++] = json_int(row, "concurrency", 0);
+	}
+	for (at = 0; at < levels; at++) {
+		struct chart c = { title, "tok/s", labels, 0, series, n, values };
+
+		snprintf(title, sizeof(title), "Output throughput at concurrency %lld (tok/s)", (long long)seen[at]);
+		json_array_foreach(rows, k, row) {
+			if (json_int(row, "concurrency", 0) != seen[at] || c.label_count == ARRAY_LEN(labels))
+				continue;
+			for (size_t s = 0; s < n; s++) {
+				double v = json_num(json_array_get(json_object_get(row, "cells"), s), "output_throughput", 0);
+
+				values[c.label_count * n + s] = v > 0 ? v : NAN;
+			}
+			labels[c.label_count++] = json_str(row, "scenario", "");
+		}
+		html_bars(w->out, &c);
+	}
+}
+
+static void page(struct writing *w, const json_t *doc)
+{
+	if (w->html)
+		bars(w, doc);
+	head2(w, "Output throughput (tok/s), median of repeats");
+	matrix(w, doc, cell_text);
+	head2(w, "USD per 1M output tokens");
+	matrix(w, doc, money_text);
+	head2(w, "Over all scenarios in common, against the first");
+	overall(w, doc);
+	differences(w, doc);
+	notes(w, doc);
+}
+
+void compare_markdown(const json_t *doc, struct buf *out)
+{
+	buf_puts(out, "# Comparison\n");
+	page(&(struct writing){ out, false }, doc);
+}
+
+void compare_html(const json_t *doc, struct buf *out)
+{
+	html_head(out, "Comparison");
+	page(&(struct writing){ out, true }, doc);
+	html_tail(out);
+}
+
+void compare_csv(const json_t *doc, struct buf *out)
+{
+	static const char *const figures[] = { "n", "output_throughput", "per_gpu", "usd_per_million_output", "tokens_per_dollar", "ttft_p50_ms",
+		"tpot_p50_ms", "e2e_p50_ms", "ratio", "low", "high", "confidence", "per_gpu_ratio", "per_dollar_ratio" };
+	const json_t *row, *cell;
+	size_t k, c;
+
+	buf_puts(out, "scenario,input,output,concurrency,run,status");
+	for (k = 0; k < ARRAY_LEN(figures); k++)
+		buf_printf(out, ",%s", figures[k]);
+	buf_putc(out, '\n');
+	json_array_foreach(json_object_get(doc, "rows"), k, row)
+		json_array_foreach(json_object_get(row, "cells"), c, cell) {
+			const char *name = json_str(json_array_get(json_object_get(doc, "runs"), c), "name", "?");
+
+			if (!json_is_object(cell))
+				continue;
+			csv_text(out, json_str(row, "scenario", ""));
+			buf_printf(out, ",%lld,%lld,%lld,", (long long)json_int(row, "input", 0), (long long)json_int(row, "output", 0),
+			    (long long)json_int(row, "concurrency", 0));
+			csv_text(out, name);
+			buf_putc(out, ',');
+			csv_text(out, json_str(cell, "status", ""));
+			for (size_t f = 0; f < ARRAY_LEN(figures); f++)
+				if (json_is_number(json_object_get(cell, figures[f])))
+					buf_printf(out, ",%.6g", json_num(cell, figures[f], 0));
+				else
+					buf_putc(out, ',');
+			buf_putc(out, '\n');
+		}
+}

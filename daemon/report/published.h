@@ -1,0 +1,24 @@
+/*
+ * The formats that results are published in (benchmarks §7.2, §7.3), written and read exactly.
+ */
+#ifndef GPUFLEET_PUBLISHED_H
+#define GPUFLEET_PUBLISHED_H
+
+#include "report/bench.h"
+
+/* benchmark_nvidia_format.json: the seven metadata keys, then rows; a scenario that failed stays, with throughput null. */
+void published_json(const struct bench *b, struct buf *out);
+/* benchmark_nvidia_format.csv: the ten columns; extended: eleven and ours behind them. */
+void published_csv(const struct bench *b, bool extended, struct buf *out);
+
+/* A cell of RFC 4180; what a spreadsheet would take for a formula becomes text. */
+void csv_text(struct buf *out, const char *text);
+
+/*
+ * A published file of either kind, or documents of vllm bench, as a source for bench_read(): {"import":{…},"results":[…]}.
+ * `text` is from anywhere. The legacy spellings of failure (row absent, 0) are read as failures. NULL with *e: what it is not,
+ * with the place. Rows carry concurrency 1 unless they say another.
+ */
+json_t *published_read(const char *name, const char *text, size_t n, struct err *e);
+
+#endif
