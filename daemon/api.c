@@ -75,6 +75,11 @@ static const struct route {
 	{ "GET", "/v1/runs/*/logs", ROLE_VIEWER, get_logs },
 	{ "GET", "/v1/runs/*/results", ROLE_VIEWER, get_results },
 	{ "GET", "/v1/runs/*/files/*", ROLE_VIEWER, get_file },
+	{ "GET", "/v1/runs/*/report", ROLE_VIEWER, get_report },
+	{ "GET", "/v1/compare", ROLE_VIEWER, get_compare },
+	{ "GET", "/v1/imports", ROLE_VIEWER, get_imports },
+	{ "POST", "/v1/imports", ROLE_OPERATOR, post_imports },
+	{ "DELETE", "/v1/imports/*", ROLE_OPERATOR, delete_import },
 	{ "GET", "/v1/cost", ROLE_VIEWER, get_cost },
 	{ "GET", "/v1/events", ROLE_VIEWER, get_events },
 	{ "GET", "/v1/why/*", ROLE_VIEWER, get_why },
@@ -529,7 +534,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mc, const ch
 		r->mc = mc;
 		str_copy(r->method, method);
 		str_copy(r->path, url);
-		r->body.max = !strcmp(url, "/v1/runs") ? RUN_BODY_MAX : BODY_MAX;
+		r->body.max = !strcmp(url, "/v1/runs") || !strcmp(url, "/v1/imports") ? RUN_BODY_MAX : BODY_MAX;
 		r->out.max = STREAM_MAX;
 		list_append(&a->requests, &r->link);
 		identify(r);

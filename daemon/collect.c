@@ -1,5 +1,6 @@
 #include "collect.h"
 #include "base/str.h"
+#include "report/manifest.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -47,22 +48,47 @@ static void take(struct files *f, int at, const char *name)
 	f->items[f->count - 1].text = buf_take(&text);
 }
 
+/* The manifest stays as it was written; its digest is a figure like the others. */
+static void read_manifest(int at, struct results *out)
+{
+	struct buf text = BUF(RESULT_FILE_MAX);
+	struct err e = { 0 };
+	json_t *m;
+	char id[65];
+
+	if (!read_whole(at, "manifest.json", &text)) {
+		buf_free(&text);
+		return;
+	}
+	m = manifest_read(buf_str(&text), text.len, &e);
+	if (m) {
+		manifest_stack_id(m, id);
+		results_text(out, "stack_id", id, "{}");
+	} else {
+		snprintf(out->message, sizeof(out->message), "manifest.json: %.200s", e.msg);
+	}
+	json_decref(m);
+	buf_free(&text);
+}
+
 void collect_read(const char *dir, const char *reader, struct results *out)
 {
 	const struct result_reader *r = result_reader_find(reader);
 	struct files *f = xcalloc(1, sizeof(*f));
-	DIR *d = r ? opendir(dir) : NULL;
+	DIR *d = opendir(dir);
 	struct dirent *de;
 
 	memset(out, 0, sizeof(*out));
-	while (d && (de = readdir(d)) && f->count < RESULT_FILES_MAX)
+	while (r && d && (de = readdir(d)) && f->count < RESULT_FILES_MAX)
 		if (r->wants(de->d_name))
 			take(f, dirfd(d), de->d_name);
-	if (d)
-		closedir(d);
 	qsort(f->items, f->count, sizeof(f->items[0]), by_name);
 	if (r)
 		r->read(f->items, f->count, out);
+	if (d) {
+		read_manifest(dirfd(d), out);
+		closedir(d);
+	}
 	for (size_t k = 0; k < f->count; k++) {
 		free((char *)(uintptr_t)f->items[k].name);
 		free((char *)(uintptr_t)f->items[k].text);

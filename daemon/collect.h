@@ -7,7 +7,7 @@
 
 #include "remote/result.h"
 
-/* *out is the caller's, results_free(). An unknown reader, "" too, reads nothing. */
+/* *out is the caller's, results_free(). An unknown reader, "" too, reads nothing; a manifest.json is digested in any case. */
 void collect_read(const char *dir, const char *reader, struct results *out);
 
 #endif

@@ -185,6 +185,27 @@ int history_results(struct history *h, int64_t run_id, json_t **out, struct err 
 	return answer(out, "results", rows);
 }
 
+int history_imports(struct history *h, json_t **out, struct err *e)
+{
+	sqlite3_stmt *st = history_ask(h, SQL_IMPORTS, e);
+
+	return st ? answer(out, "imports", history_rows(h, st, e)) : -1;
+}
+
+int history_import(struct history *h, const char *name, json_t **out, struct err *e)
+{
+	sqlite3_stmt *st = history_ask(h, SQL_IMPORT, e);
+	bool none = false;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_text(st, 1, name, -1, SQLITE_STATIC);
+	*out = row_only(h, st, &none, e);
+	if (none)
+		err_set(e, ERR_NOT_FOUND, "there is no import '%.60s'", name);
+	return *out ? 0 : -1;
+}
+
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e)
 {
 	sqlite3_stmt *st = history_ask(h, id ? SQL_FLEET_BY_ID : SQL_FLEET_BY_NAME, e);

@@ -30,6 +30,9 @@ int history_runs(struct history *h, int64_t fleet_id, int limit, json_t **out, s
 int history_run(struct history *h, int64_t id, json_t **out, struct err *e); /* ERR_NOT_FOUND */
 /* {"results":[{metric,value|text,unit,labels}…]} */
 int history_results(struct history *h, int64_t run_id, json_t **out, struct err *e);
+/* {"imports":[{name,owner,created,bytes}…]}, and one with its source: ERR_NOT_FOUND */
+int history_imports(struct history *h, json_t **out, struct err *e);
+int history_import(struct history *h, const char *name, json_t **out, struct err *e);
 /* A fleet by id, or (id 0) the newest of that name, with its instances, for `status` and `why`. ERR_NOT_FOUND */
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e);
 /*

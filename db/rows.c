@@ -154,6 +154,10 @@ static const struct column result_columns[] = {
 	TEXT(result_row, text), TEXT(result_row, labels),
 };
 
+static const struct column import_columns[] = {
+	TEXT(import_row, name), TEXT(import_row, owner), I64(import_row, created), OWNED(import_row, source),
+};
+
 #define WANTED_FLEETS                                                                                                    \
 	"state <> 'CLOSED' OR closed >= ?1 OR id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"
 #define OF_WANTED_FLEETS "fleet_id IN (SELECT id FROM fleets WHERE " WANTED_FLEETS ")"
@@ -169,6 +173,7 @@ const struct row_kind row_kinds[ROW_TABLES] = {
 	[ROWS_EXTRAS] = { "extras", "id", 1, false, "state <> 'GONE'", sizeof(struct extra), COLUMNS(extra_columns) },
 	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
 	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
+	[ROWS_IMPORTS] = { "imports", "name", 1, false, NULL, sizeof(struct import_row), COLUMNS(import_columns) },
 };
 
 static void names(struct buf *b, const struct row_kind *k)

@@ -68,6 +68,11 @@ void store_batch_event(struct store_batch *b, const struct event *row)
 	add(b, ROWS_EVENTS, row);
 }
 
+void store_batch_import(struct store_batch *b, const struct import_row *row)
+{
+	add(b, ROWS_IMPORTS, row);
+}
+
 void store_batch_result(struct store_batch *b, const struct result_row *row)
 {
 	struct result_row *copy = add(b, ROWS_RESULTS, row);

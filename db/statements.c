@@ -17,7 +17,9 @@
 	"r.owner, r.state, r.outcome, r.cause, r.reason, r.progress, CASE WHEN r.exit_status < 0 THEN NULL ELSE r.exit_status END " \
 	"AS exit_status, r.signal, r.created AS t_created, nullif(r.started, 0) AS t_started, nullif(r.ended, 0) AS t_ended, "     \
 	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, r.secrets, r.results_bytes, r.requeues, "      \
-	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id "
+	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout, i.gpu, i.gpu_count, i.provider, i.region, "           \
+	"i.price_hour AS m_price_hour FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id LEFT JOIN instances i ON i.id = "         \
+	"r.instance_id "
 
 #define FLEET_FIELDS                                                                                                     \
 	"SELECT id, name, owner, state, cause, reason, labels, gpu, gpu_count, instances AS instances_wanted, created AS t_created, " \
@@ -53,6 +55,8 @@ const char *const statements[STATEMENTS] = {
 	[SQL_RUNS_OF_FLEET] = RUN_FIELDS "WHERE r.fleet_id = ?2 ORDER BY r.id DESC LIMIT ?1",
 	[SQL_RUN] = RUN_FIELDS "WHERE r.id = ?1",
 	[SQL_RESULTS] = "SELECT metric, value, text, unit, labels AS j_labels FROM results WHERE run_id = ?1 ORDER BY seq",
+	[SQL_IMPORTS] = "SELECT name, owner, created AS t_created, length(source) AS bytes FROM imports WHERE source IS NOT NULL ORDER BY name",
+	[SQL_IMPORT] = "SELECT name, owner, created AS t_created, source AS j_source FROM imports WHERE name = ?1 AND source IS NOT NULL",
 	[SQL_FLEET_BY_ID] = FLEET_FIELDS "WHERE id = ?1",
 	[SQL_FLEET_BY_NAME] = FLEET_FIELDS "WHERE name = ?1 ORDER BY id DESC LIMIT 1",
 	[SQL_INSTANCES] =

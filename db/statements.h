@@ -21,6 +21,8 @@ enum statement {
 	SQL_RUNS_OF_FLEET, /* limit, fleet */
 	SQL_RUN,           /* id */
 	SQL_RESULTS,       /* run */
+	SQL_IMPORTS,
+	SQL_IMPORT,        /* name */
 	SQL_FLEET_BY_ID,   /* id */
 	SQL_FLEET_BY_NAME, /* name */
 	SQL_INSTANCES,     /* fleet */

@@ -58,6 +58,13 @@ struct result_row {
 	char labels[TEXT_MAX]; /* JSON object of further keys, "{}" */
 	int seq;
 };
+/* Results that were read in from files (table imports). */
+struct import_row {
+	char name[NAME_MAX_], owner[NAME_MAX_];
+	instant created;
+	char *source; /* JSON; NULL: deleted */
+};
+void store_batch_import(struct store_batch *b, const struct import_row *row); /* copies the source, too */
 void store_batch_result(struct store_batch *b, const struct result_row *row);
 bool store_batch_empty(const struct store_batch *b);
 void store_batch_free(struct store_batch *b);

@@ -1,5 +1,6 @@
 #include "ctl/cmd.h"
 #include "base/str.h"
+#include "ctl/bench.h"
 #include "ctl/runs.h"
 #include "ctl/show.h"
 
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const format_words[] = { "table", "json", "csv", "md", NULL };
+static const char *const format_words[] = { "table", "json", "csv", "md", "html", "nvidia-json", "nvidia-csv", "extended-csv", NULL };
 
 /* Names come from the machine: nothing outside `dir` may be named. */
 static bool is_harmless(const char *name)
@@ -113,51 +114,123 @@ static void say_files(const json_t *files)
 		ctl_print(stdout, STYLE_DIM, "file  %s  %s", json_str(f, "name", ""), show_bytes(f, "bytes").s);
 }
 
-static enum results_format choose_format(const struct ctl *c)
+/* What run and imports have in common: a benchmark in a published format. */
+static int print_report(struct ctl *c, const char *ref, const char *format, struct err *e)
 {
-	const char *word = args_text(&c->args, "format");
+	char *path = ctl_path("/v1/runs/%s/report?format=%s", ref, format);
+	int rc = bench_copy(c, path, e);
 
-	for (int i = 0; word && format_words[i]; i++)
-		if (!strcmp(format_words[i], word))
-			return (enum results_format)i;
-	return c->json ? RESULTS_JSON : RESULTS_TABLE;
+	free(path);
+	return rc;
 }
 
-static int run_results(struct ctl *c, struct err *e)
+static int get_bench(struct ctl *c, const char *ref, json_t **doc, struct err *e)
 {
-	enum results_format format = choose_format(c);
-	const json_t *files;
-	json_t *answer;
-	int64_t id;
+	char *path = ctl_path("/v1/runs/%s/report", ref);
+	int rc = ctl_get(c, path, doc, e);
+
+	free(path);
+	return rc;
+}
+
+static bool has_cells(const json_t *report)
+{
+	return json_array_size(json_path(report, "bench.cells")) > 0;
+}
+
+/* An import has no run, no files and no rows: only its benchmark. */
+static int show_import(struct ctl *c, const char *name, const char *format, struct err *e)
+{
+	bool json = c->json || !strcmp(format, "json");
+	json_t *report;
+
+	if (!json && strcmp(format, "table") != 0)
+		return print_report(c, name, !strcmp(format, "csv") ? "extended-csv" : format, e);
+	if (get_bench(c, name, &report, e) < 0)
+		return -1;
+	if (json)
+		ctl_print_json(report);
+	else
+		bench_print(json_object_get(report, "bench"), stdout);
+	json_decref(report);
+	return 0;
+}
+
+static int show_run(struct ctl *c, int64_t id, const char *format, struct err *e)
+{
+	bool table = !c->json && !strcmp(format, "table"), md = !strcmp(format, "md");
+	json_t *answer, *report = NULL;
 	int rc = 0;
 
-	if (ctl_run_id(c->args.words[0], &id, e) < 0 || ctl_get_results(c, id, &answer, e) < 0)
-		return -1;
-	files = json_path(answer, "files");
-	if (format == RESULTS_TABLE)
+	if (ctl_get_results(c, id, &answer, e) < 0 || get_bench(c, c->args.words[0], &report, e) < 0)
+		rc = -1;
+	if (rc == 0 && table)
 		ctl_print(stdout, show_run_style(json_path(answer, "run")), "run %lld: %s  %s", (long long)id,
 		    show_run_state(json_path(answer, "run")).s, json_str(answer, "run.title", ""));
-	ctl_print_results(answer, format, stdout);
-	if (args_has(&c->args, "save"))
-		rc = save_all(c, id, files, args_text(&c->args, "save"), e);
-	else if (format == RESULTS_TABLE)
-		say_files(files);
+	if (rc == 0 && table && has_cells(report))
+		bench_print(json_object_get(report, "bench"), stdout);
+	else if (rc == 0 && md && has_cells(report))
+		rc = print_report(c, c->args.words[0], "md", e);
+	else if (rc == 0 && (c->json || !strcmp(format, "json"))) {
+		if (has_cells(report))
+			json_object_set(answer, "bench", json_object_get(report, "bench"));
+		ctl_print_results(answer, RESULTS_JSON, stdout);
+	} else if (rc == 0)
+		ctl_print_results(answer, table ? RESULTS_TABLE : md ? RESULTS_MD : RESULTS_CSV, stdout);
+	if (rc == 0 && args_has(&c->args, "save"))
+		rc = save_all(c, id, json_path(answer, "files"), args_text(&c->args, "save"), e);
+	else if (rc == 0 && table)
+		say_files(json_path(answer, "files"));
+	json_decref(report);
 	json_decref(answer);
 	return rc;
 }
 
+static int run_results(struct ctl *c, struct err *e)
+{
+	const char *word = c->args.words[0], *format = args_has(&c->args, "format") ? args_text(&c->args, "format") : "table";
+	int64_t id;
+
+	if (!strcmp(word, "import"))
+		return results_import(c, e);
+	if (!strcmp(word, "forget"))
+		return results_forget(c, e);
+	if (c->args.word_count > 1)
+		return err_set(e, ERR_USAGE, "one run at a time; to see several together: gpufleetctl compare");
+	if (!strcmp(word, "imports"))
+		return results_imports(c, e);
+	if (ctl_run_id(word, &id, &(struct err){ 0 }) < 0) {
+		char name[64];
+
+		return bench_reference(word, name, sizeof(name), e) < 0 ? -1 : show_import(c, name, format, e);
+	}
+	if (str_starts(format, "nvidia-") || !strcmp(format, "extended-csv") || !strcmp(format, "html"))
+		return print_report(c, word, format, e);
+	return show_run(c, id, format, e);
+}
+
 static const struct opt opts[] = {
-	{ "format", 'o', ARG_WORD, "FORMAT", "table, json, csv or md", format_words, 0, 0, false },
-	{ "save", 0, ARG_FILE, "DIRECTORY", "write the collected files there", NULL, 0, 0, false },
+	{ "format", 'f', ARG_WORD, "FORMAT", "table, json, csv, md, html, nvidia-json, nvidia-csv or extended-csv", format_words, 0, 0, false },
+	{ "save", 'o', ARG_FILE, "DIRECTORY", "write the collected files there", NULL, 0, 0, false },
+	{ "name", 0, ARG_NAME, "NAME", "import: what it is called", NULL, 0, 0, false },
+	{ "title", 0, ARG_TEXT, "TEXT", "import: what it is", NULL, 0, 0, false },
+	{ "price", 0, ARG_TEXT, "DOLLARS", "import: what the whole instance cost per hour", NULL, 0, 0, false },
+	{ "gpu", 0, ARG_TEXT, "GPU[:N]", "import: what it ran on", NULL, 0, 0, false },
+	{ "model", 0, ARG_TEXT, "MODEL", "import: what was served", NULL, 0, 0, false },
+	{ "precision", 0, ARG_TEXT, "WORD", "import: FP8, BF16 ...", NULL, 0, 0, false },
+	{ "server", 0, ARG_TEXT, "WORD", "import: where it ran", NULL, 0, 0, false },
+	{ "weights", 0, ARG_TEXT, "GIB", "import: memory of the weights, per GPU", NULL, 0, 0, false },
 };
 
 const struct command command_results = {
 	.name = "results",
 	.group = "Work",
-	.synopsis = "RUN [options]",
-	.summary = "what a run has measured, and the files it left",
+	.synopsis = "RUN|IMPORT [options] | import FILE ... --name NAME | imports | forget IMPORT",
+	.summary = "what a run has measured, and the files it left; results from elsewhere",
+	.details = "Benchmarks are shown by scenario and concurrency, with medians over their repeats. import reads documents of vllm bench, and "
+		   "benchmark_nvidia_format files in JSON and CSV; compare takes imports by their names.",
 	.min = 1,
-	.max = 1,
+	.max = -1,
 	.operand = "run",
 	.opts = opts,
 	.opt_count = ARRAY_LEN(opts),

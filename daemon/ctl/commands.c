@@ -17,6 +17,8 @@ const struct command *const ctl_commands[] = {
 	&command_runs,
 	&command_logs,
 	&command_results,
+	&command_compare,
+	&command_diff,
 	&command_wait,
 	&command_cancel,
 	&command_recipes,

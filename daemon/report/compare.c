@@ -1,20 +1,10 @@
 #include "report/compare.h"
 #include "base/str.h"
-#include "report/pages.h"
+#include "report/manifest.h"
 
 #include <math.h>
 
 /* ---- manifests ---- */
-
-bool manifest_counts(const char *key)
-{
-	static const char *const apart[] = { "collected_at", "instance_id", "price_per_hour_usd", "pip_freeze" };
-
-	for (size_t k = 0; k < ARRAY_LEN(apart); k++)
-		if (!strcmp(apart[k], key))
-			return false;
-	return true;
-}
 
 static const json_t *manifest_value(const struct bench *b, const char *key, const char *inner)
 {

@@ -31,7 +31,4 @@ void compare_csv(const json_t *comparison, struct buf *out);
 /* Keys whose values differ among the manifests: [{"key":…,"values":[…]}…]; fields that say nothing of the stack (benchmarks §6 †)
  * are left out. A missing manifest has null everywhere. */
 json_t *compare_manifests(const struct bench *all, size_t count);
-/* Is this field of a manifest part of the stack's identity? */
-bool manifest_counts(const char *key);
-
 #endif

@@ -1,0 +1,420 @@
+/*
+ * Results as people look at them: reports of a run in every format, comparisons, and results that were read in from files.
+ * Made in the thread pool; what they show is in daemon/report/.
+ */
+#include "api_private.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "db/store.h"
+#include "remote/result.h"
+#include "report/compare.h"
+#include "report/manifest.h"
+#include "report/pages.h"
+#include "report/published.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define PAGE_MAX     (16u * 1024 * 1024)
+#define MANIFEST_MAX (4u * 1024 * 1024)
+
+/* ---- what a report is made from ---- */
+
+static void put_manifest(const struct engine *en, const json_t *run, json_t *source)
+{
+	struct buf text = BUF(MANIFEST_MAX);
+	char path[1024], chunk[65536];
+	struct err e;
+	json_t *m;
+	ssize_t n;
+	int fd;
+
+	execute_run_path(en, json_str(run, "key", "none"), "results/manifest.json", path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	while (fd >= 0 && (n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(&text, chunk, (size_t)n))
+		;
+	if (fd >= 0)
+		close(fd);
+	m = text.len ? manifest_read(buf_str(&text), text.len, &e) : NULL;
+	if (m)
+		json_put(source, "manifest", m);
+	buf_free(&text);
+}
+
+/* "12", "run-12": a run; anything else is the name of an import. */
+static int load_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e)
+{
+	json_t *run, *results, *import;
+	int64_t id;
+
+	if (!str_to_i64(str_starts(ref, "run-") ? ref + 4 : ref, 1, INT64_MAX, &id)) {
+		if (history_import(h, ref, &import, e) < 0)
+			return -1;
+		*out = json_incref(json_object_get(import, "source"));
+		json_decref(import);
+		return 0;
+	}
+	if (history_run(h, id, &run, e) < 0)
+		return -1;
+	if (history_results(h, id, &results, e) < 0) {
+		json_decref(run);
+		return -1;
+	}
+	*out = json_object();
+	json_put(*out, "run", run);
+	json_put(*out, "results", json_incref(json_object_get(results, "results")));
+	put_manifest(en, run, *out);
+	json_decref(results);
+	return 0;
+}
+
+/* ---- one run ---- */
+
+struct report_query {
+	const struct engine *en;
+	char refs[COMPARE_MAX][NAME_MAX_];
+	size_t count;
+	char format[16];
+	struct compare_options options;
+};
+
+static void text_answer(json_t **out, const char *type, struct buf *text)
+{
+	*out = json_object();
+	json_put_str(*out, "type", type);
+	json_put_str(*out, "text", buf_str(text));
+	buf_free(text);
+}
+
+static int ask_report(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	const struct report_query *q = arg;
+	struct buf text = BUF(PAGE_MAX);
+	json_t *source;
+	struct bench b;
+
+	if (load_source(q->en, h, q->refs[0], &source, e) < 0)
+		return -1;
+	bench_read(&b, source);
+	if (!strcmp(q->format, "json")) {
+		*out = json_object();
+		json_put(*out, "bench", bench_json(&b));
+		json_put(*out, "manifest", b.manifest ? json_incref(b.manifest) : json_null());
+	} else if (!b.cell_count) {
+		err_set(e, ERR_NOT_FOUND, "%s has no benchmark results", b.name);
+	} else if (!strcmp(q->format, "nvidia-json")) {
+		published_json(&b, &text);
+		text_answer(out, "application/json", &text);
+	} else if (!strcmp(q->format, "nvidia-csv") || !strcmp(q->format, "extended-csv")) {
+		published_csv(&b, *q->format == 'e', &text);
+		text_answer(out, "text/csv; charset=utf-8", &text);
+	} else if (!strcmp(q->format, "md")) {
+		page_markdown(&b, &text);
+		text_answer(out, "text/markdown; charset=utf-8", &text);
+	} else {
+		page_html(&b, &text);
+		text_answer(out, "text/html; charset=utf-8", &text);
+	}
+	bench_free(&b);
+	json_decref(source);
+	return *out ? 0 : -1;
+}
+
+static void send_text(struct request *r, json_t *out, void *arg)
+{
+	static const char *const types[] = { "application/json", "text/csv; charset=utf-8", "text/markdown; charset=utf-8",
+		"text/html; charset=utf-8" };
+	const char *text = json_str(out, "text", NULL), *type = json_str(out, "type", "");
+
+	(void)arg;
+	if (!text) {
+		request_json(r, 200, json_incref(out));
+		return;
+	}
+	for (size_t k = 0; k < ARRAY_LEN(types); k++)
+		if (!strcmp(types[k], type))
+			request_bytes(r, types[k], xstrdup(text), strlen(text));
+}
+
+static bool query_format(struct request *r, const char *const *formats, struct report_query *q)
+{
+	const char *format = query(r, "format", "json");
+	struct err e;
+
+	for (; *formats; formats++)
+		if (!strcmp(*formats, format))
+			return str_copy(q->format, format);
+	err_set(&e, ERR_USAGE, "there is no format '%.30s'", format);
+	request_error(r, &e);
+	return false;
+}
+
+void get_report(struct request *r)
+{
+	static const char *const formats[] = { "json", "nvidia-json", "nvidia-csv", "extended-csv", "md", "html", NULL };
+	struct report_query *q = xcalloc(1, sizeof(*q));
+
+	q->en = r->api->en;
+	q->count = 1;
+	str_copy(q->refs[0], r->arg[0]);
+	if (query_format(r, formats, q))
+		request_history_then(r, ask_report, q, send_text, NULL);
+	else
+		free(q);
+}
+
+/* ---- comparisons ---- */
+
+static int ask_compare(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	const struct report_query *q = arg;
+	struct bench all[COMPARE_MAX];
+	struct buf text = BUF(PAGE_MAX);
+	json_t *source, *doc;
+	size_t n = 0;
+
+	for (; n < q->count && load_source(q->en, h, q->refs[n], &source, e) == 0; n++) {
+		bench_read(&all[n], source);
+		json_decref(source);
+	}
+	if (n == q->count) {
+		doc = compare_json(all, n, &q->options);
+		if (!strcmp(q->format, "json")) {
+			*out = json_incref(doc);
+		} else if (!strcmp(q->format, "csv")) {
+			compare_csv(doc, &text);
+			text_answer(out, "text/csv; charset=utf-8", &text);
+		} else if (!strcmp(q->format, "md")) {
+			compare_markdown(doc, &text);
+			text_answer(out, "text/markdown; charset=utf-8", &text);
+		} else {
+			compare_html(doc, &text);
+			text_answer(out, "text/html; charset=utf-8", &text);
+		}
+		json_decref(doc);
+	}
+	while (n > 0)
+		bench_free(&all[--n]);
+	return *out ? 0 : -1;
+}
+
+static int compare_query(struct request *r, struct report_query *q, struct err *e)
+{
+	const char *wanted = query(r, "adopt_if", "");
+	char list[1024], *rest = list, *one;
+
+	if (!str_copy(list, query(r, "runs", "")))
+		return err_set(e, ERR_USAGE, "'runs' is too long");
+	while ((one = str_split(&rest, ","))) {
+		if (!*one || strlen(one) >= sizeof(q->refs[0]))
+			return err_set(e, ERR_USAGE, "'runs' wants numbers of runs and names of imports, with commas between");
+		if (q->count == COMPARE_MAX)
+			return err_set(e, ERR_USAGE, "at most %d can be compared at once", COMPARE_MAX);
+		str_copy(q->refs[q->count++], one);
+	}
+	if (q->count < 2)
+		return err_set(e, ERR_USAGE, "a comparison wants at least two");
+	if (*wanted && (!str_to_double(wanted, &q->options.adopt_if) || q->options.adopt_if <= 0 || q->options.adopt_if > 1e6))
+		return err_set(e, ERR_USAGE, "'adopt_if' wants a factor like 2.0");
+	return 0;
+}
+
+void get_compare(struct request *r)
+{
+	static const char *const formats[] = { "json", "csv", "md", "html", NULL };
+	struct report_query *q = xcalloc(1, sizeof(*q));
+	struct err e;
+
+	q->en = r->api->en;
+	if (compare_query(r, q, &e) < 0) {
+		request_error(r, &e);
+		free(q);
+	} else if (query_format(r, formats, q)) {
+		request_history_then(r, ask_compare, q, send_text, NULL);
+	} else {
+		free(q);
+	}
+}
+
+/* ---- imports ---- */
+
+static const char *const import_keys[] = { "name", "files", "title", "price_hour", "gpu", "gpu_count", "model", "precision", "server",
+	"framework", "weights_gib", "max_model_len", NULL };
+
+/* Documents of vllm bench, by the reader that runs have. */
+static json_t *read_documents(const json_t *files, struct err *e)
+{
+	const struct result_reader *reader = result_reader_find("vllm-bench");
+	struct result_file *list = xcalloc(json_array_size(files) + 1, sizeof(*list));
+	json_t *out = json_object(), *rows = json_array(), *import = json_object();
+	struct results r = { 0 };
+	const json_t *f;
+	size_t k, n = 0;
+
+	json_array_foreach(files, k, f) {
+		const char *text = json_str(f, "text", "");
+
+		if (reader->wants(json_str(f, "name", "")))
+			list[n++] = (struct result_file){ json_str(f, "name", ""), text, strlen(text) };
+	}
+	reader->read(list, n, &r);
+	for (k = 0; k < r.count; k++) {
+		const struct result_metric *m = &r.rows[k];
+		json_t *row = json_object();
+
+		json_put_str(row, "metric", m->metric);
+		json_put_str(row, "unit", m->unit);
+		if (m->number)
+			json_put(row, "value", json_real(m->value));
+		else
+			json_put_str(row, "text", m->text);
+		json_put(row, "labels", json_read(m->labels, strlen(m->labels), NULL));
+		json_array_append_new(rows, row);
+	}
+	results_free(&r);
+	free(list);
+	json_put(out, "results", rows);
+	json_put(out, "import", import);
+	if (json_array_size(rows))
+		return out;
+	err_set(e, ERR_USAGE, "the files are neither documents of vllm bench nor a benchmark_nvidia_format file");
+	json_decref(out);
+	return NULL;
+}
+
+static json_t *read_import(const json_t *in, struct err *e)
+{
+	const json_t *files = json_object_get(in, "files"), *first = json_array_get(files, 0);
+	const char *text = json_str(first, "text", ""), *name = json_str(first, "name", "file");
+	size_t n = strlen(name);
+	json_t *source, *import, *v;
+	const char *key;
+
+	if (!json_array_size(files))
+		return err_set(e, ERR_USAGE, "there are no files to read"), NULL;
+	if (json_array_size(files) == 1 && (strstr(text, "\"benchmarks\"") || (n > 4 && str_ieq(name + n - 4, ".csv"))))
+		source = published_read(name, text, strlen(text), e);
+	else
+		source = read_documents(files, e);
+	if (!source)
+		return NULL;
+	/* What is said with the command goes before what the file says. */
+	import = json_object_get(source, "import");
+	json_object_foreach((json_t *)(uintptr_t)in, key, v)
+		if (strcmp(key, "files") != 0)
+			json_object_set(import, key, v);
+	return source;
+}
+
+static void import_durable(void *arg, const struct err *error)
+{
+	struct hold *h = arg;
+	struct request *r = hold_take(h);
+	json_t *o;
+
+	if (!r)
+		return;
+	if (error) {
+		request_error(r, error);
+		return;
+	}
+	o = json_object();
+	json_put_str(o, "import", json_str(r->in, "name", r->arg[0]));
+	request_json(r, strcmp(r->method, "DELETE") ? 201 : 200, o);
+}
+
+static void save_import(struct request *r, const char *name, char *source)
+{
+	struct import_row row = { .created = engine_now(r->api->en), .source = source };
+	struct store_batch *b = store_batch_new();
+
+	str_copy(row.name, name);
+	str_copy(row.owner, r->user);
+	store_batch_import(b, &row);
+	store_commit(engine_store(r->api->en), b, import_durable, request_hold(r));
+	free(source);
+}
+
+struct import_wish {
+	char name[NAME_MAX_];
+	json_t *source; /* NULL: it is to be deleted */
+};
+
+static int ask_owner(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	const struct import_wish *w = arg;
+	struct err none = { 0 };
+
+	if (history_import(h, w->name, out, &none) == 0)
+		return 0;
+	if (none.code != ERR_NOT_FOUND || !w->source) {
+		*e = none;
+		return -1;
+	}
+	*out = json_object();
+	return 0;
+}
+
+static void wish_gone(struct request *r)
+{
+	json_decref(r->state);
+}
+
+/* An import may be replaced and deleted by who made it. */
+static void save_when_allowed(struct request *r, json_t *found, void *arg)
+{
+	json_t *source = r->state;
+
+	(void)arg;
+	if (json_str(found, "owner", NULL) && !may_touch(r, json_str(found, "owner", "")))
+		return;
+	save_import(r, json_str(r->in, "name", r->arg[0]), source ? json_text(source) : NULL);
+}
+
+static void ask_and_save(struct request *r, const char *name, json_t *source)
+{
+	struct import_wish *w = xcalloc(1, sizeof(*w));
+
+	str_copy(w->name, name);
+	w->source = source;
+	r->state = source;
+	r->gone = source ? wish_gone : NULL;
+	request_history_then(r, ask_owner, w, save_when_allowed, NULL);
+}
+
+void post_imports(struct request *r)
+{
+	const char *name = json_str(r->in, "name", "");
+	json_t *source;
+	int64_t number;
+	struct err e;
+
+	if (!check_keys(r, import_keys))
+		return;
+	if (!str_is_name(name, NAME_MAX_ - 1) || str_to_i64(name, 0, INT64_MAX, &number) || str_starts(name, "run-")) {
+		err_set(&e, ERR_USAGE, "'name' wants letters, digits, '.', '_' and '-', and is neither a number nor begins with run-");
+		request_error(r, &e);
+		return;
+	}
+	source = read_import(r->in, &e);
+	if (source)
+		ask_and_save(r, name, source);
+	else
+		request_error(r, &e);
+}
+
+static int ask_imports(struct history *h, void *arg, json_t **out, struct err *e)
+{
+	(void)arg;
+	return history_imports(h, out, e);
+}
+
+void get_imports(struct request *r)
+{
+	request_history(r, ask_imports, NULL);
+}
+
+void delete_import(struct request *r)
+{
+	ask_and_save(r, r->arg[0], NULL);
+}
