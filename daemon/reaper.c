@@ -242,6 +242,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	json_init();
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);

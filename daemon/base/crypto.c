@@ -8,7 +8,7 @@ static void digest(const EVP_MD *md, const void *data, size_t n, uint8_t *out)
 	unsigned len;
 
 	if (!EVP_Digest(data, n, out, &len, md, NULL))
-		BUG("libcrypto refused a digest");
+		mem_exhausted("libcrypto");
 }
 
 void crypto_sha256(const void *data, size_t n, uint8_t out[SHA256_LEN])
@@ -26,7 +26,7 @@ void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_
 	unsigned len;
 
 	if (!HMAC(EVP_sha256(), key, (int)key_len, data, n, out, &len))
-		BUG("libcrypto refused an HMAC");
+		mem_exhausted("libcrypto");
 }
 
 static int value_of(char c)

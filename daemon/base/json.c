@@ -27,6 +27,11 @@ static bool too_deep(const char *s, size_t n)
 	return false;
 }
 
+void json_init(void)
+{
+	json_set_alloc_funcs(xmalloc, free);
+}
+
 json_t *json_read(const char *text, size_t n, struct err *e)
 {
 	json_error_t je;

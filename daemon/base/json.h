@@ -15,6 +15,9 @@
 #define JSON_BYTES_MAX (8u * 1024 * 1024) /* reliability §2.7 */
 #define JSON_DEPTH_MAX 32
 
+/* First of all in a program: memory that is refused ends it with one sentence, here as everywhere else (mem.h). */
+void json_init(void);
+
 /* Parse text from outside: size, depth, UTF-8, duplicate keys and trailing bytes are checked. NULL with *e: "line 3, column 7: …" */
 json_t *json_read(const char *text, size_t n, struct err *e);
 /* Compact text, keys in insertion order. Caller frees. */

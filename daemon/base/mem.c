@@ -12,6 +12,12 @@ void mem_bug(const char *file, int line, const char *fmt, ...)
 	abort();
 }
 
+void mem_exhausted(const char *who)
+{
+	fprintf(stderr, "out of memory: %s got none\n", who);
+	abort();
+}
+
 static void *or_die(void *p, size_t n)
 {
 	if (!p) {

@@ -21,6 +21,9 @@
 #define BUG(...) mem_bug(__FILE__, __LINE__, __VA_ARGS__)
 _Noreturn void mem_bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
+/* For libraries that say only "no" where nothing but memory can be missing. The documented sentence, then the end. */
+_Noreturn void mem_exhausted(const char *who);
+
 void *xmalloc(size_t n);
 void *xcalloc(size_t count, size_t n); /* zeroed; overflow of count * n ends the process */
 void *xrealloc(void *p, size_t n);

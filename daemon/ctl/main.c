@@ -2,5 +2,6 @@
 
 int main(int argc, char **argv)
 {
+	json_init();
 	return ctl_main(argc, argv);
 }
