@@ -405,7 +405,7 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
 	struct vars vars = { .count = 0 };
 	const char *name;
-	char count[16], id[24];
+	char count[16], id[24], price[32];
 
 	snprintf(count, sizeof(count), "%d", i->gpu_count);
 	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
@@ -416,6 +416,10 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
 	add_var(&vars, "GPUFLEET_PROVIDER", i->provider);
 	add_var(&vars, "GPUFLEET_REGION", i->region);
+	snprintf(price, sizeof(price), "%lld.%06lld", (long long)(i->price_hour / USD), (long long)(i->price_hour % USD));
+	add_var(&vars, "GPUFLEET_PRICE_HOUR", price);
+	add_var(&vars, "GPUFLEET_INSTANCE_ID", i->provider_id);
+	add_var(&vars, "GPUFLEET_INSTANCE_TYPE", i->offer_key);
 	add_var(&vars, "GPUFLEET_FLEET", f ? f->name : "");
 	add_var(&vars, "GPUFLEET_RUN_ID", id);
 	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);

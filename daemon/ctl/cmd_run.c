@@ -1,5 +1,6 @@
 #include "ctl/cmd.h"
 #include "base/str.h"
+#include "ctl/bench.h"
 #include "ctl/output.h"
 #include "ctl/payload.h"
 #include "ctl/plan.h"
@@ -170,16 +171,21 @@ static int follow(struct ctl *c, int64_t id, json_t **run, struct err *e)
 static int report(struct ctl *c, const json_t *run, struct err *e)
 {
 	const struct word took = show_between(run, "started", "ended");
-	json_t *answer = NULL;
+	json_t *answer = NULL, *bench = NULL;
 	struct err problem = { 0 };
+	char path[64];
 	int rc;
 
-	if (ctl_get_results(c, json_int(run, "id", 0), &answer, &problem) < 0)
+	snprintf(path, sizeof(path), "/v1/runs/%lld/report", (long long)json_int(run, "id", 0));
+	if (ctl_get_results(c, json_int(run, "id", 0), &answer, &problem) < 0 || ctl_get(c, path, &bench, &problem) < 0)
 		ctl_say("the results of run %lld cannot be shown: %s", (long long)json_int(run, "id", 0), problem.msg);
 	else if (c->json)
 		ctl_print_json(answer);
+	else if (json_array_size(json_path(bench, "bench.cells")))
+		bench_print(json_path(bench, "bench"), stderr);
 	else if (json_array_size(json_path(answer, "results")))
 		ctl_print_results(answer, RESULTS_TABLE, stderr);
+	json_decref(bench);
 	json_decref(answer);
 	rc = ctl_run_exit(run, e);
 	ctl_print(stderr, show_run_style(run), "run %lld: %s%s%s, %s%s%s", (long long)json_int(run, "id", 0),

@@ -149,7 +149,7 @@ struct word show_labels(const json_t *labels)
 	if (json_is_string(labels))
 		buf_puts(&b, json_string_value(labels));
 	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
-		buf_printf(&b, "%s%s=%s", b.len ? "," : "", key, json_is_string(value) ? json_string_value(value) : "");
+		buf_printf(&b, "%s%s=%s", b.len ? "," : "", key, json_is_string(value) ? json_string_value(value) : show_number(value).s);
 	str_copy(w.s, buf_str(&b));
 	buf_free(&b);
 	return w;

@@ -103,20 +103,27 @@ static int put_gpu(const struct host *h, const struct sim_machine *m, struct err
 	return rc;
 }
 
+/* RunPod and vast.ai give containers: no docker inside (benchmarks §5). */
+static bool is_vm(const struct sim_machine *m)
+{
+	return !strcmp(m->cloud->model->name, "hotaisle") || !strcmp(m->cloud->model->name, "digitalocean");
+}
+
 static int link_tools(
     const struct sim *s, const struct host *h, const struct sim_machine *m, struct err *e)
 {
-	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "who", NULL },
-				 *const nvidia[] = { "nvidia-smi", "who", NULL };
-	const char *const *t = strcmp(m->gpu->vendor, "amd") ? nvidia : amd;
+	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "vllm", "who", NULL },
+				 *const nvidia[] = { "nvidia-smi", "vllm", "who", NULL }, *const vm[] = { "docker", NULL };
+	const char *const *lists[] = { strcmp(m->gpu->vendor, "amd") ? nvidia : amd, is_vm(m) ? vm : NULL };
 	char from[PATH_MAX], to[PATH_MAX];
 
-	for (; *t; t++) {
-		snprintf(from, sizeof(from), "%s/%s", s->standins, *t);
-		snprintf(to, sizeof(to), "%s/bin/%s", h->dir, *t);
-		if (symlink(from, to) && errno != EEXIST)
-			return err_errno(e, ERR_FAILED, "cannot make %s", to);
-	}
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++)
+		for (const char *const *t = lists[k]; t && *t; t++) {
+			snprintf(from, sizeof(from), "%s/%s", s->standins, *t);
+			snprintf(to, sizeof(to), "%s/bin/%s", h->dir, *t);
+			if (symlink(from, to) && errno != EEXIST)
+				return err_errno(e, ERR_FAILED, "cannot make %s", to);
+		}
 	return 0;
 }
 
