@@ -2,6 +2,7 @@
  * gpufleetd: options, configuration, store, engine, API, loop.
  */
 #include "api.h"
+#include "base/crypto.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -254,6 +255,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	crypto_init();
 	json_init();
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(077);

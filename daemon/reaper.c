@@ -3,6 +3,7 @@
  */
 #include "reaper.h"
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/version.h"
@@ -242,6 +243,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	crypto_init();
 	json_init();
 	prctl(PR_SET_DUMPABLE, 0);
 	umask(077);

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend ssh exec down run runs logs results wait cancel recipes cost events why providers audit doctor version completion help"
+	local commands="init offers up status extend ssh exec down run runs logs results compare diff wait cancel recipes cost events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -78,8 +78,18 @@ _gpufleetctl()
 	run:--label | run:-l) return ;;
 	run:--retry-until-up) return ;;
 	runs:--limit | runs:-l) return ;;
-	results:--format | results:-o) _gpufleetctl_take "table json csv md"; return ;;
+	results:--format | results:-f) _gpufleetctl_take "table json csv md html nvidia-json nvidia-csv extended-csv"; return ;;
 	results:--save) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	results:--name) return ;;
+	results:--title) return ;;
+	results:--price) return ;;
+	results:--gpu) return ;;
+	results:--model) return ;;
+	results:--precision) return ;;
+	results:--server) return ;;
+	results:--weights) return ;;
+	compare:--format | compare:-f) _gpufleetctl_take "table json csv md html"; return ;;
+	compare:--adopt-if) return ;;
 	wait:--until | wait:-u) _gpufleetctl_take "ready down"; return ;;
 	wait:--timeout | wait:-t) return ;;
 	cost:--by | cost:-b) _gpufleetctl_take "fleet provider account gpu owner recipe day month"; return ;;
@@ -102,7 +112,8 @@ _gpufleetctl()
 		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--follow $globals" ;;
-		results) _gpufleetctl_take "--format --save $globals" ;;
+		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
+		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;
 		cost) _gpufleetctl_take "--by --since --until --format $globals" ;;
 		events) _gpufleetctl_take "--follow --run --limit --after $globals" ;;
@@ -122,6 +133,8 @@ _gpufleetctl()
 	runs) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	logs) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
 	results) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
+	compare) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
+	diff) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
 	wait) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
 	cancel) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
 	recipes) _gpufleetctl_take "$(_gpufleetctl_names recipe)"; mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;

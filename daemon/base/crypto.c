@@ -1,7 +1,36 @@
 #include "crypto.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+
+static void *give(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return n ? xmalloc(n) : NULL;
+}
+
+static void *give_again(void *p, size_t n, const char *file, int line)
+{
+	if (!n) {
+		free(p);
+		return NULL;
+	}
+	return p ? xrealloc(p, n) : give(n, file, line);
+}
+
+static void take(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+void crypto_init(void)
+{
+	CRYPTO_set_mem_functions(give, give_again, take);
+}
 
 static void digest(const EVP_MD *md, const void *data, size_t n, uint8_t *out)
 {

@@ -8,6 +8,12 @@
 
 #define SHA256_LEN 32
 
+/*
+ * First of all in a program: memory that is refused to libcrypto ends the process with the documented sentence (mem.h). Not every
+ * library looks at what libcrypto gives it: libssh2 1.10 computes each packet's MAC with a context that may be NULL.
+ */
+void crypto_init(void);
+
 void crypto_sha256(const void *data, size_t n, uint8_t out[SHA256_LEN]);
 void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t n, uint8_t out[SHA256_LEN]);
 void crypto_md5(const void *data, size_t n, uint8_t out[16]); /* only for DigitalOcean's key fingerprints */

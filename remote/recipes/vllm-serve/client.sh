@@ -1,5 +1,5 @@
 # The client: `vllm bench serve` of the same installation as the server, with the flags that its version knows (benchmarks §1.1).
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # what is set here is read where this is sourced
 
 # Where the client writes, as it sees it.
 client_results()

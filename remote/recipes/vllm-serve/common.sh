@@ -1,5 +1,5 @@
 # What setup.sh and run.sh have in common: which GPU this is, how the server will run, which image. POSIX sh and awk only.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # what is set here is read where this is sourced
 LC_ALL=C
 PATH=$PATH:/opt/rocm/bin:/usr/local/cuda/bin:/usr/sbin:/sbin
 export LC_ALL PATH

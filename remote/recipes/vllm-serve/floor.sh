@@ -1,6 +1,6 @@
 # The environment that a platform needs (benchmarks §6), set before the server starts; a run without it is not valid.
 # Unset is not empty: a variable that must be unset is unset, not set to nothing.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # what is set here is read where this is sourced
 
 floor_unset=
 floor_set=

@@ -1,5 +1,5 @@
 # The server: started, asked whether it is ready, watched for an early end, stopped. $mode says where it runs.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034 # what is set here is read where this is sourced
 
 server_log=$GPUFLEET_RESULTS/server.log
 server_pid=
