@@ -32,6 +32,7 @@ static const struct option recipe_rows[] = {
 	{ .key = "parameters", .type = OPTION_TREE },
 	{ "secrets", OPTION_LIST, ARRAY(r.secrets, r.secret_count) },
 	{ "setup", OPTION_WORD, MEMBER(r.setup) },
+	{ "setup_once", OPTION_BOOL, MEMBER(r.setup_once) },
 	{ "run", OPTION_WORD, MEMBER(r.run) },
 	{ "timeouts.setup", OPTION_DURATION, MEMBER(r.setup_timeout), .min = SECOND, .max = 30 * DAY,
 	  .fallback = DEFAULT_SETUP_TIMEOUT },

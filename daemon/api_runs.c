@@ -277,6 +277,8 @@ static int build_wish(struct request *r, struct wish *w, struct err *e)
 	spec = json_object();
 	json_put_str(spec, "run", run);
 	json_put_str(spec, "setup", setup);
+	if (w->has_recipe && w->recipe.setup_once)
+		json_put_bool(spec, "setup_once", true);
 	json_put_str(spec, "reader", w->has_recipe ? w->recipe.reader : "gpufleet-jsonl");
 	w->run.spec = json_text(spec);
 	json_decref(spec);

@@ -499,7 +499,7 @@ static void start_command(struct buf *cmd, const struct run *r)
 	json_t *spec = r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
 	const char *setup = json_str(spec, "setup", "");
 	struct job_start s = { .setup = *setup ? setup : NULL, .run = json_str(spec, "run", "run.sh"), .setup_timeout = r->setup_timeout,
-		.run_timeout = r->run_timeout };
+		.run_timeout = r->run_timeout, .setup_once = json_bool(spec, "setup_once", false) };
 
 	job_start_command(cmd, r->key, &s);
 	json_decref(spec);

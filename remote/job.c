@@ -162,6 +162,7 @@ void job_start_command(struct buf *out, const char *key, const struct job_start 
 	put_text(out, "run", s->run);
 	put_number(out, "setup_seconds", whole_seconds(s->setup_timeout));
 	put_number(out, "run_seconds", whole_seconds(s->run_timeout));
+	put_number(out, "once", s->setup_once);
 	put_number(out, "output_max", s->output_max ? s->output_max : JOB_STREAM_MAX);
 	put_command(out, "remote/job-start.sh");
 }

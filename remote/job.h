@@ -94,6 +94,7 @@ struct job_start {
 	const char *setup;                   /* script in payload run first, or NULL */
 	const char *run;                     /* script in payload */
 	duration setup_timeout, run_timeout; /* enforced there too; 0: none */
+	bool setup_once;    /* skip setup where the same payload with the same parameters was set up before */
 	int64_t output_max; /* a run that writes more to stdout or stderr is ended; 0: JOB_STREAM_MAX */
 };
 void job_start_command(struct buf *out, const char *key, const struct job_start *s);

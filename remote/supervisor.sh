@@ -1,8 +1,9 @@
 # Runs on the rented machine, detached, one per run. POSIX sh: dash, busybox, bash --posix; needs neither setsid nor timeout.
 #
-#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX     in the run's directory; SETUP and RUN name
-#	                                                                              files in payload/; a run that writes more
-#	                                                                              than OUTPUT_MAX bytes of output is ended
+#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX ONCE
+#	                                          in the run's directory; SETUP and RUN name files in payload/; a run that writes
+#	                                          more than OUTPUT_MAX bytes of output is ended; ONCE=1: setup is skipped where the
+#	                                          same was set up before
 #	sh supervisor.sh sweep KEY GRACE                                   end whatever is left of a run whose supervisor is gone
 #
 # It lives through the loss of the connection, runs setup and then run, ends them when their time is up or when it is asked to
@@ -312,6 +313,30 @@ finish() {
 	exit 0
 }
 
+# The payload and the parameters as a digest, without what differs from run to run; nothing where it cannot be said.
+setup_id() {
+	command -v sha256sum >/dev/null 2>&1 || return 0
+	{
+		echo "$1"
+		(cd payload && find . -type f -exec sha256sum {} + | sort -k 2)
+		grep -v '^export GPUFLEET_' env 2>/dev/null
+	} | sha256sum | cut -c 1-40
+}
+
+# set_up FILE SECONDS ONCE: true when the machine is set up, by this run or, with ONCE, by one before.
+set_up() {
+	setup_done=
+	[ "$3" != 1 ] || setup_done=$(setup_id "$1")
+	[ -z "$setup_done" ] || setup_done=$home/../../setups/$setup_done
+	if [ -n "$setup_done" ] && [ -f "$setup_done" ]; then
+		echo "gpufleet: setup skipped: it was done on this machine at $(cat "$setup_done")" >>"$home/stdout"
+		return 0
+	fi
+	run_script "$1" "$2" || return 1
+	[ -z "$setup_done" ] || { mkdir -p "$home/../../setups" && date -u +%Y-%m-%dT%H:%M:%SZ >"$setup_done.$$" && mv -f "$setup_done.$$" "$setup_done"; } 2>/dev/null
+	return 0
+}
+
 run() {
 	home=$(pwd)
 	output_max=$5
@@ -328,7 +353,7 @@ run() {
 	# Room for the last status on a disk that the script has filled.
 	dd if=/dev/zero of=reserve bs=8192 count=2 2>/dev/null
 	write_status
-	if [ -n "$1" ] && ! run_script "$1" "$3"; then
+	if [ -n "$1" ] && ! set_up "$1" "$3" "$6"; then
 		setup_failed=1
 		finish
 	fi

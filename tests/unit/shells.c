@@ -12,7 +12,7 @@
 
 static const char *const needed[] = { "cat", "chmod", "cp", "cut", "date", "dd", "df", "du", "env",
 	"expr", "false", "find", "grep", "head", "id", "ln", "ls", "mkdir", "mktemp", "mv", "nohup",
-	"ps", "rm", "sed", "sleep", "sort", "sync", "tail", "tar", "touch", "tr", "true", "uname",
+	"ps", "rm", "sed", "sha256sum", "sleep", "sort", "sync", "tail", "tar", "touch", "tr", "true", "uname",
 	"wc" };
 
 static void die(const char *what)

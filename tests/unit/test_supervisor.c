@@ -592,6 +592,42 @@ static void vanishes(void **state)
 }
 
 /* Eight at once: one starts it. */
+/* A run of `once` with this setup, parameter and run id: what it left in $HOME/setups.log is counted by the caller. */
+static void run_once(const char *key, const char *setup, const char *parameter, const char *id, int exit_status)
+{
+	const struct job_var vars[] = { { "SIZE", parameter }, { "GPUFLEET_RUN_ID", id } };
+	struct buf cmd = BUF(30000);
+	struct poll p;
+
+	push(key, setup, "exit 0\n", false);
+	put_env(key, vars, 2);
+	job_start_command(&cmd, keyed(key), &(struct job_start){ .setup = "setup.sh", .run = "run.sh", .setup_once = true });
+	command(&cmd, NULL, 0, "started\n");
+	await(key, JOB_DONE, &p);
+	assert_int_equal(p.s.exit_status, exit_status);
+	outcome_free(&p.o);
+	clean(key);
+}
+
+/* Setup by content: the same files and parameters once, others again, a failed one again. */
+static void sets_up_once(void **state)
+{
+	static const char setup[] = "echo $SIZE >>$HOME/setups.log\n";
+	struct outcome o;
+
+	(void)state;
+	run_once("setup1", setup, "1", "11", 0);
+	run_once("setup2", setup, "1", "12", 0);
+	run_once("setup3", setup, "2", "13", 0);
+	run_once("setup4", "echo other >>$HOME/setups.log\n", "1", "14", 0);
+	run_once("setup5", setup, "1", "15", 0);
+	run_once("setup6", "echo fails >>$HOME/setups.log; exit 3\n", "1", "16", 3);
+	run_once("setup7", "echo fails >>$HOME/setups.log; exit 3\n", "1", "17", 3);
+	place_run(&here, "cat $HOME/setups.log; rm $HOME/setups.log", NULL, 0, &o);
+	assert_string_equal(buf_str(&o.out), "1\n2\nother\nfails\nfails\n");
+	outcome_free(&o);
+}
+
 static void starts_once(void **state)
 {
 	struct buf cmd = BUF(30000), all = BUF(30000);
@@ -811,6 +847,7 @@ static int in_shell(const struct shell *s)
 		cmocka_unit_test(floods),
 		cmocka_unit_test(vanishes),
 		cmocka_unit_test(starts_once),
+		cmocka_unit_test(sets_up_once),
 	};
 	int failed;
 
