@@ -236,6 +236,10 @@ $(BUILD)/torture/failing.so: tests/torture/failing.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
 
+# A run that writes ten gigabytes: a quarter of an hour.
+check-flood: all sim
+	@BUILD='$(BUILD)' FLOOD=10G bash tests/integration/test_hostile_results.sh
+
 torture: all sim $(BUILD)/torture/failing.so
 	@BUILD='$(BUILD)' bash tests/torture/torture.sh
 
@@ -336,6 +340,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds torture fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-flood torture fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:

@@ -52,7 +52,7 @@ static void post_shutdown(struct request *r)
 }
 
 static const struct route {
-	const char *method, *pattern; /* '*' stands for one segment */
+	const char *method, *pattern; /* '*' stands for one segment, "**" at the end for all that follows */
 	enum role role;
 	void (*handle)(struct request *r);
 } routes[] = {
@@ -74,7 +74,7 @@ static const struct route {
 	{ "DELETE", "/v1/runs/*", ROLE_OPERATOR, delete_run },
 	{ "GET", "/v1/runs/*/logs", ROLE_VIEWER, get_logs },
 	{ "GET", "/v1/runs/*/results", ROLE_VIEWER, get_results },
-	{ "GET", "/v1/runs/*/files/*", ROLE_VIEWER, get_file },
+	{ "GET", "/v1/runs/*/files/**", ROLE_VIEWER, get_file },
 	{ "GET", "/v1/runs/*/report", ROLE_VIEWER, get_report },
 	{ "GET", "/v1/compare", ROLE_VIEWER, get_compare },
 	{ "GET", "/v1/imports", ROLE_VIEWER, get_imports },
@@ -182,9 +182,13 @@ void request_bytes(struct request *r, const char *type, char *data, size_t n)
 static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t max)
 {
 	struct request *r = cls;
-	size_t n = r->out.len < max ? r->out.len : max;
+	size_t n;
 
 	(void)pos;
+	/* The reader has all of it: there may be more than was put when it was behind. */
+	if (!r->out.len && r->pump && !r->ended)
+		r->pump(r);
+	n = r->out.len < max ? r->out.len : max;
 	if (n) {
 		memcpy(out, r->out.data, n);
 		buf_consume(&r->out, n);
@@ -369,13 +373,14 @@ static bool match(struct request *r, const char *pattern)
 				return false;
 			continue;
 		}
-		size_t n = strcspn(p, "/");
+		size_t n = pattern[1] == '*' ? strlen(p) : strcspn(p, "/");
 
 		if (!n || n >= sizeof(r->arg[0]))
 			return false;
 		memcpy(r->arg[star], p, n);
 		r->arg[star++][n] = '\0';
 		p += n;
+		pattern += pattern[1] == '*';
 	}
 	return !*p;
 }

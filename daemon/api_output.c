@@ -180,10 +180,8 @@ static void pump_logs(struct request *r)
 	const struct run *run = model_run(m, f->id);
 	bool done = !run || (run->state == RUN_DONE && engine_is_durable(r->api->en, &run->object));
 
-	/* A reader far behind is fed as it reads: what waits is bounded. */
-	while (r->out.len < STREAM_MAX / 2 && (put_chunk(r, f, 0) | put_chunk(r, f, 1)))
-		;
-	if (r->out.len >= STREAM_MAX / 2)
+	/* A chunk of each at a time, the next when that has been read: what waits is bounded, and so is the time of one callback. */
+	if (r->out.len >= STREAM_MAX / 2 || (put_chunk(r, f, 0) | put_chunk(r, f, 1)))
 		return;
 	if (!f->follow || done) {
 		json_t *o = json_object();

@@ -35,8 +35,8 @@ struct request {
 	struct list link;
 	struct api *api;
 	struct MHD_Connection *mc;
-	char method[8], path[600];
-	char arg[2][256];   /* what the stars of the pattern stood for */
+	char method[8], path[1200];
+	char arg[2][1024];  /* what the stars of the pattern stood for */
 	struct buf body;
 	bool too_big;
 	uid_t uid;

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define POLL_BYTES     (256 * 1024)          /* of each stream, per round trip */
+#define POLL_BYTES     (128 * 1024)          /* of each stream, per round trip */
 #define RESULTS_MAX    (64 * 1024 * 1024)
 #define WARN_BEFORE    (5 * MINUTE)
 #define GPU_IDLE_PERCENT 5 /* below it a GPU counts as idle (architecture §5) */
