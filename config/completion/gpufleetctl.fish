@@ -59,8 +59,11 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from extend' -a '(gpufleetctl
 complete -c gpufleetctl -n __fish_use_subcommand -a ssh -d 'log in to a machine, with your own key and the host key that was pinned'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from ssh' -a '(gpufleetctl help --names fleet 2>/dev/null)'
 
-complete -c gpufleetctl -n __fish_use_subcommand -a exec -d 'run a command on a machine through the daemon; no key of yours is needed'
+complete -c gpufleetctl -n __fish_use_subcommand -a exec -d 'run a command on a machine, or on all of a fleet, through the daemon; no key of yours is needed'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from exec' -l all -s a -d 'on all machines of the fleet that are ready, each line behind its machine\'s name'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from exec' -a '(gpufleetctl help --names fleet 2>/dev/null)'
+
+complete -c gpufleetctl -n __fish_use_subcommand -a cp -d 'copy files and directories to or from a machine: FLEET[/I]:PATH'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a down -d 'give machines back'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from down' -l all -s a -d 'every fleet that is up'

@@ -1,143 +1,25 @@
-#include "ctl/cmd.h"
-#include "base/crypto.h"
+/* ssh and cp: become the system's own program, with the pinned host key. */
 #include "base/str.h"
-#include "ctl/keys.h"
-#include "ctl/output.h"
+#include "ctl/cmd.h"
+#include "ctl/login.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#define SSH_ARGS 24
 
 /* ---- ssh ---- */
 
-static int authorize(struct ctl *c, const char *name, int64_t slot, json_t **answer, struct err *e)
-{
-	json_t *keys = keys_collect(e), *body;
-	char *path;
-	int rc;
-
-	if (!keys)
-		return -1;
-	body = json_object();
-	json_put(body, "public_keys", keys);
-	json_put_int(body, "instance", slot);
-	path = ctl_path("/v1/fleets/%s/authorize", name);
-	rc = ctl_post(c, path, body, NULL, answer, e);
-	free(path);
-	json_decref(body);
-	return rc;
-}
-
-/* What becomes part of a command line and of known_hosts: nothing that ssh could take for an option or a pattern. */
-static int check_where(const json_t *where, struct err *e)
-{
-	const char *address = json_str(where, "address", ""), *user = json_str(where, "user", "");
-	const char *key = json_str(where, "host_key", "");
-	int64_t port = json_int(where, "port", 0);
-
-	for (const char *s = address; *s; s++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:_%", *s))
-			return err_set(e, ERR_FAILED, "the daemon names an impossible address");
-	if (!*address || *address == '-')
-		return err_set(e, ERR_FAILED, "the machine has no address yet");
-	if (!str_is_name(user, 63) || port < 1 || port > 65535)
-		return err_set(e, ERR_FAILED, "the daemon names no user and port for '%s'", address);
-	if (!keys_is_public(key))
-		return err_set(e, ERR_FAILED, "the daemon knows no host key of '%s', so nothing could be trusted", address);
-	return 0;
-}
-
-/* Where small files that can be made again are kept, made when missing. Caller frees. */
-static char *cache_dir(void)
-{
-	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	char *base = xdg && *xdg == '/' ? xstrdup(xdg) : xasprintf("%s/.cache", home && *home == '/' ? home : "/nowhere");
-	char *own = xasprintf("%s/gpufleet", base), *dir = xasprintf("%s/hosts", own);
-
-	mkdir(base, 0700);
-	mkdir(own, 0700);
-	mkdir(dir, 0700);
-	free(base);
-	free(own);
-	return dir;
-}
-
-/*
- * known_hosts with the one key. The file is named by its content, so it is never wrong and never in the way: ssh may read it
- * whenever it likes and nobody has to remove it behind a program that we became.
- */
-static int write_known_hosts(const json_t *where, char **path, struct err *e)
-{
-	char *dir = cache_dir(), *fresh = xasprintf("%s/.new-XXXXXX", dir), hex[17];
-	/* With HostKeyAlias the name does not depend on how address and port are written. */
-	char *line = xasprintf("gpufleet %s\n", json_str(where, "host_key", ""));
-	uint8_t digest[SHA256_LEN];
-	ssize_t n = (ssize_t)strlen(line);
-	int fd = mkostemp(fresh, O_CLOEXEC), rc = 0;
-
-	crypto_sha256(line, strlen(line), digest);
-	str_hex(digest, 8, hex);
-	*path = xasprintf("%s/%s", dir, hex);
-	if (fd < 0 || write(fd, line, (size_t)n) != n || rename(fresh, *path) < 0)
-		rc = err_errno(e, ERR_FAILED, "cannot write the host key to '%s'", dir);
-	if (fd >= 0)
-		close(fd);
-	if (fd >= 0 && rc < 0)
-		unlink(fresh);
-	free(line);
-	free(fresh);
-	free(dir);
-	return rc;
-}
-
-/* A path as an ssh option wants it: in quotes, % and $ not meant. */
-static char *ssh_path(const char *path)
-{
-	struct buf b = BUF(4096);
-
-	for (; *path; path++) {
-		if (*path == '%')
-			buf_putc(&b, '%');
-		buf_putc(&b, *path);
-	}
-	return buf_take(&b);
-}
-
-/* argv for ssh: options, destination, the command's words. Everything is freed by the exec or at exit. */
-static char **build_argv(const struct ctl *c, const json_t *where, const char *known)
+static char **ssh_argv(const struct ctl *c, const struct login *l)
 {
 	size_t words = c->args.word_count - 1 + c->args.rest_count, n = 0;
-	json_t *identities = keys_private_files(), *path;
-	size_t k;
-	char **argv = xcalloc(SSH_ARGS + 2 * KEYS_MAX + words, sizeof(*argv));
+	char **argv = xcalloc(LOGIN_ARGS_MAX + 8 + words, sizeof(*argv));
 
 	argv[n++] = xstrdup("ssh");
-	argv[n++] = xstrdup("-o");
-	argv[n++] = xasprintf("UserKnownHostsFile=\"%s\"", ssh_path(known));
-	argv[n++] = xstrdup("-o");
-	argv[n++] = xstrdup("GlobalKnownHostsFile=/dev/null");
-	argv[n++] = xstrdup("-o");
-	argv[n++] = xstrdup("StrictHostKeyChecking=yes");
-	argv[n++] = xstrdup("-o");
-	argv[n++] = xstrdup("HostKeyAlias=gpufleet");
-	argv[n++] = xstrdup("-o");
-	argv[n++] = xstrdup("UpdateHostKeys=no");
-	argv[n++] = xstrdup("-o");
-	argv[n++] = xstrdup("CheckHostIP=no");
+	n += login_options(l, argv + n);
 	argv[n++] = xstrdup("-p");
-	argv[n++] = xasprintf("%lld", (long long)json_int(where, "port", 22));
-	json_array_foreach(identities, k, path) {
-		argv[n++] = xstrdup("-i");
-		argv[n++] = xstrdup(json_string_value(path));
-	}
-	json_decref(identities);
+	argv[n++] = xasprintf("%lld", (long long)json_int(l->where, "port", 22));
 	argv[n++] = xstrdup("-l");
-	argv[n++] = xstrdup(json_str(where, "user", ""));
+	argv[n++] = xstrdup(json_str(l->where, "user", ""));
 	argv[n++] = xstrdup("--");
-	argv[n++] = xstrdup(json_str(where, "address", ""));
+	argv[n++] = xstrdup(json_str(l->where, "address", ""));
 	for (size_t i = 1; i < c->args.word_count; i++)
 		argv[n++] = xstrdup(c->args.words[i]);
 	for (size_t i = 0; i < c->args.rest_count; i++)
@@ -147,106 +29,17 @@ static char **build_argv(const struct ctl *c, const json_t *where, const char *k
 
 static int run_ssh(struct ctl *c, struct err *e)
 {
-	char name[80], *known;
-	json_t *where;
-	int64_t slot;
+	struct login l;
 
-	if (ctl_fleet_slot(c->args.words[0], name, sizeof(name), &slot, e) < 0 || authorize(c, name, slot, &where, e) < 0)
-		return -1;
-	if (check_where(where, e) < 0)
+	if (login_open(c, c->args.words[0], &l, e) < 0)
 		return -1;
 	if (c->json) {
-		ctl_print_json(where);
-		json_decref(where);
+		ctl_print_json(l.where);
+		login_free(&l);
 		return 0;
 	}
-	if (write_known_hosts(where, &known, e) < 0)
-		return -1;
-	execvp("ssh", build_argv(c, where, known));
+	execvp("ssh", ssh_argv(c, &l));
 	return err_errno(e, ERR_FAILED, "cannot run 'ssh'");
-}
-
-/* ---- exec ---- */
-
-struct exec {
-	struct ctl *c;
-	struct output output;
-	int64_t exit;
-	struct err error;
-	bool ended;
-};
-
-static int take_line(void *arg, const json_t *line)
-{
-	struct exec *x = arg;
-	const char *stream = json_str(line, "stream", NULL), *error = json_str(line, "error", NULL);
-
-	if (x->c->json)
-		ctl_print_json(line);
-	else if (stream)
-		output_write(&x->output, stream, json_str(line, "text", ""), json_string_length(json_path(line, "text")));
-	if (error)
-		err_set(&x->error, err_from_name(json_str(line, "code", "failed")), "%s", error);
-	if (json_path(line, "exit")) {
-		x->exit = json_int(line, "exit", 1);
-		x->ended = true;
-	}
-	return 0;
-}
-
-/* ssh joins its words with spaces and lets the remote shell read them; one word is a command line, more are quoted. */
-static char *join(const struct args *a)
-{
-	size_t words = a->word_count - 1 + a->rest_count;
-	struct buf b = BUF(1024 * 1024);
-
-	for (size_t i = 0; i < words; i++) {
-		const char *word = i < a->word_count - 1 ? a->words[i + 1] : a->rest[i - (a->word_count - 1)];
-
-		if (i)
-			buf_putc(&b, ' ');
-		if (words == 1)
-			buf_puts(&b, word);
-		else
-			str_shell_quote(&b, word);
-	}
-	return buf_take(&b);
-}
-
-static int run_exec(struct ctl *c, struct err *e)
-{
-	struct exec x = { .c = c };
-	char name[80], *path, *command;
-	struct request r = { .method = "POST" };
-	json_t *body;
-	int64_t slot;
-	int rc;
-
-	if (ctl_fleet_slot(c->args.words[0], name, sizeof(name), &slot, e) < 0)
-		return -1;
-	if (c->args.word_count + c->args.rest_count < 2)
-		return err_set(e, ERR_USAGE, "which command? usage: gpufleetctl exec %s", c->args.command->synopsis);
-	if (ctl_connect(c, e) < 0)
-		return -1;
-	command = join(&c->args);
-	body = json_object();
-	json_put_str(body, "command", command);
-	json_put_int(body, "instance", slot);
-	path = ctl_path("/v1/fleets/%s/exec", name);
-	r.path = path;
-	r.body = body;
-	output_init(&x.output);
-	rc = client_stream(c->client, &r, take_line, &x, &c->problem, e);
-	free(path);
-	free(command);
-	json_decref(body);
-	if (rc == 0 && x.error.code) {
-		*e = x.error;
-		return -1;
-	}
-	if (rc == 0 && !x.ended)
-		return err_set(e, ERR_FAILED, "the connection to the machine ended before the command did");
-	return rc == 0 ? (int)(x.exit & 255) : rc;
 }
 
 const struct command command_ssh = {
@@ -264,17 +57,96 @@ const struct command command_ssh = {
 	.run = run_ssh,
 };
 
-const struct command command_exec = {
-	.name = "exec",
+/* ---- cp ---- */
+
+/* "FLEET/0:path": where the machine's name ends; NULL: it is a path of this host. "./a:b" and "/a:b" are paths, as with scp. */
+static const char *machine_end(const char *word)
+{
+	const char *colon = strchr(word, ':');
+	char name[80];
+	int64_t slot;
+	char *target;
+	bool is;
+
+	if (!colon || colon == word || *word == '/' || *word == '.')
+		return NULL;
+	target = xstrndup(word, (size_t)(colon - word));
+	is = ctl_fleet_slot(target, name, sizeof(name), &slot, &(struct err){ 0 }) == 0;
+	free(target);
+	return is ? colon : NULL;
+}
+
+/* The one machine that is named, on one side only. */
+static int which_machine(const struct args *a, char **target, struct err *e)
+{
+	bool from = false, to = machine_end(a->words[a->word_count - 1]) != NULL;
+
+	*target = NULL;
+	for (size_t i = 0; i < a->word_count; i++) {
+		const char *end = machine_end(a->words[i]);
+		char *name;
+
+		if (!end)
+			continue;
+		from |= i + 1 < a->word_count;
+		name = xstrndup(a->words[i], (size_t)(end - a->words[i]));
+		if (*target && strcmp(*target, name) != 0) {
+			free(name);
+			return err_set(e, ERR_USAGE, "from one machine to another: by way of this host, in two commands");
+		}
+		free(*target);
+		*target = name;
+	}
+	if (from == to)
+		return err_set(e, ERR_USAGE, "%s", to ? "both sides are on a machine" : "neither side is on a machine: write FLEET:PATH or FLEET/I:PATH");
+	return 0;
+}
+
+static char **scp_argv(const struct ctl *c, const struct login *l)
+{
+	const char *address = json_str(l->where, "address", "");
+	bool brackets = strchr(address, ':') != NULL;
+	char **argv = xcalloc(LOGIN_ARGS_MAX + 8 + c->args.word_count, sizeof(*argv));
+	size_t n = 0;
+
+	argv[n++] = xstrdup("scp");
+	argv[n++] = xstrdup("-pr");
+	n += login_options(l, argv + n);
+	argv[n++] = xstrdup("-P");
+	argv[n++] = xasprintf("%lld", (long long)json_int(l->where, "port", 22));
+	argv[n++] = xstrdup("--");
+	for (size_t i = 0; i < c->args.word_count; i++) {
+		const char *word = c->args.words[i], *end = machine_end(word);
+
+		if (end)
+			argv[n++] = xasprintf("%s@%s%s%s:%s", json_str(l->where, "user", ""), brackets ? "[" : "", address, brackets ? "]" : "", end + 1);
+		else
+			argv[n++] = *word == '-' || (strchr(word, ':') && *word != '/' && *word != '.') ? xasprintf("./%s", word) : xstrdup(word);
+	}
+	return argv;
+}
+
+static int run_cp(struct ctl *c, struct err *e)
+{
+	struct login l;
+	char *target;
+
+	if (which_machine(&c->args, &target, e) < 0 || login_open(c, target, &l, e) < 0)
+		return -1;
+	free(target);
+	execvp("scp", scp_argv(c, &l));
+	return err_errno(e, ERR_FAILED, "cannot run 'scp'");
+}
+
+const struct command command_cp = {
+	.name = "cp",
 	.group = "Machines",
-	.synopsis = "FLEET[/I] -- COMMAND ...",
-	.summary = "run a command on a machine through the daemon; no key of yours is needed",
-	.details = "One word is a command line for the remote shell; several words are passed as they are. Returns the command's exit "
-		   "status; own failures are 120 + the code.",
-	.min = 1,
+	.synopsis = "SOURCE ... DESTINATION",
+	.summary = "copy files and directories to or from a machine: FLEET[/I]:PATH",
+	.details = "Becomes the system's scp with the pinned host key; directories are copied whole, times are kept. A path without a leading "
+		   "slash begins in the home directory there.",
+	.min = 2,
 	.max = -1,
-	.operand = "fleet",
-	.rest = true,
-	.remote_status = true,
-	.run = run_exec,
+	.operand = "file",
+	.run = run_cp,
 };

@@ -12,6 +12,7 @@ const struct command *const ctl_commands[] = {
 	&command_extend,
 	&command_ssh,
 	&command_exec,
+	&command_cp,
 	&command_down,
 	&command_run,
 	&command_runs,

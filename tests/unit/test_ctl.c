@@ -549,6 +549,7 @@ static void test_results(void **state)
 {
 	static const struct mock_row rows[] = {
 		{ "GET", "/v1/runs/12/results", .body = RESULTS(DONE_OK) },
+		{ "GET", "/v1/runs/12/report", .body = "{\"bench\":{\"cells\":[]}}" },
 		{ "GET", "/v1/runs/12/files/out/a%20b.json", .body = "[1,2]" },
 		{ 0 },
 	};
@@ -559,9 +560,9 @@ static void test_results(void **state)
 	(void)state;
 	EXPECT(m, 0, "tflops  512.25  TFLOPS  gpu=0", NULL, "results", "12");
 	EXPECT(m, 0, "metric,value,unit,labels\r\ntflops,512.25,TFLOPS,gpu=0\r\n", NULL, "results", "12", "--format", "csv");
-	EXPECT(m, 0, "| tflops | 512.25 |", NULL, "results", "12", "-o", "md");
+	EXPECT(m, 0, "| tflops | 512.25 |", NULL, "results", "12", "-f", "md");
 	EXPECT(m, 0, "\"value\":512.25", NULL, "results", "12", "--json");
-	EXPECT(m, 0, "run 12: ok", "a file with a harmful name was left out: ../evil", "results", "12", "--save", dir);
+	EXPECT(m, 0, "run 12: ok", "a file with a harmful name was left out: ../evil", "results", "12", "-o", dir);
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_equal(st.st_size, 5);
 	assert_int_equal(stat(evil, &st), -1);
@@ -571,7 +572,114 @@ static void test_results(void **state)
 	mock_stop(m);
 }
 
-/* ---- exec, ssh ---- */
+#define BENCH                                                                                                            \
+	"{\"bench\":{\"name\":\"pub\",\"cells\":[{\"scenario\":\"128x2048\",\"concurrency\":1,\"status\":\"ok\",\"values\":[33.1],"          \
+	"\"output_throughput\":33.1,\"mad\":0,\"usd_per_million_output\":16.78},{\"scenario\":\"20000x2000\",\"concurrency\":1,"        \
+	"\"status\":\"skipped\",\"reason\":\"context_exceeded\",\"values\":[]}],\"summaries\":[],\"doubts\":[\"it is \\u001b[31mred\"]}}"
+
+static void test_benchmarks(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/runs/12/results", .body = RESULTS(DONE_OK) },
+		{ "GET", "/v1/runs/12/report?format=nvidia-csv", .body = "Model,PP\n" },
+		{ "GET", "/v1/runs/12/report", .body = BENCH },
+		{ "GET", "/v1/runs/pub/report?format=html", .body = "<html>" },
+		{ "GET", "/v1/runs/pub/report", .body = BENCH },
+		{ "POST", "/v1/imports", .wants = "\"price_hour\":2.0", .status = 201, .body = "{\"import\":\"pub\"}" },
+		{ "GET", "/v1/imports", .body = "{\"imports\":[{\"name\":\"pub\",\"owner\":\"ann\"}]}" },
+		{ "DELETE", "/v1/imports/pub", .body = "{\"import\":\"pub\"}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	char *file = xasprintf("%s/a.csv", mock_dir(m));
+	FILE *f = fopen(file, "w");
+
+	(void)state;
+	fputs("Input Length,Output Length,Throughput\n", f);
+	fclose(f);
+	EXPECT(m, 0, "128x2048       1  ok        33.1", NULL, "results", "12");
+	EXPECT(m, 0, "context_exceeded", NULL, "results", "pub");
+	EXPECT(m, 0, "suspect: it is \\x1b[31mred", NULL, "results", "pub");
+	EXPECT(m, 0, "Model,PP\n", NULL, "results", "12", "--format", "nvidia-csv");
+	EXPECT(m, 0, "<html>", NULL, "results", "pub", "--format", "html");
+	EXPECT(m, 0, "33.1", "compare with it", "results", "import", file, "--name", "pub", "--price", "2");
+	EXPECT(m, 2, NULL, "--price wants a number above 0", "results", "import", file, "--name", "pub", "--price", "-2");
+	EXPECT(m, 2, NULL, "say --name NAME", "results", "import", file);
+	EXPECT(m, 2, NULL, "which files?", "results", "import", "--name", "x");
+	EXPECT(m, 2, NULL, "cannot read '/nowhere/x'", "results", "import", "/nowhere/x", "--name", "x");
+	EXPECT(m, 0, "ann", NULL, "results", "imports");
+	EXPECT(m, 0, NULL, NULL, "results", "forget", "pub");
+	EXPECT(m, 2, NULL, "which import?", "results", "forget");
+	EXPECT(m, 2, NULL, "one run at a time", "results", "12", "13");
+	free(file);
+	mock_stop(m);
+}
+
+#define COMPARED                                                                                                         \
+	"{\"runs\":[{\"name\":\"run 1\",\"gpu\":\"MI300X\",\"gpu_count\":1},{\"name\":\"run 2\",\"gpu\":\"H100\",\"gpu_count\":1}],"        \
+	"\"rows\":[{\"scenario\":\"128x2048\",\"concurrency\":1,\"cells\":[{\"output_throughput\":33.0},{\"output_throughput\":66.0,"        \
+	"\"ratio\":2.0,\"low\":1.98,\"high\":2.02}]}],\"overall\":[null,{\"n\":1,\"ratio\":2.0,\"low\":1.98,\"high\":2.02,"            \
+	"\"per_dollar_ratio\":1.5,\"verdict\":\"undecided\",\"why\":\"more repeats\"}],\"warnings\":[],"                            \
+	"\"manifest\":[{\"key\":\"kernel\",\"values\":[\"6.8\",null]}]}"
+
+static void test_compare(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/compare?format=csv&runs=1,pub", .body = "scenario,input\n" },
+		{ "GET", "/v1/compare?format=json&runs=1,2&adopt_if=2.0", .body = COMPARED },
+		{ "GET", "/v1/compare?format=json&runs=1,2", .body = COMPARED },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "2.00x (1.98-2.02)", NULL, "compare", "1", "2", "--adopt-if", "2.0x");
+	EXPECT(m, 0, "undecided: more repeats", NULL, "compare", "1", "2", "--adopt-if", "2.0");
+	EXPECT(m, 0, "per dollar 1.50x", NULL, "compare", "1", "2");
+	EXPECT(m, 0, "scenario,input\n", NULL, "compare", "1", "pub", "--format", "csv");
+	EXPECT(m, 0, "kernel  6.8  (not there)", NULL, "diff", "1", "2");
+	EXPECT(m, 2, NULL, "--adopt-if wants a factor like 2.0x", "compare", "1", "2", "--adopt-if", "much");
+	EXPECT(m, 2, NULL, "neither the number of a run", "compare", "1", "a/b");
+	EXPECT(m, 2, NULL, "usage: gpufleetctl compare", "compare", "1");
+	mock_stop(m);
+}
+
+/* ---- exec, ssh, cp ---- */
+
+static void test_exec_on_all(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/fleets/perf", .body = "{\"fleet\":{\"name\":\"perf\",\"instances\":[{\"slot\":0,\"state\":\"READY\"},"
+			"{\"slot\":1,\"state\":\"BUSY\"},{\"slot\":2,\"state\":\"GONE\"}]}}" },
+		{ "GET", "/v1/fleets/none", .body = "{\"fleet\":{\"name\":\"none\",\"instances\":[]}}" },
+		{ "POST", "/v1/fleets/perf/exec", .wants = "\"instance\":0", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"text\":\"one\\ntwo\"}\n{\"exit\":0}\n" },
+		{ "POST", "/v1/fleets/perf/exec", .wants = "\"instance\":1", .stream = true,
+			.body = "{\"stream\":\"stderr\",\"text\":\"oh\\n\"}\n{\"exit\":7}\n" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 7, "perf/0 one\nperf/0 two\n", "perf/1 oh\n", "exec", "perf", "--all", "--", "ls", "a b");
+	EXPECT(m, 7, "perf/0 one\nperf/0 two\n", "perf/1 ended with status 7\n1 of 2 failed\n", "exec", "perf", "--all", "--", "ls", "a b");
+	EXPECT(m, 128, NULL, "no machine of 'none' is ready", "exec", "none", "--all", "--", "ls");
+	assert_int_equal(mock_count(m, "\"'ls' 'a b'\""), 4);
+	mock_stop(m);
+}
+
+static void test_cp(void **state)
+{
+	struct mock *m = mock_start((const struct mock_row[]){ { 0 } });
+
+	(void)state;
+	EXPECT(m, 2, NULL, "neither side is on a machine", "cp", "a", "b");
+	EXPECT(m, 2, NULL, "neither side is on a machine", "cp", "./a:b", "/c:d");
+	EXPECT(m, 2, NULL, "both sides are on a machine", "cp", "perf:a", "perf:b");
+	EXPECT(m, 2, NULL, "from one machine to another", "cp", "perf/0:a", "perf/1:b", "c");
+	EXPECT(m, 2, NULL, "usage: gpufleetctl cp", "cp", "a");
+	mock_stop(m);
+}
 
 static void test_exec(void **state)
 {
@@ -882,7 +990,11 @@ int main(void)
 		cmocka_unit_test(test_run_directory),
 		cmocka_unit_test(test_run_interrupted),
 		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_benchmarks),
+		cmocka_unit_test(test_compare),
 		cmocka_unit_test(test_exec),
+		cmocka_unit_test(test_exec_on_all),
+		cmocka_unit_test(test_cp),
 		cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_cost),
