@@ -60,6 +60,9 @@ struct config {
 		char admin_group[32], operator_group[32], viewer_group[32];
 	} roles;
 	struct {
+		duration artifacts; /* 0: for ever */
+	} keep;
+	struct {
 		duration settle, settle_hotaisle;
 		int absence_listings;
 		duration absence_spacing;

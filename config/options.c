@@ -43,6 +43,10 @@ static const struct option config_rows[] = {
 	{ "secrets", OPTION_TREE, .unset = "none",
 	  .help = "Secrets that runs may ask for, by the name of their variable." },
 
+	{ "keep.artifacts", OPTION_DURATION, MEMBER(config, keep.artifacts), .min = 0, .max = 3650 * DAY, .fallback = "365d",
+	  .help = "The files of a run on this host (what was sent, its output, what was collected) are deleted this long after they "
+		  "changed last; its figures stay in the database. 0 keeps them for ever." },
+
 	{ "defaults.for", OPTION_DURATION, MEMBER(config, defaults.lifetime), .min = MINUTE, .max = 90 * DAY,
 	  .fallback = "4h",
 	  .help = "How long a fleet lives, counted from the moment when it is ready, when up says no "

@@ -2,6 +2,7 @@
  * gpufleetd: options, configuration, store, engine, API, loop.
  */
 #include "api.h"
+#include "artifacts.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -29,6 +30,7 @@ struct daemon {
 	struct store *store;
 	struct engine *engine;
 	struct api *api;
+	struct artifacts *artifacts;
 	uv_signal_t term, intr;
 	uv_timer_t watchdog;
 	bool stopping;
@@ -43,6 +45,7 @@ static void stop(struct daemon *d)
 	log_info("stopping; machines and runs go on until their deadlines");
 	service_notify("STOPPING=1");
 	api_close(d->api);
+	artifacts_close(d->artifacts);
 	engine_close(d->engine);
 	uv_close((uv_handle_t *)&d->term, NULL);
 	uv_close((uv_handle_t *)&d->intr, NULL);
@@ -283,6 +286,7 @@ int main(int argc, char **argv)
 	if (open_all(&d, &e) < 0)
 		return fail(&e); /* the process ends: nothing was started that outlives it */
 	start_handles(&d);
+	artifacts_open(&d.artifacts, d.engine, d.config.keep.artifacts);
 	log_info("gpufleetd %s, site %s, %zu account%s, listening on %s", GPUFLEET_VERSION, d.site.id, d.config.account_count,
 	    d.config.account_count == 1 ? "" : "s", d.config.socket);
 	service_ready();

@@ -636,6 +636,7 @@ static void error_tells_how_many(void **state)
 
 static const char everything[] =
     "state_dir: /var/x\nsocket: /run/x.sock\nlisten: 127.0.0.1:8470\nlog: debug\n"
+    "keep: { artifacts: 30d }\n"
     "defaults: { for: 90m, idle: 0, boot: 20m, max_price: 4.5, max_cost: 0, accept_minimum: 1.000001 }\n"
     "poll: { boot: 1s, steady: 2s, sweep: 3s, run: 4s, run_watched: 5s }\n"
     "roles: { admin_group: adm, operator_group: ops, viewer_group: eyes }\n"
@@ -718,7 +719,7 @@ static void print_defaults(void **state)
 	load_ok(&c, "state_dir: /s\nsocket: /k\n");
 	config_print(&c, &out);
 	assert_true(str_starts(buf_str(&out),
-	    "# read from f.yaml\nstate_dir: /s\nsocket: /k\nlog: info\non_orphan: delete\non_lost: finish_until_deadline\ndefaults:\n  for: 4h\n"
+	    "# read from f.yaml\nstate_dir: /s\nsocket: /k\nlog: info\non_orphan: delete\non_lost: finish_until_deadline\nkeep:\n  artifacts: 365d\ndefaults:\n  for: 4h\n"
 	    "  idle: 15m\n  max_cost: 100.00\n  accept_minimum: 20.00\npoll:\n  boot: 5s\n  steady: 30s\n  sweep: 2m\n"));
 	config_free(&c);
 	buf_free(&out);
