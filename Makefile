@@ -236,6 +236,13 @@ $(BUILD)/torture/failing.so: tests/torture/failing.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -fPIC -shared -o $@ $< -ldl
 
+# SSH beside clush, pssh and xargs ssh; what is not installed is left out (Debian: clustershell, pssh).
+$(BUILD)/bench/ssh_many: $(BUILD)/tests/bench/ssh_many.o $(LIB)
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+bench-ssh: $(BUILD)/bench/ssh_many
+	@BUILD='$(BUILD)' bash tests/bench/bench_ssh.sh
+
 # A run that writes ten gigabytes: a quarter of an hour.
 check-flood: all sim
 	@BUILD='$(BUILD)' FLOOD=10G bash tests/integration/test_hostile_results.sh
@@ -327,6 +334,7 @@ help:
 	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
 	@echo 'make check-clouds       sixteen ways in which clouds misbehave, end to end'
+	@echo 'make bench-ssh          200 machines over SSH, beside clush, pssh and xargs ssh'
 	@echo 'make check-flood        a run that writes ten gigabytes of output'
 	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
@@ -341,6 +349,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-flood torture fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-flood bench-ssh torture fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:
