@@ -25,8 +25,10 @@ for n in $(seq "$hosts"); do
 done
 user=$(id -un)
 printf '[%s]:%s %s\n' '*' $port "$(cut -d ' ' -f 1-2 "$work/host.pub")" >"$work/known"
-options=(-o IdentityFile="$work/key" -o IdentitiesOnly=yes -o UserKnownHostsFile="$work/known" -o LogLevel=ERROR -o BatchMode=yes -p $port -l "$user")
+options=(-o IdentityFile="$work/key" -o IdentitiesOnly=yes -o UserKnownHostsFile="$work/known" -o LogLevel=ERROR -o BatchMode=yes -p "$port" -l "$user")
+# shellcheck disable=SC2089,SC2090 # for the shell there
 command='f=$(mktemp) && cat >"$f" && cat "$f" && rm -f "$f"'
+# shellcheck disable=SC2090
 export work command
 TIMEFORMAT='%R %U %S'
 
@@ -52,7 +54,7 @@ programs=(gpufleet xargs_ssh)
 ! command -v parallel-ssh >/dev/null || programs+=(pssh)
 ! command -v clush >/dev/null || programs+=(clush_)
 printf '%-10s %8s %8s   %s\n' program 'wall s' 'CPU s' 'came back whole'
-for round in $(seq "$rounds"); do
+for _ in $(seq "$rounds"); do
 	for p in "${programs[@]}"; do
 		rm -f "$work"/out/*
 		{ time $p >"$work/said" 2>"$work/err"; } 2>"$work/time"
