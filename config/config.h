@@ -59,6 +59,7 @@ struct config {
 	struct {
 		char admin_group[32], operator_group[32], viewer_group[32];
 	} roles;
+	char hub_url[TEXT_MAX];
 	struct {
 		duration artifacts; /* 0: for ever */
 	} keep;

@@ -30,6 +30,8 @@ static const struct option config_rows[] = {
 	  .help = "A loopback address and port for the web page, metrics and gpufleetctl through a tunnel." },
 	{ "log", OPTION_CHOICE, MEMBER(config, log), .words = log_words, .fallback = "info",
 	  .help = "The least important lines that are logged: debug, info, warn or error." },
+	{ "hub_url", OPTION_URL, MEMBER(config, hub_url), .fallback = "https://huggingface.co",
+	  .help = "Where a recipe's model is looked up before anything is rented for it." },
 	{ "on_orphan", OPTION_CHOICE, MEMBER(config, on_orphan), .words = orphan_words, .fallback = "delete",
 	  .help = "What becomes of a machine with a valid mark of this site that the database does not know, because it was lost or "
 		  "restored: delete it after proof.orphan_grace, a few in each sweep, or adopt it as a fleet of its own, open until "

@@ -31,6 +31,7 @@ static const struct option recipe_rows[] = {
 	{ "needs.docker", OPTION_BOOL, MEMBER(r.needs.docker) },
 	{ .key = "parameters", .type = OPTION_TREE },
 	{ "secrets", OPTION_LIST, ARRAY(r.secrets, r.secret_count) },
+	{ "model", OPTION_WORD, MEMBER(r.model) },
 	{ "setup", OPTION_WORD, MEMBER(r.setup) },
 	{ "setup_once", OPTION_BOOL, MEMBER(r.setup_once) },
 	{ "run", OPTION_WORD, MEMBER(r.run) },
@@ -299,6 +300,11 @@ static void read_whole(struct parse *p, const struct node *root, struct recipe *
 		parse_error_key(p, params, "more than %d parameters", RECIPE_PARAMS_MAX);
 	for (size_t i = 0; i < params->count && i < RECIPE_PARAMS_MAX; i++)
 		read_param(p, &params->child[i], r);
+	for (size_t i = 0; *r->model && i <= r->param_count; i++)
+		if (i == r->param_count)
+			parse_error(p, node_get(root, "model"), "'model' wants the name of a parameter, not '%s'", r->model);
+		else if (!strcmp(r->params[i].name, r->model))
+			break;
 }
 
 int recipe_read(struct recipe *r, const char *file, const char *text, size_t n, const char *const *readers,

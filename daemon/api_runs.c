@@ -380,11 +380,69 @@ static void place_and_submit(struct request *r, struct fleet *f, void *arg)
 		submit(r, w, model_fleet(engine_model(r->api->en), fact.answer_id));
 }
 
+/* Where it is to run: the body has been read, nothing has been bought. */
+static void find_place(struct request *r)
+{
+	struct wish *w = r->state;
+	const char *name = json_str(r->in, "fleet", "");
+	struct fleet *f = *name ? fleet_named(r, name) : NULL;
+	struct err e;
+
+	if (*name && !f) {
+		err_set(&e, ERR_NOT_FOUND, "there is no fleet '%.60s'; see: gpufleetctl status", name);
+		request_error(r, &e);
+	} else if (f) {
+		if (!may_touch(r, f->owner))
+			return;
+		if (check_needs(w, f->gpu, &e) < 0)
+			request_error(r, &e);
+		else
+			submit(r, w, f);
+	} else if (fleet_from_body(r, r->in, &w->fleet, &e) < 0 || check_needs(w, w->fleet.gpu, &e) < 0) {
+		request_error(r, &e);
+	} else {
+		w->fleet.instances = 1;
+		w->fleet.for_run = true;
+		fleet_market(r, &w->fleet, place_and_submit, w);
+	}
+}
+
+static void model_known(void *arg, const struct err *refusal)
+{
+	struct request *r = hold_take(arg);
+
+	if (r && refusal)
+		request_error(r, refusal);
+	else if (r)
+		find_place(r);
+}
+
+/* False: there is nothing to ask, go on. */
+static bool ask_for_model(struct request *r, const struct wish *w)
+{
+	json_t *params = *w->recipe.model && w->has_recipe ? json_read(w->run.params, strlen(w->run.params), NULL) : NULL;
+	const char *model = json_str(params, w->recipe.model, ""), *token = json_str(r->in, "secrets.HF_TOKEN", NULL);
+	struct secret configured = { NULL };
+	struct hold *h;
+	struct err e;
+	bool asked;
+
+	if (!token && strstr(w->run.secrets, "HF_TOKEN") &&
+	    config_secret_read(engine_config(r->api->en), "HF_TOKEN", r->user, &configured, &e) == 0)
+		token = configured.value;
+	h = request_hold(r);
+	asked = params && execute_hub(engine_execute(r->api->en), model, token, model_known, h);
+	if (!asked)
+		hold_take(h);
+	secret_wipe(&configured);
+	json_decref(params);
+	return asked;
+}
+
 void post_runs(struct request *r)
 {
 	struct wish *w = xcalloc(1, sizeof(*w));
 	const char *name = json_str(r->in, "fleet", "");
-	struct fleet *f;
 	struct err e;
 
 	r->state = w;
@@ -394,32 +452,11 @@ void post_runs(struct request *r)
 	if ((*name != '\0') == (json_object_get(r->in, "gpu") != NULL)) {
 		err_set(&e, ERR_USAGE, "say where to run: 'fleet' or 'gpu', one of them");
 		request_error(r, &e);
-		return;
-	}
-	if (build_wish(r, w, &e) < 0) {
+	} else if (build_wish(r, w, &e) < 0) {
 		request_error(r, &e);
-		return;
+	} else if (!ask_for_model(r, w)) {
+		find_place(r);
 	}
-	if (*name) {
-		f = fleet_named(r, name);
-		if (!f) {
-			err_set(&e, ERR_NOT_FOUND, "there is no fleet '%.60s'; see: gpufleetctl status", name);
-			request_error(r, &e);
-		} else if (may_touch(r, f->owner)) {
-			if (check_needs(w, f->gpu, &e) < 0)
-				request_error(r, &e);
-			else
-				submit(r, w, f);
-		}
-		return;
-	}
-	if (fleet_from_body(r, r->in, &w->fleet, &e) < 0 || check_needs(w, w->fleet.gpu, &e) < 0) {
-		request_error(r, &e);
-		return;
-	}
-	w->fleet.instances = 1;
-	w->fleet.for_run = true;
-	fleet_market(r, &w->fleet, place_and_submit, w);
 }
 
 /* ---- looking ---- */

@@ -23,6 +23,13 @@ void execute_operation(struct execute *x, const struct account *a, enum provider
     execute_reply_fn *done, void *arg);
 
 /*
+ * May this token (NULL: none) read this model of the hub? False: it is not a name of the hub, nothing is asked. Else `done` later,
+ * with the refusal, or NULL: it may, or nobody could say.
+ */
+typedef void execute_hub_fn(void *arg, const struct err *refusal);
+bool execute_hub(struct execute *x, const char *model, const char *token, execute_hub_fn *done, void *arg);
+
+/*
  * A command on an instance over the daemon's connection (API exec and authorize). Returns -1 when the instance cannot take one
  * now. The callbacks are those of ssh_exec(); after execute_exec_cancel() none is called.
  */

@@ -74,6 +74,7 @@ write_config() {
 		cat >"$GPUFLEET_CONFIG" <<-YAML
 			state_dir: $WORK/state
 			socket: $WORK/state/gpufleetd.sock
+			hub_url: $base/hub
 			providers:
 			  hotaisle: { team: acme, exclusive: true, token_file: $WORK/sim/tokens/hotaisle, api_url: "$base/hotaisle/api", user: $user, rate_factor: 20 }
 			  runpod: { token_file: $WORK/sim/tokens/runpod, api_url: "$base/runpod/v2", graphql_url: "$base/runpod/graphql", user: $user, rate_factor: 20 }

@@ -161,6 +161,23 @@ check "Markdown" sh -c "'$BUILD/gpufleetctl' results $a --format md | grep -q '^
 check "HTML with a chart, and nothing from elsewhere" sh -c "'$BUILD/gpufleetctl' results $a --format html >'$WORK/a.html' && grep -q '<svg' '$WORK/a.html' && ! grep -qE '(src|href)=' '$WORK/a.html'"
 check "comparison as HTML" sh -c "'$BUILD/gpufleetctl' compare $a $b --format html | grep -q '<svg'"
 check "the stack is known" sh -c "[ '$(field "$WORK/amd.json" bench.stack_id)' != null ] && [ '$(field "$WORK/amd.json" bench.stack_id)' != '$(field "$WORK/nvidia.json" bench.stack_id)' ]"
+
+# ---- a gated model: known before anything is rented ----------------------------------------------------------------------------
+
+before=$(sim_creates digitalocean)
+gated() { # TOKEN WANTED-WORDS: refused with them, nothing ordered
+	HF_TOKEN=$1 ctl run vllm-serve --gpu MI300X:1 --provider digitalocean --for 30m --yes --set model=meta-llama/Llama-3.3-70B-Instruct ${1:+--secret HF_TOKEN} \
+		>"$WORK/gated.out" 2>&1
+	check "gated, ${1:-no token}: refused with a remedy" grep -q "$2" "$WORK/gated.out"
+}
+gated '' 'accept its terms on its page and give --secret HF_TOKEN'
+gated hf_other 'the account of HF_TOKEN may not read meta-llama/'
+gated hf_wrong 'HF_TOKEN is not valid'
+same "nothing was ordered for them" "$(sim_creates digitalocean)" "$before"
+PORT=$((PORT + 1))
+check "with access it runs" env HF_TOKEN=hf_granted timeout 60 "$BUILD/gpufleetctl" run vllm-serve --gpu MI300X:1 --provider digitalocean --for 30m --yes \
+	--set model=meta-llama/Llama-3.3-70B-Instruct --secret HF_TOKEN --set poc=true --set repeats=1 --set warmup=false --set "port=$PORT"
+check "the token is nowhere in what was kept" sh -c "! grep -rq hf_granted '$WORK/state'"
 check "all is given back" ctl down --all --yes
 wait_for 20 nothing_bills
 same "nothing bills" "$(sim_billing)" 0

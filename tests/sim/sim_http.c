@@ -82,6 +82,29 @@ static enum MHD_Result header(
 	return MHD_YES;
 }
 
+/*
+ * Hugging Face, as far as it says who may read a model: meta-llama/ is gated and opens for "hf_granted", a token "hf_other" is
+ * valid and has no access, missing/ does not exist for anybody with a token.
+ */
+static void hub_handle(const char *path, const struct sim_request *q, struct sim_response *r)
+{
+	const char *token = "";
+
+	for (size_t i = 0; i < q->header_count; i++)
+		if (str_ieq(q->headers[i].name, "Authorization"))
+			token = q->headers[i].value;
+	if (str_starts(path, "/meta-llama/") && !*token)
+		sim_answer_text(r, 401, "Access to this model is restricted. You must be authenticated to access it.");
+	else if (*token && strcmp(token, "Bearer hf_granted") != 0 && strcmp(token, "Bearer hf_other") != 0)
+		sim_answer_text(r, 401, "Invalid credentials in Authorization header");
+	else if (str_starts(path, "/meta-llama/") && strcmp(token, "Bearer hf_granted") != 0)
+		sim_answer_text(r, 403, "Access to this model is restricted and you are not in the authorized list.");
+	else if (str_starts(path, "/missing/"))
+		sim_answer_text(r, *token ? 404 : 401, "Repository not found");
+	else
+		sim_answer_text(r, 200, "{}");
+}
+
 static void dispatch(struct exchange *x, const char *method)
 {
 	struct sim *s = x->front->sim;
@@ -110,11 +133,13 @@ static void dispatch(struct exchange *x, const char *method)
 		cloud_handle(s->clouds[i], sim_now(s), &q, &x->response);
 		return;
 	}
-	if (str_starts(x->uri, "/sim/"))
+	if (str_starts(x->uri, "/hub/"))
+		hub_handle(x->uri + 4, &q, &x->response);
+	else if (str_starts(x->uri, "/sim/"))
 		control_handle(s, &q, &x->response);
 	else
 		sim_answer_text(&x->response, 404,
-		    "gpufleet-sim serves /hotaisle/api, /runpod, /digitalocean, /vastai and /sim/");
+		    "gpufleet-sim serves /hotaisle/api, /runpod, /digitalocean, /vastai, /hub and /sim/");
 }
 
 /* ---- to the client ---- */
