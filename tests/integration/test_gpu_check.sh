@@ -39,7 +39,7 @@ check()
 {
 	(
 		cd "$dir/$2/payload" || exit 1
-		PATH=$dir/$2/bin:/usr/bin:/bin GPUFLEET_RESULTS=$dir/$2/results DISK_MB=${disk:-0} BANDWIDTH=false
+		PATH=$dir/$2/bin:/usr/bin:/bin GPUFLEET_RESULTS=$dir/$2/results DISK_MB=${disk:-0} BANDWIDTH=${bandwidth:-false}
 		export PATH GPUFLEET_RESULTS DISK_MB BANDWIDTH
 		# shellcheck disable=SC2086
 		exec $1 "$recipe"
@@ -87,6 +87,30 @@ for case in nvidia:H100:4:0 nvidia:h100:4:0 nvidia:H100:3:1 nvidia:L4:4:1 'nvidi
 	verdict "rented $GPUFLEET_GPU:$GPUFLEET_GPU_COUNT, found ${case%%:*}"
 done
 unset GPUFLEET_GPU GPUFLEET_GPU_COUNT
+
+# A GPU that says it is slowed down while it has nothing to do.
+for m in amd wrapped nvidia; do
+	echo 'throttled=2' >>"$dir/$m/gpu"
+	check dash $m
+	[ $? = 1 ] && grep -q '^gpu-check: GPU 2 is throttled before anything runs on it$' "$dir/out"
+	rc=$?
+	verdict "throttled: $m"
+	echo 'throttled=' >>"$dir/$m/gpu"
+done
+
+# What PyTorch prints becomes figures with their units; the python here only says what it would.
+cat >"$dir/amd/bin/python3" <<-'PYTHON'
+	#!/bin/sh
+	[ "$1" != -c ] || exit 0
+	printf 'gpu_copy_in 55.1 GB/s\ngpu_copy_out 54.0 GB/s\ngpu_copy_inside 4100.5 GB/s\ngpu_matmul 612.3 TFLOPS\n'
+PYTHON
+chmod +x "$dir/amd/bin/python3"
+bandwidth=true
+check dash amd && has amd '{"metric":"gpu_matmul","value":612.3,"unit":"TFLOPS"}' && has amd '{"metric":"gpu_copy_inside","value":4100.5,"unit":"GB/s"}'
+rc=$?
+verdict 'matrix multiplication and copies'
+rm "$dir/amd/bin/python3"
+bandwidth=
 
 check dash none
 [ $? = 1 ] && grep -q '^gpu-check: no GPU answers' "$dir/out"

@@ -242,10 +242,26 @@ with_torch()
 		        torch.cuda.synchronize()
 		        best = max(best, size * count / (time.perf_counter() - begun) / 1e9)
 		    return best
-		print("gpu_copy_in %.1f" % speed(lambda: device.copy_(host, non_blocking=True), 4))
-		print("gpu_copy_out %.1f" % speed(lambda: host.copy_(device, non_blocking=True), 4))
+		print("gpu_copy_in %.1f GB/s" % speed(lambda: device.copy_(host, non_blocking=True), 4))
+		print("gpu_copy_out %.1f GB/s" % speed(lambda: host.copy_(device, non_blocking=True), 4))
 		# Each byte is read and written.
-		print("gpu_copy_inside %.1f" % (2 * speed(lambda: other.copy_(device), 50)))
+		print("gpu_copy_inside %.1f GB/s" % (2 * speed(lambda: other.copy_(device), 50)))
+		del device, other, host
+		# The smallest of all GPUs: one bad one makes a bad machine.
+		edge, worst = 8192, None
+		for gpu in range(torch.cuda.device_count()):
+		    a = torch.randn(edge, edge, dtype=torch.float16, device="cuda:%d" % gpu)
+		    b = torch.randn(edge, edge, dtype=torch.float16, device="cuda:%d" % gpu)
+		    for _ in range(10):
+		        a @ b
+		    torch.cuda.synchronize(gpu)
+		    begun = time.perf_counter()
+		    for _ in range(50):
+		        a @ b
+		    torch.cuda.synchronize(gpu)
+		    tflops = 2.0 * edge ** 3 * 50 / (time.perf_counter() - begun) / 1e12
+		    worst = tflops if worst is None else min(worst, tflops)
+		print("gpu_matmul %.1f TFLOPS" % worst)
 	PYTHON
 	limited 180 python3 "$work/copy.py" </dev/null 2>"$work/err"
 }
@@ -254,7 +270,7 @@ with_nvbandwidth()
 {
 	for test in host_to_device_memcpy_ce device_to_host_memcpy_ce; do
 		limited 120 nvbandwidth -t "$test" </dev/null 2>/dev/null |
-			awk -v test="$test" '$1 == "0" && NF == 2 && $2 ~ /^[0-9.]+$/ { print (test ~ /^host/ ? "gpu_copy_in " : "gpu_copy_out ") $2; exit }'
+			awk -v test="$test" '$1 == "0" && NF == 2 && $2 ~ /^[0-9.]+$/ { print (test ~ /^host/ ? "gpu_copy_in " : "gpu_copy_out ") $2 " GB/s"; exit }'
 	done
 }
 
@@ -267,11 +283,27 @@ measure_copies()
 	elif has nvbandwidth; then
 		with_nvbandwidth >"$work/copies"
 	fi
-	while read -r metric speed; do
-		echo "$metric: $speed GB/s"
-		number "$metric" "$speed" GB/s
+	while read -r metric speed unit; do
+		echo "$metric: $speed $unit"
+		number "$metric" "$speed" "$unit"
 	done <"$work/copies"
 	[ -s "$work/copies" ] || echo "copies to and from the GPU: neither PyTorch nor nvbandwidth works here, not measured"
+}
+
+# A GPU that is slowed down while it has nothing to do is too hot, or gets too little power.
+check_throttling()
+{
+	throttled=
+	case $tool in
+	nvidia-smi)
+		throttled=$(limited 60 nvidia-smi --query-gpu=clocks_event_reasons.hw_slowdown --format=csv,noheader </dev/null 2>/dev/null |
+			awk '$1 == "Active" { printf "%s ", NR - 1 }')
+		;;
+	amd-smi)
+		throttled=$(tr ',' '\n' <"$work/metric" | awk -F: '/^"gpu" *:/ { g = $2 + 0 } /"throttle_status" *:/ && $2 ~ /"THROTTLED"/ { printf "%s ", g }')
+		;;
+	esac
+	[ -z "$throttled" ] || wrong "GPU ${throttled% } is throttled before anything runs on it"
 }
 
 # ---- all of it --------------------------------------------------------------------------------------------------------------
@@ -309,6 +341,7 @@ text tool "$tool"
 text kernel "$(uname -sr)"
 progress "2/4 comparing with what was rented"
 check_rented
+check_throttling
 progress "3/4 measuring the disk"
 measure_disk
 progress "4/4 measuring copies"
