@@ -319,6 +319,7 @@ int audit_judge(const struct audit *a, struct history *h, json_t **out, struct e
 		json_put_bool(*out, "ok", json_array_size(j.findings) == 0);
 		json_put_time(*out, "time", a->now);
 		json_put(*out, "intents", json_incref(json_object_get(past, "intents")));
+		json_put(*out, "extras", json_incref(json_object_get(past, "extras")));
 		json_put(*out, "accounts", json_incref(accounts));
 		j.billing = sorted(j.billing);
 		json_put(*out, "billing", json_incref(j.billing));

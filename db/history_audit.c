@@ -61,10 +61,11 @@ int history_audit(struct history *h, json_t **out, struct err *e)
 
 	json_put(o, "intents", intents);
 	if (ask_ends(h, intents, e) < 0 || ask_rows(h, SQL_AUDIT_OPEN, "open", intents, o, e) < 0 ||
-	    ask_rows(h, SQL_AUDIT_UNPROVED, "unproved", intents, o, e) < 0) {
+	    ask_rows(h, SQL_AUDIT_UNPROVED, "unproved", intents, o, e) < 0 || ask_rows(h, SQL_EXTRAS, "extras", intents, o, e) < 0) {
 		json_decref(o);
 		return -1;
 	}
+	json_object_del(intents, "extras"); /* they are no intents to create a machine */
 	*out = o;
 	return 0;
 }

@@ -84,6 +84,9 @@ const char *const statements[STATEMENTS] = {
 			       " AND ((e.event = 'stop' AND i.sent = 0) OR e.event = 'refused' OR (e.event = 'absent' AND "
 			       "i.absent_listings > 1) OR (e.event = 'gone' AND (i.provider = 'static' OR (i.describe_absent AND "
 			       "i.absent_listings > 1))))) ORDER BY i.id",
+	[SQL_EXTRAS] = "SELECT id, kind, state, account, provider, provider_id, name, owner, region, size_gb, price_month AS m_price_month, "
+		       "nullif(created, 0) AS t_created, nullif(used_at, 0) AS t_used_at, nullif(keep_until, 0) AS t_keep_until FROM extras "
+		       "WHERE state <> 'GONE' ORDER BY account, id",
 	/* The first 24 characters of a mark are the site and the attempt; the rest changes with the deadline. */
 	[SQL_INSTANCE_OF_MACHINE] = AUDIT_FIELDS "WHERE i.account = ?1 AND (i.provider_id = ?2 OR (i.provider_id = '' AND i.mark <> '' AND "
 				    "substr(i.mark, 1, 24) = substr(?3, 1, 24))) ORDER BY i.state = 'GONE', i.id DESC LIMIT 1",

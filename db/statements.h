@@ -33,6 +33,7 @@ enum statement {
 	SQL_AUDIT_ENDS,     /* event that moved it to GONE ("" none, "open" it is not), how many */
 	SQL_AUDIT_OPEN,
 	SQL_AUDIT_UNPROVED,
+	SQL_EXTRAS,
 	SQL_INSTANCE_OF_MACHINE, /* account, provider's id, mark */
 	STATEMENTS
 };

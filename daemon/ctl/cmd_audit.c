@@ -93,6 +93,40 @@ static void show_billing(const json_t *list)
 	table_free(&t);
 }
 
+/* What we made there beside machines. A key costs nothing; storage does, by the month. */
+static void show_extras(const json_t *list)
+{
+	static const struct column columns[] = {
+		{ "BESIDE MACHINES", LEFT, 12, 0 },
+		{ "ACCOUNT", LEFT, 8, 0 },
+		{ "NAME", LEFT, 8, 0 },
+		{ "OWNER", LEFT, 0, 3 },
+		{ "GB", RIGHT, 0, 2 },
+		{ "$/MONTH", RIGHT, 0, 0 },
+		{ "KEPT UNTIL", LEFT, 0, 1 },
+	};
+	struct table t;
+	const json_t *x;
+	size_t n;
+
+	table_init(&t, columns, ARRAY_LEN(columns));
+	json_array_foreach(list, n, x) {
+		const char *kind = json_str(x, "kind", "?");
+
+		table_row(&t);
+		table_cell(&t, STYLE_PLAIN, "%s", !strcmp(kind, "ssh_key") ? "ssh key" : kind);
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(x, "account", "?"));
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(x, "name", ""));
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(x, "owner", ""));
+		table_cell(&t, STYLE_PLAIN, "%s", show_count(x, "size_gb").s);
+		table_cell(&t, STYLE_PLAIN, "%s", json_num(x, "price_month", 0) > 0 ? show_money(x, "price_month").s : "");
+		table_cell(&t, STYLE_PLAIN, "%s", show_when(x, "keep_until").s);
+	}
+	if (t.row_count)
+		table_print(&t, stdout, term_width(stdout));
+	table_free(&t);
+}
+
 static void show_list(const json_t *list, enum style style, const char *title)
 {
 	const json_t *f;
@@ -116,6 +150,7 @@ static int run_audit(struct ctl *c, struct err *e)
 		show_intents(json_path(answer, "intents"));
 		show_accounts(json_path(answer, "accounts"));
 		show_billing(json_path(answer, "billing"));
+		show_extras(json_path(answer, "extras"));
 		show_list(json_path(answer, "pending"), STYLE_PLAIN, "under way");
 		show_list(json_path(answer, "findings"), STYLE_RED, "WRONG");
 		if (findings)

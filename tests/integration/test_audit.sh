@@ -29,6 +29,7 @@ audit
 same "Four machines add up" $? 0
 check "Four machines: the orders" says '^4 orders: 4 open'
 same "Four machines: each is listed with its fleet" "$(grep -c ' a-[a-z]* ' "$WORK/audit.log")" 4
+check "Our keys at the providers are named" says '^ssh key *digitalocean '
 check "Hot Aisle's own count is compared" sh -c "ctl() { '$BUILD/gpufleetctl' \"\$@\"; }; ctl audit --json | tr '{' '\n' | grep '\"account\": *\"hotaisle\"' | grep -q '\"counted\": *1'"
 
 # ---- what is wrong is named ----
