@@ -683,7 +683,7 @@ static void on_poll(uv_poll_t *p, int status, int events)
 		run_mhd(a);
 }
 
-static void log_mhd(void *cls, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) log_mhd(void *cls, const char *fmt, va_list ap)
 {
 	char text[512];
 

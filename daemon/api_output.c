@@ -178,10 +178,12 @@ static void pump_logs(struct request *r)
 	struct follow *f = r->state;
 	const struct model *m = engine_model(r->api->en);
 	const struct run *run = model_run(m, f->id);
-	bool done = !run || (run->state == RUN_DONE && engine_is_durable(r->api->en, &run->object));
+	bool more = false, done = !run || (run->state == RUN_DONE && engine_is_durable(r->api->en, &run->object));
 
 	/* A chunk of each at a time, the next when that has been read: what waits is bounded, and so is the time of one callback. */
-	if (r->out.len >= STREAM_MAX / 2 || (put_chunk(r, f, 0) | put_chunk(r, f, 1)))
+	for (int which = 0; which < 2 && r->out.len < STREAM_MAX / 2; which++)
+		more |= put_chunk(r, f, which);
+	if (more || r->out.len >= STREAM_MAX / 2)
 		return;
 	if (!f->follow || done) {
 		json_t *o = json_object();

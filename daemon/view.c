@@ -84,14 +84,13 @@ json_t *view_instance(const struct model *m, const struct instance *i, instant n
 
 const char *view_phase(const struct fleet *f)
 {
-	int live = 0, ready = 0, busy = 0, beyond = 0;
+	int ready = 0, busy = 0, beyond = 0;
 
 	if (f->state != FLEET_OPEN)
 		return f->state == FLEET_CLOSING ? "closing" : "closed";
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);
 
-		live += i->state != INSTANCE_GONE;
 		ready += i->state == INSTANCE_READY;
 		busy += i->state == INSTANCE_BUSY || i->state == INSTANCE_DRAINING;
 		beyond += i->state >= INSTANCE_BOOTING && i->state < INSTANCE_GONE;

@@ -17,7 +17,7 @@ void http_request_free(struct http_request *r)
 	*r = (struct http_request){ 0 };
 }
 
-static char *format(const char *fmt, va_list ap)
+static char *PRINTF_LIKE(1, 0) format(const char *fmt, va_list ap)
 {
 	char *s;
 

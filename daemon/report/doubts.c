@@ -82,7 +82,7 @@ static void check_precision(struct bench *b)
 {
 	double parameters = model_parameters(b->model), whole = b->weights_gib * GIB * (b->gpu_count ? b->gpu_count : 1);
 
-	if (!parameters || b->weights_gib <= 0 || !claims_fp8(b))
+	if (parameters <= 0 || b->weights_gib <= 0 || !claims_fp8(b))
 		return;
 	if (fabs(whole / (parameters * 2) - 1) <= BF16_NEAR)
 		doubt(b, "called FP8, but %.1f GiB of weights are what %.2f billion parameters take in BF16 (FP8: about %.1f GiB)",
