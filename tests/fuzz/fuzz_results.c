@@ -61,7 +61,8 @@ static void write_all(const json_t *source)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static const char plan[] = "{\"scenario\":\"128x2048\",\"input\":128,\"output\":2048,\"concurrency\":1,\"repeat\":1,\"file\":\"a\",\"status\":\"ran\"}\n";
+	static const char plan[] = "{\"scenario\":\"128x2048\",\"input\":128,\"output\":2048,"
+				   "\"concurrency\":1,\"repeat\":1,\"file\":\"a\",\"status\":\"ran\"}\n";
 	static const char marks[] = "{\"t\":1,\"event\":\"begin\",\"scenario\":\"128x2048\",\"concurrency\":1,\"repeat\":1}\n";
 	static const char *const names[] = { "a.json", "a.out", "scenarios.jsonl", "server.log", "telemetry.jsonl", "telemetry.csv", "marks.jsonl",
 		"results.jsonl", "import" };
