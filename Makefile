@@ -222,9 +222,10 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(DLIB) $(LIB)
 check-load: all sim
 	@BUILD='$(BUILD)' bash tests/integration/load_fifty.sh
 
-# The daemon killed in each of 17 phases, once and again while it recovers.
+# The daemon killed in each of 17 phases, once and again while it recovers; then KILLS times (200) at random moments.
 check-kill: all sim
 	@BUILD='$(BUILD)' bash tests/integration/kill_phases.sh
+	@BUILD='$(BUILD)' bash tests/integration/kill_random.sh
 
 # Clouds that misbehave, sixteen ways, end to end; make check tries three of them.
 check-clouds: all sim

@@ -111,10 +111,11 @@ billed() { # PROVIDER: what the daemon has read of its bill
 		head -n 1 | awk '{ printf "%d", $1 * 1000000 + 0.5 }'
 }
 # RunPod bills micro-dollars; Hot Aisle's and DigitalOcean's records are in cents, vast.ai's in thousandths of a dollar.
-billed_right() {
+billed_right() { # PROVIDER [MACHINES]: each machine's bill is rounded by itself
 	local got want unit=0
 	got=$(billed "$1") want=$(sim_bill "$1")
 	case $1 in hotaisle | digitalocean) unit=10000 ;; vastai) unit=1000 ;; esac
+	unit=$((unit * ${2:-1}))
 	[ -n "$got" ] && [ -n "$want" ] && [ $(((got - want) * 2)) -le $unit ] && [ $(((want - got) * 2)) -le $unit ] && return 0
 	echo "# $1: the daemon has read ${got:-nothing}, the simulator charged ${want:-nothing}"
 	return 1
