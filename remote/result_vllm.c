@@ -1,5 +1,6 @@
 #include "remote/result_vllm.h"
 #include "base/str.h"
+#include "core/stats.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -333,27 +334,19 @@ static struct vllm_verdict throughput_rows(const json_t *doc, const struct vllm_
 	return v;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* The first iterations are slow (benchmarks §1.5): the median of what was measured, not the average. */
 static struct vllm_verdict latency_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
 {
 	const json_t *list = json_object_get(doc, "latencies"), *x;
-	double *all = xcalloc(json_array_size(list) + 1, sizeof(*all)), average = 0, median;
+	double all[STATS_MAX], average = 0, median;
+	struct stats s;
 	size_t k, n = 0;
 
 	figure(doc, "avg_latency", &average);
 	json_array_foreach(list, k, x)
-		if (json_is_number(x) && json_number_value(x) > 0)
+		if (n < STATS_MAX && json_is_number(x) && json_number_value(x) > 0)
 			all[n++] = json_number_value(x);
-	qsort(all, n, sizeof(*all), by_value);
-	median = n ? n % 2 ? all[n / 2] : (all[n / 2 - 1] + all[n / 2]) / 2 : average;
-	free(all);
+	median = stats_of(all, n, &s) ? s.median : average;
 	if (median <= 0)
 		return (struct vllm_verdict){ "failed", "request_errors", "no iteration was measured" };
 	results_number(out, "median_latency", median, "s", labels);

@@ -107,6 +107,19 @@ run_recipe bad sh -- SCENARIOS="128y2"
 check "a scenario that is none is named" grep -q "'128y2' is neither a scenario" "$by_hand/bad.log"
 run_recipe floor sh -- VLLM_ROCM_USE_AITER=0
 check "the environment floor is set and recorded" sh -c "grep -q '\"env_floor_ok\":true' '$by_hand/floor/manifest.json' && grep -q '\"VLLM_ROCM_USE_AITER\":\"0\"' '$by_hand/floor/manifest.json' && grep -q '\"HIP_FORCE_DEV_KERNARG\":\"1\"' '$by_hand/floor/manifest.json'"
+# An R9700's needs, against an environment that has the opposite: unset is not empty.
+sed 's/gfx942/gfx1201/' "$by_hand/gpu" >"$by_hand/gpu.new" && cp "$by_hand/gpu" "$by_hand/gpu.old" && mv "$by_hand/gpu.new" "$by_hand/gpu"
+for mode in native docker; do
+	[ $mode = native ] || PATH=$by_hand/bin:$PATH docker pull image >/dev/null
+	run_recipe "floor_$mode" sh -- MODE=$mode IMAGE=image PYTORCH_ALLOC_CONF= AMD_SERIALIZE_KERNEL=3
+	check "$mode: what must be unset is unset, what must be set is set" sh -c "grep -q '\"AMD_SERIALIZE_KERNEL\":\"1\"' '$by_hand/floor_$mode/manifest.json' && ! grep -q '\"PYTORCH_ALLOC_CONF\":' '$by_hand/floor_$mode/manifest.json' && grep -q -- '--enforce-eager' '$by_hand/floor_$mode/manifest.json'"
+done
+# A wrapper that changes it back: found in the server's own environment, and nothing is measured.
+mkdir "$by_hand/wrapped" && printf '#!/bin/sh\nexport AMD_SERIALIZE_KERNEL=3\nexec "%s" "$@"\n' "$by_hand/bin/vllm" >"$by_hand/wrapped/vllm" && chmod +x "$by_hand/wrapped/vllm"
+run_recipe floor_broken sh -- PATH="$by_hand/wrapped:$by_hand/bin:/usr/bin:/bin"
+same "an environment that was changed back" "$(judged floor_broken)" "failed env_floor"
+check "and the variable is named" grep -q 'not as gfx1201 needs it: AMD_SERIALIZE_KERNEL' "$by_hand/floor_broken.log"
+mv "$by_hand/gpu.old" "$by_hand/gpu"
 run_recipe secret sh -- HF_TOKEN=hf_very_secret_thing
 check "a secret's name is in the manifest, its value is not" sh -c "grep -q '\"HF_TOKEN\":\"<redacted>\"' '$by_hand/secret/manifest.json' && ! grep -rq hf_very_secret_thing '$by_hand/secret'"
 same "no server is left" "$(pgrep -f "$by_hand/bin/vllm" | wc -l)" 0

@@ -22,7 +22,7 @@ find daemon providers remote db config -name '*.[ch]' | LC_ALL=C sort | while re
 		if (layer == "core") return "^(base|core)/"
 		if (layer == "report") return "^(base|core|report)/"
 		if (layer == "providers") return "^(base/|core/types\\.h$|providers/)"
-		if (layer == "remote") return "^(base/|core/types\\.h$|remote/)"
+		if (layer == "remote") return "^(base/|core/(types|stats)\\.h$|remote/)"
 		if (layer == "db") return "^(base/|core/(types|model)\\.h$|db/)"
 		if (layer == "config") return "^(base/|core/types\\.h$|config/)"
 		if (layer == "ctl") return "^(base/|ctl/|config/|remote/archive\\.h$)"

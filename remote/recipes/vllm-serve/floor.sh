@@ -23,29 +23,28 @@ floor_of()
 	esac
 }
 
-floor_apply()
+# Words for env(1) before the server's command: an image may have set what must be unset.
+floor_words()
 {
 	for name in $floor_unset; do
-		unset "$name"
+		printf '%s\n' -u "$name"
 	done
 	for pair in $floor_set; do
-		export "${pair?}"
+		printf '%s\n' "$pair"
 	done
 }
 
-# Names that are not as they must be, in $floor_missing; what the machine's own configuration did to them is seen here.
+# Names that are not as they must be in the environment of the server that runs, in $floor_missing: a wrapper around vllm, or the
+# image's own start, may have changed them again.
 floor_check()
 {
 	floor_missing=
+	server_environment >"$work/environment"
 	for name in $floor_unset; do
-		eval "there=\${$name+yes}"
-		# shellcheck disable=SC2154 # set by eval
-		[ -z "$there" ] || floor_missing="$floor_missing $name"
+		! grep -q "^$name=" "$work/environment" || floor_missing="$floor_missing $name"
 	done
 	for pair in $floor_set; do
-		eval "value=\${${pair%%=*}-}"
-		# shellcheck disable=SC2154
-		[ "$value" = "${pair#*=}" ] || floor_missing="$floor_missing ${pair%%=*}"
+		grep -qxF "$pair" "$work/environment" || floor_missing="$floor_missing ${pair%%=*}"
 	done
 	[ -z "$floor_missing" ]
 }

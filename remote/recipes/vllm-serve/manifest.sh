@@ -40,16 +40,15 @@ put_list()
 put_env()
 {
 	printf ',"env":{' >>"$manifest.new"
-	inside env 2>/dev/null | awk '
+	awk '
 	function json(s) { gsub(/\\/, "\\\\", s); gsub(/"/, "\\\"", s); gsub(/[\001-\037]/, " ", s); return s }
-	# A line that does not begin with a name goes on a value of several lines.
 	/^[A-Za-z_][A-Za-z0-9_]*=/ {
 		name = $0; sub(/=.*/, "", name)
 		value = $0; sub(/^[^=]*=/, "", value)
 		if (name ~ /^(GPUFLEET_|_$|PWD$|OLDPWD$|SHLVL$|HOSTNAME$|TMPDIR$|HOME$)/) next
 		if (name ~ /TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL/ || name ~ /^(AWS_|SSH_)/) value = "<redacted>"
 		printf "%s\"%s\":\"%s\"", n++ ? "," : "", name, json(value)
-	}' >>"$manifest.new"
+	}' "$work/environment" >>"$manifest.new"
 	printf '}' >>"$manifest.new"
 }
 

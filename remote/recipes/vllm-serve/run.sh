@@ -177,16 +177,15 @@ while read -r cell; do
 done <"$work/plan"
 mkdir -p "$models"
 floor_of "$arch"
-floor_apply
-floor_check || {
-	record_rest 1 env_floor "not as this GPU needs it:$floor_missing"
-	fail "the environment is not as $arch needs it:$floor_missing"
-}
 say "$gpu_count x $gpu_name ($arch), $mode${image:+, image $image}"
 progress "starting the server"
 start || {
 	record_rest 1 "$reason" "$detail"
 	fail "the server did not come up: $reason${detail:+: $detail}"
+}
+floor_check || {
+	record_rest 1 env_floor "not as $arch needs it:$floor_missing"
+	fail "the environment of the server is not as $arch needs it:$floor_missing"
 }
 max_model_len=$(get /v1/models | sed -n 's/.*"max_model_len" *: *\([0-9]*\).*/\1/p' | head -n 1)
 say "server $(get /version | tr -d '{}"' | cut -c 1-60), max_model_len ${max_model_len:-unknown}"

@@ -19,6 +19,7 @@ inside()
 # Words of the server's command line in $1... ; also kept for the manifest, one per line.
 server_words()
 {
+	{ floor_words; echo vllm; } >"$work/server_words"
 	set -- serve "$MODEL" --host 127.0.0.1 --port "$PORT" --tensor-parallel-size "$tensor_parallel" \
 		--gpu-memory-utilization "$UTILIZATION" --no-enable-prefix-caching
 	[ "${MAX_MODEL_LEN:-0}" -eq 0 ] || set -- "$@" --max-model-len "$MAX_MODEL_LEN"
@@ -27,6 +28,7 @@ server_words()
 	# shellcheck disable=SC2086 # words
 	set -- "$@" $floor_args ${SERVE_ARGS:-}
 	printf '%s\n' "$@" >"$work/engine_args"
+	cat "$work/engine_args" >>"$work/server_words"
 }
 
 docker_devices()
@@ -43,7 +45,7 @@ with_words()
 {
 	while IFS= read -r word; do
 		set -- "$@" "$word"
-	done <"$work/engine_args"
+	done <"$work/server_words"
 	exec "$@"
 }
 
@@ -52,22 +54,18 @@ server_start()
 	server_words
 	if [ "$mode" = docker ]; then
 		docker rm -f "$container" >/dev/null 2>&1
-		env_words=
-		for pair in $floor_set; do
-			env_words="$env_words -e ${pair%%=*}"
-		done
 		# -e NAME without a value: secrets stay out of the process list. The label is how the supervisor finds it.
-		# shellcheck disable=SC2046,SC2086 # words
+		# shellcheck disable=SC2046 # words
 		(with_words docker run -d --name "$container" --label "gpufleet.run=$GPUFLEET_RUN" --network host --ipc=host --shm-size 32g \
 			$(docker_devices) -v "$models:/root/.cache/huggingface" -v "$GPUFLEET_RESULTS:/results" -e HF_TOKEN -e HF_HOME=/root/.cache/huggingface \
-			$env_words --entrypoint vllm "$image") >"$work/container" 2>"$work/docker.err" || {
+			--entrypoint env "$image") >"$work/container" 2>"$work/docker.err" || {
 			cat "$work/docker.err" >>"$server_log"
 			return 1
 		}
 		docker logs -f "$container" >>"$server_log" 2>&1 &
 		logs_pid=$!
 	else
-		(HF_HOME=$models; export HF_HOME; with_words vllm) >>"$server_log" 2>&1 </dev/null &
+		(HF_HOME=$models; export HF_HOME; with_words env) >>"$server_log" 2>&1 </dev/null &
 		server_pid=$!
 	fi
 }
@@ -82,6 +80,16 @@ server_lives()
 		'' | Z*) return 1 ;;
 		esac
 	fi
+}
+
+# As its process has it, one variable a line. In docker it is the first process.
+server_environment()
+{
+	if [ "$mode" = docker ]; then
+		inside cat /proc/1/environ
+	else
+		cat "/proc/$server_pid/environ"
+	fi 2>/dev/null | tr '\n\000' ' \n'
 }
 
 # get PATH: the body on standard output; fails unless the answer is 200.
