@@ -1,19 +1,16 @@
 /*
- * Results as people look at them: reports of a run in every format, comparisons, and results that were read in from files.
- * Made in the thread pool; what they show is in daemon/report/.
+ * Results as people look at them: reports of a run in every format, and comparisons. Made in the thread pool; what they show is
+ * in daemon/report/.
  */
 #include "api_private.h"
-#include "base/clock.h"
 #include "base/str.h"
-#include "db/store.h"
-#include "remote/result.h"
+#include "collect.h"
 #include "report/compare.h"
 #include "report/manifest.h"
 #include "report/pages.h"
 #include "report/published.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #define PAGE_MAX     (16u * 1024 * 1024)
 #define MANIFEST_MAX (4u * 1024 * 1024)
@@ -23,19 +20,12 @@
 static void put_manifest(const struct engine *en, const json_t *run, json_t *source)
 {
 	struct buf text = BUF(MANIFEST_MAX);
-	char path[1024], chunk[65536];
+	char path[1024];
 	struct err e;
 	json_t *m;
-	ssize_t n;
-	int fd;
 
 	execute_run_path(en, json_str(run, "key", "none"), "results/manifest.json", path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	while (fd >= 0 && (n = read(fd, chunk, sizeof(chunk))) > 0 && buf_append(&text, chunk, (size_t)n))
-		;
-	if (fd >= 0)
-		close(fd);
-	m = text.len ? manifest_read(buf_str(&text), text.len, &e) : NULL;
+	m = collect_file(AT_FDCWD, path, &text) ? manifest_read(buf_str(&text), text.len, &e) : NULL;
 	if (m)
 		json_put(source, "manifest", m);
 	buf_free(&text);
@@ -234,187 +224,4 @@ void get_compare(struct request *r)
 	} else {
 		free(q);
 	}
-}
-
-/* ---- imports ---- */
-
-static const char *const import_keys[] = { "name", "files", "title", "price_hour", "gpu", "gpu_count", "model", "precision", "server",
-	"framework", "weights_gib", "max_model_len", NULL };
-
-/* Documents of vllm bench, by the reader that runs have. */
-static json_t *read_documents(const json_t *files, struct err *e)
-{
-	const struct result_reader *reader = result_reader_find("vllm-bench");
-	struct result_file *list = xcalloc(json_array_size(files) + 1, sizeof(*list));
-	json_t *out = json_object(), *rows = json_array(), *import = json_object();
-	struct results r = { 0 };
-	const json_t *f;
-	size_t k, n = 0;
-
-	json_array_foreach(files, k, f) {
-		const char *text = json_str(f, "text", "");
-
-		if (reader->wants(json_str(f, "name", "")))
-			list[n++] = (struct result_file){ json_str(f, "name", ""), text, strlen(text) };
-	}
-	reader->read(list, n, &r);
-	for (k = 0; k < r.count; k++) {
-		const struct result_metric *m = &r.rows[k];
-		json_t *row = json_object();
-
-		json_put_str(row, "metric", m->metric);
-		json_put_str(row, "unit", m->unit);
-		if (m->number)
-			json_put(row, "value", json_real(m->value));
-		else
-			json_put_str(row, "text", m->text);
-		json_put(row, "labels", json_read(m->labels, strlen(m->labels), NULL));
-		json_array_append_new(rows, row);
-	}
-	results_free(&r);
-	free(list);
-	json_put(out, "results", rows);
-	json_put(out, "import", import);
-	if (json_array_size(rows))
-		return out;
-	err_set(e, ERR_USAGE, "the files are neither documents of vllm bench nor a benchmark_nvidia_format file");
-	json_decref(out);
-	return NULL;
-}
-
-static json_t *read_import(const json_t *in, struct err *e)
-{
-	const json_t *files = json_object_get(in, "files"), *first = json_array_get(files, 0);
-	const char *text = json_str(first, "text", ""), *name = json_str(first, "name", "file");
-	size_t n = strlen(name);
-	json_t *source, *import, *v;
-	const char *key;
-
-	if (!json_array_size(files))
-		return err_set(e, ERR_USAGE, "there are no files to read"), NULL;
-	if (json_array_size(files) == 1 && (strstr(text, "\"benchmarks\"") || (n > 4 && str_ieq(name + n - 4, ".csv"))))
-		source = published_read(name, text, strlen(text), e);
-	else
-		source = read_documents(files, e);
-	if (!source)
-		return NULL;
-	/* What is said with the command goes before what the file says. */
-	import = json_object_get(source, "import");
-	json_object_foreach((json_t *)(uintptr_t)in, key, v)
-		if (strcmp(key, "files") != 0)
-			json_object_set(import, key, v);
-	return source;
-}
-
-static void import_durable(void *arg, const struct err *error)
-{
-	struct hold *h = arg;
-	struct request *r = hold_take(h);
-	json_t *o;
-
-	if (!r)
-		return;
-	if (error) {
-		request_error(r, error);
-		return;
-	}
-	o = json_object();
-	json_put_str(o, "import", json_str(r->in, "name", r->arg[0]));
-	request_json(r, strcmp(r->method, "DELETE") ? 201 : 200, o);
-}
-
-static void save_import(struct request *r, const char *name, char *source)
-{
-	struct import_row row = { .created = engine_now(r->api->en), .source = source };
-	struct store_batch *b = store_batch_new();
-
-	str_copy(row.name, name);
-	str_copy(row.owner, r->user);
-	store_batch_import(b, &row);
-	store_commit(engine_store(r->api->en), b, import_durable, request_hold(r));
-	free(source);
-}
-
-struct import_wish {
-	char name[NAME_MAX_];
-	json_t *source; /* NULL: it is to be deleted */
-};
-
-static int ask_owner(struct history *h, void *arg, json_t **out, struct err *e)
-{
-	const struct import_wish *w = arg;
-	struct err none = { 0 };
-
-	if (history_import(h, w->name, out, &none) == 0)
-		return 0;
-	if (none.code != ERR_NOT_FOUND || !w->source) {
-		*e = none;
-		return -1;
-	}
-	*out = json_object();
-	return 0;
-}
-
-static void wish_gone(struct request *r)
-{
-	json_decref(r->state);
-}
-
-/* An import may be replaced and deleted by who made it. */
-static void save_when_allowed(struct request *r, json_t *found, void *arg)
-{
-	json_t *source = r->state;
-
-	(void)arg;
-	if (json_str(found, "owner", NULL) && !may_touch(r, json_str(found, "owner", "")))
-		return;
-	save_import(r, json_str(r->in, "name", r->arg[0]), source ? json_text(source) : NULL);
-}
-
-static void ask_and_save(struct request *r, const char *name, json_t *source)
-{
-	struct import_wish *w = xcalloc(1, sizeof(*w));
-
-	str_copy(w->name, name);
-	w->source = source;
-	r->state = source;
-	r->gone = source ? wish_gone : NULL;
-	request_history_then(r, ask_owner, w, save_when_allowed, NULL);
-}
-
-void post_imports(struct request *r)
-{
-	const char *name = json_str(r->in, "name", "");
-	json_t *source;
-	int64_t number;
-	struct err e;
-
-	if (!check_keys(r, import_keys))
-		return;
-	if (!str_is_name(name, NAME_MAX_ - 1) || str_to_i64(name, 0, INT64_MAX, &number) || str_starts(name, "run-")) {
-		err_set(&e, ERR_USAGE, "'name' wants letters, digits, '.', '_' and '-', and is neither a number nor begins with run-");
-		request_error(r, &e);
-		return;
-	}
-	source = read_import(r->in, &e);
-	if (source)
-		ask_and_save(r, name, source);
-	else
-		request_error(r, &e);
-}
-
-static int ask_imports(struct history *h, void *arg, json_t **out, struct err *e)
-{
-	(void)arg;
-	return history_imports(h, out, e);
-}
-
-void get_imports(struct request *r)
-{
-	request_history(r, ask_imports, NULL);
-}
-
-void delete_import(struct request *r)
-{
-	ask_and_save(r, r->arg[0], NULL);
 }

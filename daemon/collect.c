@@ -14,7 +14,7 @@ struct files {
 	size_t count, bytes;
 };
 
-static bool read_whole(int at, const char *name, struct buf *out)
+bool collect_file(int at, const char *name, struct buf *out)
 {
 	int fd = openat(at, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	char chunk[65536];
@@ -39,7 +39,7 @@ static void take(struct files *f, int at, const char *name)
 {
 	struct buf text = BUF(RESULT_FILE_MAX);
 
-	if (!read_whole(at, name, &text) || f->bytes + text.len > TOTAL_MAX) {
+	if (!collect_file(at, name, &text) || f->bytes + text.len > TOTAL_MAX) {
 		buf_free(&text);
 		return;
 	}
@@ -56,7 +56,7 @@ static void read_manifest(int at, struct results *out)
 	json_t *m;
 	char id[65];
 
-	if (!read_whole(at, "manifest.json", &text)) {
+	if (!collect_file(at, "manifest.json", &text)) {
 		buf_free(&text);
 		return;
 	}

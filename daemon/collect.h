@@ -7,6 +7,9 @@
 
 #include "remote/result.h"
 
+/* A regular file, no link, as far as `out` has room; false: it is not there, or does not fit. */
+bool collect_file(int at, const char *name, struct buf *out);
+
 /* *out is the caller's, results_free(). An unknown reader, "" too, reads nothing; a manifest.json is digested in any case. */
 void collect_read(const char *dir, const char *reader, struct results *out);
 

@@ -227,6 +227,20 @@ void str_shell_quote(struct buf *out, const char *s)
 	buf_putc(out, '\'');
 }
 
+void str_csv(struct buf *out, const char *text)
+{
+	bool formula = *text && strchr("=+-@", *text) && text[1] && !(text[1] >= '0' && text[1] <= '9');
+
+	if (!formula && !strpbrk(text, ",\"\r\n")) {
+		buf_puts(out, text);
+		return;
+	}
+	buf_puts(out, formula ? "\"'" : "\"");
+	for (; *text; text++)
+		buf_printf(out, *text == '"' ? "\"\"" : "%c", *text);
+	buf_putc(out, '"');
+}
+
 bool str_is_name(const char *s, size_t max)
 {
 	size_t n = strnlen(s, max + 1);

@@ -33,6 +33,9 @@ void str_safe(struct buf *out, const char *s, size_t n, bool keep_lines);
 void str_percent_encode(struct buf *out, const char *s); /* all but RFC 3986 unreserved characters */
 void str_shell_quote(struct buf *out, const char *s);    /* 'single quoted' for a POSIX shell */
 
+/* A cell of RFC 4180; what a spreadsheet would take for a formula becomes text. */
+void str_csv(struct buf *out, const char *text);
+
 /* A name a person gives (fleet, owner, label): 1..max of [A-Za-z0-9._-], beginning with a letter or digit. */
 bool str_is_name(const char *s, size_t max);
 bool str_is_utf8(const char *s, size_t n);

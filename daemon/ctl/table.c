@@ -235,23 +235,10 @@ void table_print(const struct table *t, FILE *to, int width)
 		print_row(t, &l, row, to);
 }
 
-static void csv_field(const char *s, FILE *to)
-{
-	bool quote = strpbrk(s, ",\"\r\n") != NULL;
-
-	if (quote)
-		fputc('"', to);
-	for (; *s; s++) {
-		if (*s == '"')
-			fputc('"', to);
-		fputc(*s, to);
-	}
-	if (quote)
-		fputc('"', to);
-}
-
 void table_csv(const struct table *t, FILE *to)
 {
+	struct buf line = BUF(1u << 20);
+
 	for (size_t i = 0; i < t->column_count; i++) {
 		fputs(i ? "," : "", to);
 		for (const char *s = t->columns[i].title; *s; s++)
@@ -259,12 +246,14 @@ void table_csv(const struct table *t, FILE *to)
 	}
 	fputs("\r\n", to);
 	for (size_t r = 0; r < t->row_count; r++) {
+		buf_reset(&line);
 		for (size_t i = 0; i < t->column_count; i++) {
-			fputs(i ? "," : "", to);
-			csv_field(cell_text(t, r, i), to);
+			buf_puts(&line, i ? "," : "");
+			str_csv(&line, cell_text(t, r, i));
 		}
-		fputs("\r\n", to);
+		fprintf(to, "%s\r\n", buf_str(&line));
 	}
+	buf_free(&line);
 }
 
 static void markdown_cell(const char *s, FILE *to)

@@ -1,7 +1,6 @@
 #include "base/str.h"
 #include "report/compare.h"
-#include "report/pages.h"
-#include "report/published.h"
+#include "report/markup.h"
 
 #include <math.h>
 
@@ -38,41 +37,16 @@ static void run_name(const json_t *run, char *out, size_t size)
 	    json_str(run, "gpu", "?"), json_str(run, "server", NULL) ? ", " : "", json_str(run, "server", ""));
 }
 
-/* Both pages say the same; what differs is the writing. */
-struct writing {
-	struct buf *out;
-	bool html;
-};
-
-static void put(struct writing *w, const char *text)
+static void put_row(struct markup *w, const char *const *cells, size_t count)
 {
-	(w->html ? html_text : markdown_text)(w->out, text);
-}
-
-static void row_of(struct writing *w, const char *const *cells, size_t count, bool head)
-{
-	buf_puts(w->out, w->html ? "<tr>" : "|");
-	for (size_t k = 0; k < count; k++) {
-		buf_puts(w->out, !w->html ? " " : head ? "<th>" : "<td>");
-		put(w, cells[k]);
-		buf_puts(w->out, !w->html ? " |" : head ? "</th>" : "</td>");
-	}
-	buf_puts(w->out, w->html ? "</tr>\n" : "\n");
-	if (head && !w->html) {
-		buf_putc(w->out, '|');
-		for (size_t k = 0; k < count; k++)
-			buf_puts(w->out, "---|");
-		buf_putc(w->out, '\n');
-	}
-}
-
-static void head2(struct writing *w, const char *text)
-{
-	buf_printf(w->out, w->html ? "<h2>%s</h2>\n" : "\n## %s\n\n", text);
+	markup_row(w);
+	for (size_t k = 0; k < count; k++)
+		markup_cell(w, "%s", cells[k]);
+	markup_row_end(w);
 }
 
 /* One table of all rows; `text` says what a cell shows. */
-static void matrix(struct writing *w, const json_t *doc, void (*text)(const json_t *, char *, size_t))
+static void matrix(struct markup *w, const json_t *doc, void (*text)(const json_t *, char *, size_t))
 {
 	const json_t *runs = json_object_get(doc, "runs"), *row, *cell;
 	char words[COMPARE_MAX + 2][160];
@@ -81,23 +55,22 @@ static void matrix(struct writing *w, const json_t *doc, void (*text)(const json
 
 	for (k = 0; k < n + 2; k++)
 		cells[k] = words[k];
-	buf_puts(w->out, w->html ? "<table>\n" : "");
 	str_copy(words[0], "Scenario");
 	str_copy(words[1], "Concurrency");
 	for (k = 0; k < n; k++)
 		run_name(json_array_get(runs, k), words[k + 2], sizeof(words[0]));
-	row_of(w, cells, n + 2, true);
+	markup_table(w, cells, n + 2);
 	json_array_foreach(json_object_get(doc, "rows"), k, row) {
 		str_copy(words[0], json_str(row, "scenario", ""));
 		snprintf(words[1], sizeof(words[1]), "%lld", (long long)json_int(row, "concurrency", 0));
 		json_array_foreach(json_object_get(row, "cells"), c, cell)
 			text(cell, words[c + 2], sizeof(words[0]));
-		row_of(w, cells, n + 2, false);
+		put_row(w, cells, n + 2);
 	}
-	buf_puts(w->out, w->html ? "</table>\n" : "\n");
+	markup_table_end(w);
 }
 
-static void overall(struct writing *w, const json_t *doc)
+static void overall(struct markup *w, const json_t *doc)
 {
 	const json_t *runs = json_object_get(doc, "runs"), *o;
 	char words[6][240];
@@ -105,8 +78,7 @@ static void overall(struct writing *w, const json_t *doc)
 	static const char *const heads[] = { "Run", "Scenarios in common", "Throughput", "Per GPU", "Per dollar", "Decision" };
 	size_t k;
 
-	buf_puts(w->out, w->html ? "<table>\n" : "");
-	row_of(w, heads, 6, true);
+	markup_table(w, heads, 6);
 	json_array_foreach(json_object_get(doc, "overall"), k, o) {
 		if (!json_is_object(o))
 			continue;
@@ -119,12 +91,12 @@ static void overall(struct writing *w, const json_t *doc)
 		snprintf(words[3], sizeof(words[3]), "%.2fx", json_num(o, "per_gpu_ratio", 0));
 		snprintf(words[4], sizeof(words[4]), json_num(o, "per_dollar_ratio", 0) > 0 ? "%.2fx" : "-", json_num(o, "per_dollar_ratio", 0));
 		snprintf(words[5], sizeof(words[5]), "%s%s%s", json_str(o, "verdict", "-"), json_str(o, "why", NULL) ? ": " : "", json_str(o, "why", ""));
-		row_of(w, cells, 6, false);
+		put_row(w, cells, 6);
 	}
-	buf_puts(w->out, w->html ? "</table>\n" : "\n");
+	markup_table_end(w);
 }
 
-static void differences(struct writing *w, const json_t *doc)
+static void differences(struct markup *w, const json_t *doc)
 {
 	const json_t *row, *v;
 	char words[COMPARE_MAX + 1][160];
@@ -133,14 +105,13 @@ static void differences(struct writing *w, const json_t *doc)
 
 	if (!json_array_size(json_object_get(doc, "manifest")))
 		return;
-	head2(w, "What differs in the stacks");
+	markup_heading(w, "What differs in the stacks");
 	for (k = 0; k <= n; k++)
 		cells[k] = words[k];
-	buf_puts(w->out, w->html ? "<table>\n" : "");
 	str_copy(words[0], "Field");
 	for (k = 0; k < n; k++)
 		str_copy(words[k + 1], json_str(json_array_get(json_object_get(doc, "runs"), k), "name", "?"));
-	row_of(w, cells, n + 1, true);
+	markup_table(w, cells, n + 1);
 	json_array_foreach(json_object_get(doc, "manifest"), k, row) {
 		str_copy(words[0], json_str(row, "key", ""));
 		json_array_foreach(json_object_get(row, "values"), c, v) {
@@ -149,30 +120,27 @@ static void differences(struct writing *w, const json_t *doc)
 			str_copy(words[c + 1], json_is_string(v) ? json_string_value(v) : text ? text : "?");
 			free(text);
 		}
-		row_of(w, cells, n + 1, false);
+		put_row(w, cells, n + 1);
 	}
-	buf_puts(w->out, w->html ? "</table>\n" : "\n");
+	markup_table_end(w);
 }
 
-static void notes(struct writing *w, const json_t *doc)
+static void notes(struct markup *w, const json_t *doc)
 {
 	const json_t *v;
 	size_t k;
 
 	if (!json_array_size(json_object_get(doc, "warnings")))
 		return;
-	head2(w, "Before you believe it");
-	buf_puts(w->out, w->html ? "<ul>\n" : "");
-	json_array_foreach(json_object_get(doc, "warnings"), k, v) {
-		buf_puts(w->out, w->html ? "<li>" : "- ");
-		put(w, json_is_string(v) ? json_string_value(v) : "?");
-		buf_puts(w->out, w->html ? "</li>\n" : "\n");
-	}
-	buf_puts(w->out, w->html ? "</ul>\n" : "");
+	markup_heading(w, "Before you believe it");
+	markup_list(w);
+	json_array_foreach(json_object_get(doc, "warnings"), k, v)
+		markup_item(w, json_is_string(v) ? json_string_value(v) : "?");
+	markup_list_end(w);
 }
 
 /* One chart per concurrency: they never share one. */
-static void bars(struct writing *w, const json_t *doc)
+static void bars(struct markup *w, const json_t *doc)
 {
 	const json_t *runs = json_object_get(doc, "runs"), *rows = json_object_get(doc, "rows"), *row;
 	char names[COMPARE_MAX][160], title[120];
@@ -210,15 +178,15 @@ static void bars(struct writing *w, const json_t *doc)
 	}
 }
 
-static void page(struct writing *w, const json_t *doc)
+static void page(struct markup *w, const json_t *doc)
 {
 	if (w->html)
 		bars(w, doc);
-	head2(w, "Output throughput (tok/s), median of repeats");
+	markup_heading(w, "Output throughput (tok/s), median of repeats");
 	matrix(w, doc, cell_text);
-	head2(w, "USD per 1M output tokens");
+	markup_heading(w, "USD per 1M output tokens");
 	matrix(w, doc, money_text);
-	head2(w, "Over all scenarios in common, against the first");
+	markup_heading(w, "Over all scenarios in common, against the first");
 	overall(w, doc);
 	differences(w, doc);
 	notes(w, doc);
@@ -227,13 +195,13 @@ static void page(struct writing *w, const json_t *doc)
 void compare_markdown(const json_t *doc, struct buf *out)
 {
 	buf_puts(out, "# Comparison\n");
-	page(&(struct writing){ out, false }, doc);
+	page(&(struct markup){ out, false }, doc);
 }
 
 void compare_html(const json_t *doc, struct buf *out)
 {
 	html_head(out, "Comparison");
-	page(&(struct writing){ out, true }, doc);
+	page(&(struct markup){ out, true }, doc);
 	html_tail(out);
 }
 
@@ -254,12 +222,12 @@ void compare_csv(const json_t *doc, struct buf *out)
 
 			if (!json_is_object(cell))
 				continue;
-			csv_text(out, json_str(row, "scenario", ""));
+			str_csv(out, json_str(row, "scenario", ""));
 			buf_printf(out, ",%lld,%lld,%lld,", (long long)json_int(row, "input", 0), (long long)json_int(row, "output", 0),
 			    (long long)json_int(row, "concurrency", 0));
-			csv_text(out, name);
+			str_csv(out, name);
 			buf_putc(out, ',');
-			csv_text(out, json_str(cell, "status", ""));
+			str_csv(out, json_str(cell, "status", ""));
 			for (size_t f = 0; f < ARRAY_LEN(figures); f++)
 				if (json_is_number(json_object_get(cell, figures[f])))
 					buf_printf(out, ",%.6g", json_num(cell, figures[f], 0));

@@ -84,20 +84,6 @@ void published_json(const struct bench *b, struct buf *out)
 	json_decref(o);
 }
 
-void csv_text(struct buf *out, const char *text)
-{
-	bool formula = *text && strchr("=+-@", *text) && !isdigit((unsigned char)text[1]) && text[1];
-
-	if (!formula && !strpbrk(text, ",\"\r\n")) {
-		buf_puts(out, text);
-		return;
-	}
-	buf_puts(out, formula ? "\"'" : "\"");
-	for (; *text; text++)
-		buf_printf(out, *text == '"' ? "\"\"" : "%c", *text);
-	buf_putc(out, '"');
-}
-
 static void csv_number(struct buf *out, const char *format, bool known, double v)
 {
 	char text[48];
@@ -133,11 +119,11 @@ static void extended_cells(const struct bench *b, const struct bench_cell *c, st
 
 	snprintf(text, sizeof(text), "%s", b->gpu);
 	buf_putc(out, ',');
-	csv_text(out, text);
+	str_csv(out, text);
 	buf_putc(out, ',');
-	csv_text(out, c->status);
+	str_csv(out, c->status);
 	buf_putc(out, ',');
-	csv_text(out, c->reason);
+	str_csv(out, c->reason);
 	buf_putc(out, ',');
 	csv_number(out, "%.0f", c->concurrency > 0, c->concurrency);
 	buf_printf(out, ",%zu,", c->figures[BENCH_OUTPUT].n);
@@ -173,7 +159,7 @@ void published_csv(const struct bench *b, bool extended, struct buf *out)
 		const char *const tail[] = { gpu, b->server, b->precision, b->framework };
 		double v;
 
-		csv_text(out, b->model);
+		str_csv(out, b->model);
 		buf_printf(out, ",1,%d,%d,%d,", tensor_parallel(b), c->input, c->output);
 		if (bench_median(c, BENCH_OUTPUT, &v))
 			buf_printf(out, "%.1f output tokens/sec", rounded(v));
@@ -181,7 +167,7 @@ void published_csv(const struct bench *b, bool extended, struct buf *out)
 			buf_puts(out, "N/A");
 		for (size_t i = 0; i < ARRAY_LEN(tail); i++) {
 			buf_putc(out, ',');
-			csv_text(out, tail[i]);
+			str_csv(out, tail[i]);
 		}
 		if (extended)
 			extended_cells(b, c, out);

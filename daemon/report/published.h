@@ -11,9 +11,6 @@ void published_json(const struct bench *b, struct buf *out);
 /* benchmark_nvidia_format.csv: the ten columns; extended: eleven and ours behind them. */
 void published_csv(const struct bench *b, bool extended, struct buf *out);
 
-/* A cell of RFC 4180; what a spreadsheet would take for a formula becomes text. */
-void csv_text(struct buf *out, const char *text);
-
 /*
  * A published file of either kind, or documents of vllm bench, as a source for bench_read(): {"import":{…},"results":[…]}.
  * `text` is from anywhere. The legacy spellings of failure (row absent, 0) are read as failures. NULL with *e: what it is not,
