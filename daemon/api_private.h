@@ -106,6 +106,8 @@ bool api_reaper(struct request *r, struct heartbeat *h);
 
 /* Fleet by the name or number in the path; NULL: not in memory (nothing answered yet). */
 struct fleet *fleet_named(struct request *r, const char *name);
+/* Answers 404 and returns true when f is NULL. */
+bool no_fleet(struct request *r, const struct fleet *f);
 
 /* Fill a fleet's wish from a body (POST /v1/fleets, /v1/plans, /v1/runs); -1: e. */
 int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct err *e);
