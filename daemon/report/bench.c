@@ -5,20 +5,20 @@
 
 #define CELLS_MAX 2000
 
-const struct bench_kind bench_kinds[BENCH_FIGURES] = {
-	[BENCH_OUTPUT] = { "output_throughput", "output tok/s", false },
-	[BENCH_TOTAL] = { "total_throughput", "total tok/s", false },
-	[BENCH_TTFT_P50] = { "ttft_p50_ms", "TTFT p50 ms", true },
-	[BENCH_TTFT_P99] = { "ttft_p99_ms", "TTFT p99 ms", true },
-	[BENCH_TPOT_P50] = { "tpot_p50_ms", "TPOT p50 ms", true },
-	[BENCH_TPOT_P99] = { "tpot_p99_ms", "TPOT p99 ms", true },
-	[BENCH_ITL_P50] = { "itl_p50_ms", "ITL p50 ms", true },
-	[BENCH_ITL_P99] = { "itl_p99_ms", "ITL p99 ms", true },
-	[BENCH_E2E_P50] = { "e2e_p50_ms", "E2E p50 ms", true },
-	[BENCH_E2E_P99] = { "e2e_p99_ms", "E2E p99 ms", true },
-	[BENCH_POWER] = { "power_mean_w", "mean power W", true },
-	[BENCH_ENERGY] = { "energy_j", "energy J", true },
-	[BENCH_MEMORY] = { "peak_memory_mib", "peak VRAM MiB", true },
+const char *const bench_keys[BENCH_FIGURES] = {
+	[BENCH_OUTPUT] = "output_throughput",
+	[BENCH_TOTAL] = "total_throughput",
+	[BENCH_TTFT_P50] = "ttft_p50_ms",
+	[BENCH_TTFT_P99] = "ttft_p99_ms",
+	[BENCH_TPOT_P50] = "tpot_p50_ms",
+	[BENCH_TPOT_P99] = "tpot_p99_ms",
+	[BENCH_ITL_P50] = "itl_p50_ms",
+	[BENCH_ITL_P99] = "itl_p99_ms",
+	[BENCH_E2E_P50] = "e2e_p50_ms",
+	[BENCH_E2E_P99] = "e2e_p99_ms",
+	[BENCH_POWER] = "power_mean_w",
+	[BENCH_ENERGY] = "energy_j",
+	[BENCH_MEMORY] = "peak_memory_mib",
 };
 
 /* Which rows are which figure. */
@@ -182,6 +182,7 @@ static void read_facts(struct bench *b, const json_t *source)
 	const json_t *rows = json_object_get(source, "results"), *m = json_object_get(source, "manifest");
 	const char *version = json_str(row_of(rows, "vllm_version"), "text", json_str(m, "vllm_version", ""));
 	const struct gpu *g;
+	const char *quantization = json_str(m, "quantization", ""), *dtype = json_str(m, "dtype", "");
 	char framework[64] = "";
 	double x;
 
@@ -195,7 +196,8 @@ static void read_facts(struct bench *b, const json_t *source)
 	CHOOSE(b->model, json_str(import, "model", ""), json_str(m, "model_id", ""), json_str(run, "params.MODEL", ""));
 	CHOOSE(b->gpu, json_str(import, "gpu", ""), json_str(run, "gpu", ""), json_str(m, "gpu_model", ""));
 	CHOOSE(b->server, json_str(import, "server", ""), json_str(run, "provider", ""), json_str(m, "provider", ""));
-	CHOOSE(b->precision, json_str(import, "precision", ""), json_str(run, "params.PRECISION", ""), json_str(m, "dtype", ""));
+	CHOOSE(b->precision, json_str(import, "precision", ""), json_str(run, "params.PRECISION", ""),
+	    *quantization && !str_ieq(quantization, "none") ? quantization : str_starts(dtype, "torch.") ? dtype + 6 : dtype);
 	CHOOSE(b->framework, json_str(import, "framework", ""), framework, NULL);
 	CHOOSE(b->recipe, json_str(run, "recipe", ""), json_str(import, "recipe", ""), NULL);
 	CHOOSE(b->fleet, json_str(run, "fleet", ""), NULL, NULL);
@@ -320,7 +322,7 @@ static json_t *cell_json(const struct bench *b, const struct bench_cell *c)
 		json_array_append_new(all, json_real(c->figures[BENCH_OUTPUT].v[k]));
 	json_put(o, "values", all);
 	for (enum bench_figure f = 0; f < BENCH_FIGURES; f++)
-		json_put(o, bench_kinds[f].key, stats_of(c->figures[f].v, c->figures[f].n, &s) ? json_real(s.median) : json_null());
+		json_put(o, bench_keys[f], stats_of(c->figures[f].v, c->figures[f].n, &s) ? json_real(s.median) : json_null());
 	if (stats_of(c->figures[BENCH_OUTPUT].v, c->figures[BENCH_OUTPUT].n, &s)) {
 		json_put(o, "mad", json_real(s.mad));
 		json_put(o, "mean", json_real(s.mean));

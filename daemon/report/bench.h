@@ -20,11 +20,7 @@ enum bench_figure {
 	BENCH_MEMORY,     /* MiB, the fullest GPU */
 	BENCH_FIGURES
 };
-extern const struct bench_kind {
-	const char *key;   /* in JSON: "ttft_p50_ms" */
-	const char *label; /* for people: "TTFT p50 ms" */
-	bool lower_is_better;
-} bench_kinds[BENCH_FIGURES];
+extern const char *const bench_keys[BENCH_FIGURES]; /* as JSON calls them: "ttft_p50_ms" */
 
 struct bench_values {
 	double v[BENCH_REPEATS_MAX];

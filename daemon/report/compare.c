@@ -59,8 +59,11 @@ static void put_difference(json_t *rows, const struct bench *all, size_t count, 
 json_t *compare_manifests(const struct bench *all, size_t count)
 {
 	json_t *rows = json_array();
+	bool known = true;
 
-	for (size_t k = 0; k < count; k++) {
+	for (size_t k = 0; k < count; k++)
+		known = known && all[k].manifest;
+	for (size_t k = 0; known && k < count; k++) {
 		const char *key, *inner;
 		json_t *v, *below;
 
@@ -100,7 +103,7 @@ static json_t *cell_json(const struct bench *b, const struct bench_cell *c)
 	json_put(o, "reason", *c->reason ? json_string(c->reason) : json_null());
 	json_put_int(o, "n", (int64_t)c->figures[BENCH_OUTPUT].n);
 	for (enum bench_figure f = 0; f < BENCH_FIGURES; f++)
-		json_put(o, bench_kinds[f].key, bench_median(c, f, &v) ? json_real(v) : json_null());
+		json_put(o, bench_keys[f], bench_median(c, f, &v) ? json_real(v) : json_null());
 	if (!bench_median(c, BENCH_OUTPUT, &v))
 		return o;
 	json_put(o, "per_gpu", json_real(per_gpu(b, v)));
@@ -222,6 +225,10 @@ static json_t *warnings(const struct bench *all, size_t count)
 	for (size_t k = 0; k < count; k++) {
 		if (!all[k].cell_count) {
 			snprintf(text, sizeof(text), "%s has no benchmark results", all[k].name);
+			json_array_append_new(a, json_string(text));
+		}
+		if (!all[k].manifest) {
+			snprintf(text, sizeof(text), "%s has no manifest: its stack is not known", all[k].name);
 			json_array_append_new(a, json_string(text));
 		}
 		for (size_t d = 0; d < all[k].doubt_count; d++) {

@@ -29,6 +29,6 @@ void compare_html(const json_t *comparison, struct buf *out);
 void compare_csv(const json_t *comparison, struct buf *out);
 
 /* Keys whose values differ among the manifests: [{"key":…,"values":[…]}…]; fields that say nothing of the stack (benchmarks §6 †)
- * are left out. A missing manifest has null everywhere. */
+ * are left out. Empty when one of them has no manifest: then nothing is known. */
 json_t *compare_manifests(const struct bench *all, size_t count);
 #endif

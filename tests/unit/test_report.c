@@ -377,6 +377,15 @@ static void test_manifests(void **state)
 	assert_string_equal(json_str(doc, "manifest.0.values.1", ""), "0.14.0");
 	assert_string_equal(json_str(doc, "manifest.1.key", ""), "env.B");
 	assert_true(json_is_null(json_path(doc, "manifest.1.values.1")));
+	assert_int_equal(json_array_size(json_object_get(doc, "warnings")), 0);
+	json_decref(doc);
+	/* Where one is missing nothing differs, and that is said. */
+	a = run_of(1, "MI300X", 1, 2.0, slow, 5);
+	json_put(a, "manifest", json_pack("{s:s, s:s, s:s}", "kernel", "6.8", "dtype", "torch.bfloat16", "quantization", "fp8"));
+	doc = compared(a, run_of(2, "MI300X", 1, 2.0, slow, 5), 0);
+	assert_int_equal(json_array_size(json_object_get(doc, "manifest")), 0);
+	assert_string_equal(json_str(doc, "warnings.0", ""), "run 2 has no manifest: its stack is not known");
+	assert_string_equal(json_str(doc, "runs.0.precision", ""), "fp8");
 	json_decref(doc);
 }
 
