@@ -39,9 +39,9 @@ oom_kills() {
 	echo "${oom_count:-0}"
 }
 
-# A short wait; not every sleep knows fractions.
+# A short wait of 0.1 s, or $1; not every sleep knows fractions.
 nap() {
-	sleep 0.1 2>/dev/null || sleep 1
+	sleep "${1:-0.1}" 2>/dev/null || sleep 1
 }
 
 # ---- status -----------------------------------------------------------------------------------------------------------------
@@ -85,12 +85,19 @@ marked() {
 	done
 }
 
+# Is child $1 of this shell alive?
+runs() {
+	IFS= read -r stat_line 2>/dev/null <"/proc/$1/stat" || return 1
+	case ${stat_line##*) } in
+	"Z $$ "*) return 1 ;;
+	?" $$ "*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # Between its fork and its exec the child has neither a session nor a mark: it is known by its number only.
 child_runs() {
-	[ -n "$child" ] && IFS= read -r stat_line 2>/dev/null <"/proc/$child/stat" || return 1
-	case ${stat_line##*) } in
-	Z*) return 1 ;;
-	esac
+	[ -n "$child" ] && runs "$child"
 }
 
 anything_left() {
@@ -211,30 +218,51 @@ if command -v setsid >/dev/null 2>&1; then
 	setsid=1
 fi
 
+# In a helper: TERM ends it together with the sleep that it began. "$!" is set at once; a variable of ours would be a moment late.
+ends_with_its_sleep() {
+	before=$!
+	trap '[ "$!" = "$before" ] || kill "$!" 2>/dev/null; exit 0' TERM
+	trap - ALRM
+}
+
 # Ring after $1 seconds, unless this supervisor is no longer the one that asked.
 alarm() {
-	nap_pid=
-	trap '[ -z "$nap_pid" ] || kill "$nap_pid" 2>/dev/null; exit 0' TERM
-	trap - ALRM
+	ends_with_its_sleep
 	sleep "$1" &
-	nap_pid=$!
-	wait "$nap_pid" && [ "$(born "$$")" = "$birth" ] && kill -s ALRM "$$"
+	wait "$!" && [ "$(born "$$")" = "$birth" ] && kill -s ALRM "$$"
 }
 
 # Say so when the output outgrows what a run may leave on this disk.
 watch_output() {
-	nap_pid= between=1
-	trap '[ -z "$nap_pid" ] || kill "$nap_pid" 2>/dev/null; exit 0' TERM
-	trap - ALRM
+	between=1
+	ends_with_its_sleep
 	while [ "$(born "$$")" = "$birth" ]; do
 		for f in stdout stderr; do
 			[ "$(wc -c <"$home/$f")" -le "$output_max" ] || { kill -s USR1 "$$" && exit 0; }
 		done
 		sleep "$between" &
-		nap_pid=$!
-		wait "$nap_pid"
+		wait "$!"
 		[ "$between" -ge 8 ] || between=$((between * 2))
 	done
+}
+
+# A helper that was born just now may miss a signal (a shell forgets what arrives before it has dropped its parent's traps): told
+# again until it is gone.
+helpers=
+
+end_helpers() {
+	i=0
+	for helper in $helpers; do
+		kill -s TERM "$helper" 2>/dev/null
+	done
+	for helper in $helpers; do
+		while runs "$helper" && [ "$i" -lt 100 ]; do
+			nap 0.01
+			kill -s TERM "$helper" 2>/dev/null
+			i=$((i + 1))
+		done
+	done
+	helpers=
 }
 
 # run_script FILE SECONDS: true when it ended with 0 by itself; exit_status and exit_signal tell more.
@@ -246,13 +274,12 @@ run_script() {
 	become "$1" </dev/null >>"$home/stdout" 2>>"$home/stderr" &
 	child=$! leader=$!
 	[ -n "$setsid" ] || set +m 2>/dev/null
-	alarm_pid=
 	if [ "$2" -gt 0 ]; then
 		alarm "$2" </dev/null >/dev/null 2>&1 &
-		alarm_pid=$!
+		helpers=$!
 	fi
 	watch_output </dev/null >/dev/null 2>&1 &
-	watch_pid=$!
+	helpers="$helpers $!"
 	# A signal of ours ends the waiting but not the child: wait again.
 	interrupted=1
 	while [ "$interrupted" = 1 ]; do
@@ -263,8 +290,7 @@ run_script() {
 		exit_status=$?
 	done
 	child= # its number may be somebody else's from here on
-	[ -z "$alarm_pid" ] || kill -s TERM "$alarm_pid" 2>/dev/null
-	kill -s TERM "$watch_pid" 2>/dev/null
+	end_helpers
 	exit_signal=
 	if [ "$exit_status" -gt 128 ]; then
 		exit_signal=$(kill -l "$((exit_status - 128))" 2>/dev/null)

@@ -39,6 +39,16 @@ count_lines()
 	awk '/^ok / { p++ } /^not ok / { f++ } END { print p + 0, f + 0 }' "$1"
 }
 
+# What a failed suite said, without the lines of what passed, which would push the cause out of sight.
+words()
+{
+	if [ "$1" = unit ]; then
+		grep -av -e '^\[ RUN      \]' -e '^\[       OK \]' "$2"
+	else
+		grep -av '^ok ' "$2"
+	fi
+}
+
 # One suite: its line on standard output, its counts in NAME.result, its words in NAME.log.
 suite()
 {
@@ -98,7 +108,7 @@ for kind in "$@"; do
 		failed=$((failed + f))
 		[ "$f" -eq 0 ] && continue
 		echo "---- $log/$name.log"
-		tail -n 80 "$log/$name.log"
+		words "$kind" "$log/$name.log" | tail -n 40
 		echo "----"
 	done
 	took=$(($(now_ms) - began_kind))
