@@ -345,7 +345,7 @@ static void check_clock(json_t *list)
 	duration_format(jump < 0 ? -jump : jump, by);
 	if (jump)
 		snprintf(text, sizeof(text), "was set %s by %s since the daemon began", jump < 0 ? "back" : "forward", by);
-	add_check(list, "clock", !jump, text, jump ? "restart the daemon when it is right" : "");
+	add_check(list, "clock", !jump, text, jump ? "when it is right: stop the daemon, remove 'clock' in its state directory, start it again" : "");
 }
 
 bool api_reaper(struct request *r, struct heartbeat *h)

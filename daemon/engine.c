@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "execute.h"
 #include "generation.h"
+#include "hostclock.h"
 #include "operation.h"
 #include "trace.h"
 
@@ -114,6 +115,7 @@ static void events_durable(void *arg, const struct event *events, size_t count)
 	if (clock_steady() - en->noted >= NOTE_EVERY || clock_steady() < en->noted) {
 		en->noted = clock_steady();
 		generation_note(en->generation, en->config->state_dir, en->durable);
+		hostclock_note(en->config->state_dir);
 	}
 	if (en->on_events)
 		en->on_events(en->on_events_arg, events, count);
@@ -236,6 +238,7 @@ void engine_close(struct engine *en)
 	execute_close(en->execute);
 	store_flush(en->store); /* its writer calls engine_store_wake() no more */
 	generation_note(en->generation, en->config->state_dir, en->durable);
+	hostclock_note(en->config->state_dir);
 	uv_close((uv_handle_t *)&en->timer, NULL);
 	uv_close((uv_handle_t *)&en->wake, NULL);
 }

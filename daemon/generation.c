@@ -1,36 +1,22 @@
 #include "generation.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "state_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-static void path_of(char *out, size_t size, const char *state_dir)
-{
-	snprintf(out, size, "%s/site.generation", state_dir);
-}
+#define NAME "site.generation"
 
 int generation_load(struct generation *g, const char *state_dir, struct err *e)
 {
-	char path[600], text[64], *rest = text, *number;
-	ssize_t n;
-	int fd;
+	char line[STATE_FILE_MAX], *rest = line, *number;
+
+	int there = state_file_read(state_dir, NAME, line, e);
 
 	*g = (struct generation){ .number = 1 };
-	path_of(path, sizeof(path), state_dir);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		return err_errno(e, ERR_FAILED, "cannot read '%s'", path);
-	n = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	text[strcspn(text, "\n")] = '\0';
+	if (there <= 0)
+		return there;
 	number = str_split(&rest, " ");
 	if (!number || !rest || !str_to_i64(number, 1, INT64_MAX - 1, &g->number) || !str_to_i64(rest, 0, INT64_MAX, &g->events))
-		return err_set(e, ERR_FAILED, "'%s' is damaged; remove it if the database is the newest one there is", path);
+		return err_set(e, ERR_FAILED, "'%s/" NAME "' is damaged; remove it if the database is the newest one there is", state_dir);
 	return 0;
 }
 
@@ -43,31 +29,15 @@ bool generation_rolled_back(struct generation *g, int64_t events)
 	return true;
 }
 
-static int save(const struct generation *g, const char *state_dir, struct err *e)
-{
-	char path[600], temp[608], line[64];
-	int fd, n = snprintf(line, sizeof(line), "%lld %lld\n", (long long)g->number, (long long)g->events);
-	bool ok;
-
-	path_of(path, sizeof(path), state_dir);
-	snprintf(temp, sizeof(temp), "%s.new", path);
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0)
-		return err_errno(e, ERR_FAILED, "cannot make '%s'", temp);
-	/* Not synced: after a power loss an older note is found, which says less and nothing wrong. */
-	ok = write(fd, line, (size_t)n) == n;
-	if (close(fd) < 0 || !ok || rename(temp, path) < 0)
-		return err_errno(e, ERR_FAILED, "cannot write '%s'", path);
-	return 0;
-}
-
 void generation_note(struct generation *g, const char *state_dir, int64_t events)
 {
+	char line[STATE_FILE_MAX];
 	struct err e = { 0 };
 
 	if (events <= g->events)
 		return;
 	g->events = events;
-	if (save(g, state_dir, &e) < 0)
+	snprintf(line, sizeof(line), "%lld %lld", (long long)g->number, (long long)g->events);
+	if (state_file_write(state_dir, NAME, line, &e) < 0)
 		log_warn("%s", e.msg);
 }

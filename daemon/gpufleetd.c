@@ -10,6 +10,7 @@
 #include "base/version.h"
 #include "engine.h"
 #include "generation.h"
+#include "hostclock.h"
 #include "providers/http.h"
 #include "providers/provider.h"
 #include "service.h"
@@ -123,7 +124,7 @@ static int open_files(struct daemon *d, struct err *e)
 	char *site = NULL;
 	int r = -1;
 
-	if (service_lock(dir, e) < 0)
+	if (service_lock(dir, e) < 0 || hostclock_open(dir, e) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/ssh.key", dir);
 	if (ssh_key_load(&d->key, path, "gpufleet", e) < 0)

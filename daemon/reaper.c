@@ -16,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#define BORN ((instant)1793491200 * SECOND) /* 2026-11-01: a clock before this is not set */
 
 struct options {
 	const char *config, *key, *tokens, *state, *heartbeat;
@@ -259,7 +258,7 @@ int main(int argc, char **argv)
 	place_of(heartbeat, sizeof(heartbeat), o.heartbeat, &c, "reaper.heartbeat");
 	if (site_read(&site, key, &e) < 0 || reap_state_lock(state_path, &e) < 0)
 		return fail(&e);
-	if (clock_wall() < BORN) {
+	if (clock_wall() < CLOCK_BORN) {
 		fputs("gpufleet-reaper: the clock of this host is not set; deadlines cannot be judged\n", stderr);
 		return REAP_TROUBLE;
 	}

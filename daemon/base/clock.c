@@ -1,4 +1,5 @@
 #include "clock.h"
+#include "mutant.h"
 
 static int64_t read_clock(clockid_t id)
 {
@@ -28,7 +29,7 @@ instant clock_steady_at(struct clock_steady *s, instant wall, duration boot)
 	off = wall - s->wall;
 	if (off > CLOCK_JUMP || off < -CLOCK_JUMP) {
 		s->jump = off;
-		return s->wall;
+		return MUTANT("clock_followed", s->wall, wall);
 	}
 	s->jump = 0;
 	most = (passed > 0 ? passed : 0) / 50;
@@ -42,6 +43,17 @@ static struct clock_steady steady;
 instant clock_steady(void)
 {
 	return clock_steady_at(&steady, clock_wall(), clock_boot());
+}
+
+void clock_continue(const struct clock_steady *s)
+{
+	steady = *s;
+}
+
+void clock_mark(struct clock_steady *out)
+{
+	clock_steady();
+	*out = steady;
 }
 
 duration clock_jump(void)

@@ -13,8 +13,12 @@ instant clock_wall(void);        /* UTC */
  * start, and clock_jump() says how far away it is.
  */
 instant clock_steady(void);
+struct clock_steady;
+void clock_continue(const struct clock_steady *s); /* go on from there; before anybody asks */
+void clock_mark(struct clock_steady *out);         /* what a later process may go on from */
 duration clock_jump(void); /* wall minus steady; 0 while they agree within CLOCK_JUMP */
 #define CLOCK_JUMP (2 * SECOND)
+#define CLOCK_BORN ((instant)1793491200 * SECOND) /* 2026-11-01: a wall clock before this was never set */
 
 /* The rule behind it, pure: what to call `now` given both clocks. Zero-initialised at the start. */
 struct clock_steady {

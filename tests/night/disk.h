@@ -8,7 +8,8 @@
  *	disk_stop(d, DISK_KILLED);           from now on nothing reaches it: the zombie may unwind in peace
  *	disk_restart(d);                     the next process finds what survived
  *
- * Locks are granted always: the simulated daemon has one connection.
+ * The simulated daemon has one connection: locks are granted, but the hook is asked before the one that writing takes (somebody
+ * else's shell may hold it).
  */
 #ifndef GPUFLEET_NIGHT_DISK_H
 #define GPUFLEET_NIGHT_DISK_H
@@ -36,7 +37,7 @@ struct disk_file {
 };
 
 enum disk_end { DISK_KILLED, DISK_POWER_LOST };
-enum disk_call { DISK_WRITE, DISK_SYNC, DISK_TRUNCATE, DISK_DELETE, DISK_READ };
+enum disk_call { DISK_WRITE, DISK_SYNC, DISK_TRUNCATE, DISK_DELETE, DISK_READ, DISK_LOCK };
 
 struct disk {
 	struct disk_file files[DISK_FILES];
@@ -44,7 +45,7 @@ struct disk {
 	bool track;   /* remember what is not synced; needed for DISK_POWER_LOST */
 	bool stopped; /* nothing reaches it any more */
 	int64_t calls, writes;
-	/* Asked before every changing call; non-zero is SQLite's error code to fail with. May call disk_stop(). */
+	/* Asked before every changing call and the lock for them; non-zero is SQLite's error code to fail with. May call disk_stop(). */
 	int (*hook)(void *arg, enum disk_call call);
 	void *arg;
 };

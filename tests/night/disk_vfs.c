@@ -157,13 +157,15 @@ static int x_shm_map(sqlite3_file *file, int region, int size, int extend, void 
 	return SQLITE_OK;
 }
 
-static int x_shm_lock(sqlite3_file *f, int offset, int n, int flags)
+/* Lock 0 of the WAL's index is the one of the writer. */
+static int x_shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
-	(void)f;
-	(void)offset;
+	struct disk *d = ((struct handle *)file)->disk;
+
 	(void)n;
-	(void)flags;
-	return SQLITE_OK;
+	if (offset || flags != (SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE) || d->stopped || !d->hook)
+		return SQLITE_OK;
+	return d->hook(d->arg, DISK_LOCK);
 }
 
 static void x_shm_barrier(sqlite3_file *f)

@@ -27,6 +27,8 @@ static const char *const mutants[] = {
 	"money_ignored", "first_bill_is_final", "booked_twice", "one_line_of_the_bill",
 	/* runs, rates */
 	"any_end_is_ok", "vanished_is_ok", "no_pace",
+	/* time */
+	"clock_followed",
 };
 
 struct hunt {

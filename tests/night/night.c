@@ -75,9 +75,16 @@ bool night_point(struct night *n, const char *what)
 
 static int disk_hook(void *arg, enum disk_call call)
 {
-	static const char *const names[] = { "write", "sync", "truncate", "delete", "read" };
+	static const char *const names[] = { "write", "sync", "truncate", "delete", "read", "lock" };
 	struct night *n = arg;
 
+	if (call == DISK_LOCK) { /* not a call that anything is written by: not a point */
+		if (!trouble_active(n, TROUBLE_DISK_LOCKED) || !trouble_strikes(n, TROUBLE_DISK_LOCKED, -1))
+			return 0;
+		if (n->p)
+			n->p->waited = true;
+		return 5; /* SQLITE_BUSY */
+	}
 	n->o.crash.calls++;
 	if (n->o.crash.calls >= n->o.crash.fail_from && n->o.crash.calls < n->o.crash.fail_from + n->o.crash.fail_count) {
 		n->disk_failures++;

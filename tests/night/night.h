@@ -16,6 +16,7 @@
 #ifndef GPUFLEET_NIGHT_NIGHT_H
 #define GPUFLEET_NIGHT_NIGHT_H
 
+#include "base/clock.h"
 #include "config/config.h"
 #include "daemon/wheel.h"
 #include "disk.h"
@@ -48,6 +49,7 @@ struct process {
 	char *keys[CLOUDS]; /* what OP_KEY answered */
 	struct list tasks;
 	instant turn_at;    /* the one timer of the engine */
+	bool waited;        /* the writer, for a lock */
 	struct tick delivery; /* the writer has answers */
 };
 
@@ -125,6 +127,7 @@ struct night {
 	uint8_t mark_key[32];
 	struct disk disk;
 	struct process *p; /* NULL: the daemon is not running */
+	struct clock_steady clock; /* the daemon's, as daemon/hostclock.c carries it from process to process */
 	int64_t epochs;
 	bool dying;        /* the process ends as soon as its stack has unwound */
 	bool over;         /* the faults are over */
@@ -173,6 +176,7 @@ void world_close(struct night *n);
 struct box *box_of(struct night *n, struct sim_machine *m);
 
 /* process.c */
+instant process_now(struct night *n); /* what the daemon takes the time for */
 void process_start(struct night *n);
 void process_end(struct night *n, enum disk_end how); /* and plans its return */
 void process_shutdown(struct night *n);               /* SIGTERM */
@@ -195,6 +199,7 @@ bool box_finished_well(const struct night *n, const char *key); /* some machine 
 enum watchdog watchdog_renew(struct night *n, struct box *b, duration lease);
 
 /* trouble.c: which trouble strikes now? Counts it. */
+instant trouble_wall(struct night *n); /* what the host's clock says */
 bool trouble_strikes(struct night *n, enum trouble t, int cloud);
 bool trouble_active(const struct night *n, enum trouble t);
 void trouble_count_modes(struct night *n, int cloud);

@@ -4,7 +4,7 @@ const char *const trouble_names[TROUBLE_NR] = { "net_refused", "net_lost_request
 	"net_silent_after", "net_proxy_500", "net_proxy_504_after", "net_proxy_429", "net_garbage", "net_crossed", "net_replayed",
 	"net_replayed_create", "ssh_refused", "ssh_auth", "ssh_cut_before", "ssh_cut_after", "ssh_slow", "machine_host_dies",
 	"machine_vanishes", "machine_stopped", "machine_reboots", "machine_new_host_key", "disk_full", "disk_error", "disk_slow",
-	"process_killed", "process_power_lost", "process_restarted" };
+	"process_killed", "process_power_lost", "process_restarted", "clock_set", "clock_drifts", "disk_locked" };
 
 static struct item *add(struct plan *p, struct rng *r, enum item_kind kind, instant at)
 {
@@ -110,13 +110,14 @@ static void add_switch(struct plan *p, struct rng *r)
 		i->seconds = 1 + (int)rng_below(r, 400);
 }
 
-static void add_trouble(struct plan *p, struct rng *r)
+/* One of `count` kinds of trouble from `first` on. */
+static void add_trouble(struct plan *p, struct rng *r, enum trouble first, int count)
 {
 	struct item *i = add(p, r, ITEM_TROUBLE, between(r, 0, p->chaos * 3 / 4));
 
 	if (!i)
 		return;
-	i->what = (int)rng_below(r, TROUBLE_NR);
+	i->what = (int)first + (int)rng_below(r, (uint64_t)count);
 	i->cloud = rng_below(r, 3) ? a_cloud(p, r) : -1;
 	i->span = between(r, 10 * SECOND, 15 * MINUTE);
 	i->per_cent = rng_below(r, 3) ? 5 + (int)rng_below(r, 40) : 100;
@@ -147,7 +148,9 @@ void plan_make(struct plan *p, uint64_t seed, bool faults)
 	for (n = (int)rng_below(&r, 10); n > 0; n--)
 		add_switch(p, &r);
 	for (n = (int)rng_below(&r, 7); n > 0; n--)
-		add_trouble(p, &r);
+		add_trouble(p, &r, 0, TROUBLE_DRAWN);
+	if (!rng_below(&r, 4))
+		add_trouble(p, &r, TROUBLE_DRAWN, TROUBLE_NR - TROUBLE_DRAWN);
 }
 
 static const char *const kind_names[] = { "up", "run", "down", "extend", "cancel", "nonsense", "switch", "trouble" };

@@ -8,14 +8,23 @@
 #define LOAD_BACK     (2 * DAY)
 #define LONGEST_SLEEP MINUTE
 
-/* As engine.c arms its one timer: anew after everything that happens. */
+/* The clock since the boot is the one that nobody can set. */
+instant process_now(struct night *n)
+{
+	return clock_steady_at(&n->clock, trouble_wall(n), n->now);
+}
+
+/* As engine.c arms its one timer: anew after everything that happens, for a length of time. */
 static void arm(struct night *n)
 {
 	struct process *p = n->p;
+	instant now, wake;
 
 	if (!p || p->wheel.committing)
 		return;
-	p->turn_at = instant_min(wheel_wake(&p->wheel, n->now), n->now + LONGEST_SLEEP);
+	now = process_now(n);
+	wake = wheel_wake(&p->wheel, now);
+	p->turn_at = n->now + (wake == FOREVER ? LONGEST_SLEEP : instant_min(wake > now ? wake - now : 0, LONGEST_SLEEP));
 }
 
 static void deliver(struct night *n, struct tick *t)
@@ -38,6 +47,9 @@ static void on_store_wake(void *arg)
 		return;
 	if (trouble_active(n, TROUBLE_DISK_SLOW) && trouble_strikes(n, TROUBLE_DISK_SLOW, -1))
 		took = night_random(&n->life_rng, SECOND / 10, 40 * SECOND);
+	if (p->waited) /* for a lock, as long as db/open.c lets SQLite wait */
+		took += 5 * SECOND;
+	p->waited = false;
 	night_at(n, &p->delivery, n->now + took, deliver);
 	night_point(n, "committed");
 }
@@ -126,7 +138,7 @@ static int load(struct night *n, struct process *p, struct err *e)
 	disk_current = &n->disk;
 	if (store_open(&p->store, &o, e) < 0)
 		return -1;
-	return store_load(p->store, &p->model, n->now - LOAD_BACK, e);
+	return store_load(p->store, &p->model, process_now(n) - LOAD_BACK, e);
 }
 
 void process_start(struct night *n)
@@ -148,7 +160,10 @@ void process_start(struct night *n)
 	wheel_init(&p->wheel, &(struct wheel_options){ .model = &p->model, .act = act, .events = durable, .arg = n });
 	n->p = p;
 	if (load(n, p, &e) < 0) {
-		if (!n->dying && failures == n->disk_failures && !trouble_active(n, TROUBLE_DISK_FULL) && !trouble_active(n, TROUBLE_DISK_ERROR))
+		bool trouble = failures != n->disk_failures || trouble_active(n, TROUBLE_DISK_FULL) ||
+		    trouble_active(n, TROUBLE_DISK_ERROR) || trouble_active(n, TROUBLE_DISK_LOCKED);
+
+		if (!n->dying && !trouble)
 			night_violation(n, "the database does not open after a crash: %s", e.msg);
 		night_note(n, "process %lld does not start: %s", (long long)p->epoch, e.msg);
 		forget(n, p);
@@ -203,7 +218,7 @@ void process_fact(struct night *n, struct fact *f)
 {
 	if (!n->p || n->dying)
 		return;
-	f->time = n->now;
+	f->time = process_now(n);
 	wheel_fact(&n->p->wheel, f);
 	arm(n);
 }
@@ -212,7 +227,7 @@ int process_request(struct night *n, struct fact *f)
 {
 	if (!n->p || n->dying)
 		return -1;
-	f->time = n->now;
+	f->time = process_now(n);
 	if (wheel_request(&n->p->wheel, f, NULL, NULL) < 0)
 		return -1;
 	arm(n);
@@ -222,7 +237,7 @@ int process_request(struct night *n, struct fact *f)
 void process_turn(struct night *n)
 {
 	n->p->turn_at = FOREVER;
-	wheel_turn(&n->p->wheel, n->now);
+	wheel_turn(&n->p->wheel, process_now(n));
 	arm(n);
 }
 

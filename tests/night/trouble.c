@@ -30,6 +30,28 @@ bool trouble_strikes(struct night *n, enum trouble t, int cloud)
 	return false;
 }
 
+instant trouble_wall(struct night *n)
+{
+	static const instant set[] = { HOUR, -HOUR, DAY, -DAY };
+
+	for (int k = 0; k < n->plan.count; k++) {
+		const struct item *i = &n->plan.items[k];
+		duration off = (instant)(i->luck % (2 * CLOCK_JUMP)) - CLOCK_JUMP;
+
+		if (!n->active[k] || i->kind != ITEM_TROUBLE || (i->what != TROUBLE_CLOCK_SET && i->what != TROUBLE_CLOCK_DRIFTS))
+			continue;
+		n->trouble_fired[i->what]++;
+		if (i->what == TROUBLE_CLOCK_DRIFTS)
+			return n->now + off * 9 / 10;
+		switch (i->luck % 6) {
+		case 4: return n->now - NIGHT_START;
+		case 5: return n->now - NIGHT_START + (instant)4102444800 * SECOND;
+		default: return n->now + set[i->luck % 6];
+		}
+	}
+	return n->now;
+}
+
 /* Switches that only change how a cloud speaks use nothing up: what was asked while they were on counts. */
 void trouble_count_modes(struct night *n, int cloud)
 {
@@ -115,7 +137,7 @@ void item_begin(struct night *n, int index)
 		strike_machine(n, i);
 		return;
 	}
-	if (i->kind == ITEM_TROUBLE && i->what >= TROUBLE_KILLED) {
+	if (i->kind == ITEM_TROUBLE && i->what >= TROUBLE_KILLED && i->what < TROUBLE_DRAWN) {
 		strike_process(n, i);
 		return;
 	}
