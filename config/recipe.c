@@ -32,6 +32,7 @@ static const struct option recipe_rows[] = {
 	{ .key = "parameters", .type = OPTION_TREE },
 	{ "secrets", OPTION_LIST, ARRAY(r.secrets, r.secret_count) },
 	{ "model", OPTION_WORD, MEMBER(r.model) },
+	{ "qualify", OPTION_BOOL, MEMBER(r.qualify) },
 	{ "setup", OPTION_WORD, MEMBER(r.setup) },
 	{ "setup_once", OPTION_BOOL, MEMBER(r.setup_once) },
 	{ "run", OPTION_WORD, MEMBER(r.run) },

@@ -54,6 +54,7 @@ struct recipe {
 	int secret_count;
 	char setup[128], run[128]; /* paths in the payload; setup "": none */
 	char model[64];                  /* the parameter that names a model of the hub; "": none */
+	bool qualify;    /* gpu-check says first whether the machine is fit; if not, another one is ordered */
 	bool setup_once; /* what setup does stays on the machine, outside of the payload: a second run there skips it */
 	duration setup_timeout, run_timeout;
 	char reader[64]; /* how results are read; "": they are only kept */

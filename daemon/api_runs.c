@@ -21,7 +21,7 @@
 
 #define FILES_MAX  2000
 
-static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "keep_on_failure",
+static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify", "keep_on_failure",
 	"gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers", "region", "spot", "image", "disk",
 	"owner", "labels", "retry_for", "accept_minimum", "offer", NULL };
 
@@ -242,6 +242,18 @@ static int check_needs(const struct wish *w, const char *gpu, struct err *e)
 	return 0;
 }
 
+/* The shipped gpu-check as one more file of the payload; the supervisor runs it where the machine has not passed it yet. */
+#define QUALIFY "gpufleet-qualify.sh"
+static int add_qualification(struct request *r, struct wish *w, json_t *spec, struct err *e)
+{
+	const struct embedded *f = embed_find(RECIPE_DIR "gpu-check/run.sh");
+
+	if (!json_bool(r->in, "qualify", w->has_recipe && w->recipe.qualify))
+		return 0;
+	json_put_str(spec, "qualify", QUALIFY);
+	return add_file(&w->payload, QUALIFY, f->data, f->size, true, NULL, e);
+}
+
 static int build_wish(struct request *r, struct wish *w, struct err *e)
 {
 	struct rng rng;
@@ -251,6 +263,7 @@ static int build_wish(struct request *r, struct wish *w, struct err *e)
 	double timeout = json_num(r->in, "timeout", 0);
 	uint8_t random[8];
 	json_t *spec;
+	int result;
 
 	if ((*recipe != '\0') == (payload != NULL))
 		return err_set(e, ERR_USAGE, "say what to run: 'recipe' or 'payload', one of them");
@@ -279,10 +292,11 @@ static int build_wish(struct request *r, struct wish *w, struct err *e)
 	json_put_str(spec, "setup", setup);
 	if (w->has_recipe && w->recipe.setup_once)
 		json_put_bool(spec, "setup_once", true);
+	result = add_qualification(r, w, spec, e);
 	json_put_str(spec, "reader", w->has_recipe ? w->recipe.reader : "gpufleet-jsonl");
 	w->run.spec = json_text(spec);
 	json_decref(spec);
-	return 0;
+	return result;
 }
 
 /* On disk before anybody hears of the run. */

@@ -230,7 +230,7 @@ static void poll_answered(struct op *op)
 	str_copy(st.progress, s.progress);
 	st.out_size = store_output(op, "stdout", r->out_size, out, out_n);
 	st.err_size = store_output(op, "stderr", r->err_size, err, err_n);
-	st.more = (st.out_size < s.out_size || st.err_size < s.err_size) && (out_n || err_n);
+	st.more = (st.out_size < r->out_base + s.out_size || st.err_size < r->err_base + s.err_size) && (out_n || err_n);
 	engine_fact(op->x->en, &f);
 	engine_output_grew(op->x->en, op->action.id);
 	op_free(op);
@@ -497,9 +497,10 @@ out:
 static void start_command(struct buf *cmd, const struct run *r)
 {
 	json_t *spec = r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
-	const char *setup = json_str(spec, "setup", "");
-	struct job_start s = { .setup = *setup ? setup : NULL, .run = json_str(spec, "run", "run.sh"), .setup_timeout = r->setup_timeout,
-		.run_timeout = r->run_timeout, .setup_once = json_bool(spec, "setup_once", false) };
+	const char *setup = json_str(spec, "setup", ""), *qualify = json_str(spec, "qualify", "");
+	struct job_start s = { .qualify = *qualify ? qualify : NULL, .setup = *setup ? setup : NULL,
+		.run = json_str(spec, "run", "run.sh"), .setup_timeout = r->setup_timeout, .run_timeout = r->run_timeout,
+		.setup_once = json_bool(spec, "setup_once", false) };
 
 	job_start_command(cmd, r->key, &s);
 	json_decref(spec);
@@ -558,7 +559,7 @@ static void op_step(struct op *op)
 	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
 	case ACTION_PUSH: op_push(op, r, i); return;
 	case ACTION_START: start_command(&cmd, r); break;
-	case ACTION_POLL: job_poll_command(&cmd, r->key, r->out_size, r->err_size, POLL_BYTES); break;
+	case ACTION_POLL: job_poll_command(&cmd, r->key, r->out_size - r->out_base, r->err_size - r->err_base, POLL_BYTES); break;
 	case ACTION_STOP: job_stop_command(&cmd, r->key, 10 * SECOND); break;
 	case ACTION_COLLECT: job_collect_command(&cmd, r->key, RESULTS_MAX); break;
 	default: BUG("action %s is not for a machine", action_name(op->action.kind));

@@ -129,6 +129,7 @@ static const struct column run_columns[] = {
 	I64(run, run_timeout), INT(run, exit_status), TEXT(run, signal), I64(run, out_size), I64(run, err_size),
 	TEXT(run, progress), I64(run, results_bytes), I64(run, created), I64(run, assigned), I64(run, started),
 	I64(run, run_started), I64(run, ended), I64(run, done), BOOL(run, stop_requested), INT(run, requeues), I64(run, version),
+	I64(run, out_base), I64(run, err_base), /* since 0005 */
 };
 
 static const struct column account_columns[] = {

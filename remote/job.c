@@ -158,6 +158,7 @@ void job_secrets_command(
 void job_start_command(struct buf *out, const char *key, const struct job_start *s)
 {
 	begin(out, key);
+	put_text(out, "qualify", s->qualify ? s->qualify : "");
 	put_text(out, "setup", s->setup ? s->setup : "");
 	put_text(out, "run", s->run);
 	put_number(out, "setup_seconds", whole_seconds(s->setup_timeout));

@@ -91,6 +91,7 @@ void job_secrets_command(
 
 /* Start detached, or attach when the gate says it was started before: prints "started" or "attached". */
 struct job_start {
+	const char *qualify;                 /* script in payload that says whether the machine is fit; once per boot; or NULL */
 	const char *setup;                   /* script in payload run first, or NULL */
 	const char *run;                     /* script in payload */
 	duration setup_timeout, run_timeout; /* enforced there too; 0: none */

@@ -1,9 +1,9 @@
 # Runs on the rented machine, detached, one per run. POSIX sh: dash, busybox, bash --posix; needs neither setsid nor timeout.
 #
-#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX ONCE
-#	                                          in the run's directory; SETUP and RUN name files in payload/; a run that writes
-#	                                          more than OUTPUT_MAX bytes of output is ended; ONCE=1: setup is skipped where the
-#	                                          same was set up before
+#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX ONCE QUALIFY
+#	                                          in the run's directory; SETUP, RUN and QUALIFY name files in payload/; a run that
+#	                                          writes more than OUTPUT_MAX bytes of output is ended; ONCE=1: setup is skipped
+#	                                          where the same was set up before; QUALIFY says first whether the machine is fit
 #	sh supervisor.sh sweep KEY GRACE                                   end whatever is left of a run whose supervisor is gone
 #
 # It lives through the loss of the connection, runs setup and then run, ends them when their time is up or when it is asked to
@@ -184,7 +184,7 @@ environment() {
 		*) [ ! -d "$extra" ] || PATH=$PATH:$extra ;;
 		esac
 	done
-	GPUFLEET_RUN=$key GPUFLEET_PHASE=$state GPUFLEET_PAYLOAD=$home/payload GPUFLEET_RESULTS=$home/results GPUFLEET_BOOT_ID=$boot
+	GPUFLEET_RUN=$key GPUFLEET_PHASE=$state GPUFLEET_PAYLOAD=$home/payload GPUFLEET_RESULTS=$results GPUFLEET_BOOT_ID=$boot
 	export PATH GPUFLEET_RUN GPUFLEET_PHASE GPUFLEET_PAYLOAD GPUFLEET_RESULTS GPUFLEET_BOOT_ID
 	unset LC_ALL
 	umask 022
@@ -363,8 +363,23 @@ set_up() {
 	return 0
 }
 
+qualify_seconds=900
+
+# qualify FILE: true when the machine is fit for work, as FILE found now or for an earlier run since the machine booted. Its
+# results are kept apart from those of the run.
+qualify() {
+	fit=$home/../../fit
+	[ "$(cat "$fit" 2>/dev/null)" != "$boot" ] || return 0
+	results=$home/results/qualify
+	mkdir -p "$results"
+	run_script "$1" "$qualify_seconds" || return 1
+	results=$home/results
+	echo "$boot" >"$fit.$$" && mv -f "$fit.$$" "$fit"
+}
+
 run() {
 	home=$(pwd)
+	results=$home/results
 	output_max=$5
 	birth=$(born "$$")
 	child= leader=
@@ -379,7 +394,7 @@ run() {
 	# Room for the last status on a disk that the script has filled.
 	dd if=/dev/zero of=reserve bs=8192 count=2 2>/dev/null
 	write_status
-	if [ -n "$1" ] && ! set_up "$1" "$3" "$6"; then
+	if { [ -n "$7" ] && ! qualify "$7"; } || { [ -n "$1" ] && ! set_up "$1" "$3" "$6"; }; then
 		setup_failed=1
 		finish
 	fi

@@ -153,10 +153,16 @@ void fleet_apply(struct model *m, struct fact *fact)
 
 /* How the instances stand: one walk, used by everything below. */
 struct tally {
-	int live, ready, gone, busy, ever_ready, had_chance; /* had_chance: was READY once and is gone; it is not bought again */
+	int live, ready, gone, busy, ever_ready, had_chance; /* had_chance: and is gone */
 	bool runs_left, settled, dirty;
 	instant last_ready;
 };
+
+/* What was READY once is not bought again, unless it turned out not to be fit. */
+static bool had_chance(const struct instance *i)
+{
+	return i->ready_at && i->cause != CAUSE_BAD_MACHINE;
+}
 
 static struct tally count(const struct fleet *f)
 {
@@ -171,8 +177,8 @@ static struct tally count(const struct fleet *f)
 			t.live++;
 		t.ready += i->state == INSTANCE_READY || i->state == INSTANCE_BUSY;
 		t.busy += i->state == INSTANCE_BUSY || i->state == INSTANCE_DRAINING;
-		t.ever_ready += i->ready_at != 0;
-		t.had_chance += i->ready_at != 0 && i->state >= INSTANCE_DELETING;
+		t.ever_ready += had_chance(i);
+		t.had_chance += had_chance(i) && i->state >= INSTANCE_DELETING;
 		t.last_ready = instant_max(t.last_ready, i->ready_at);
 		t.settled &= i->settled != 0;
 		t.dirty |= i->object.dirty;
@@ -329,8 +335,7 @@ static bool slot_needs_instance(const struct fleet *f, int slot)
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);
 
-		/* Live, or it had its chance: what was READY once is not bought again. */
-		if (i->slot == slot && (i->state != INSTANCE_GONE || i->ready_at) &&
+		if (i->slot == slot && (i->state != INSTANCE_GONE || had_chance(i)) &&
 		    i->state != MUTANT("ambiguous_is_empty", INSTANCE_STATES, INSTANCE_AMBIGUOUS))
 			return false;
 	}

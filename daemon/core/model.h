@@ -46,6 +46,7 @@ enum cause {
 	CAUSE_PUSH_FAILED,
 	CAUSE_SECRET,      /* a secret that the run needs is not there any more */
 	CAUSE_SURPLUS,     /* not needed any more */
+	CAUSE_BAD_MACHINE, /* what was ordered, but a script found that it is not fit (STATUS_BAD_MACHINE) */
 	CAUSE_NR
 };
 const char *cause_name(enum cause c);      /* "no_capacity" */
@@ -216,11 +217,12 @@ struct run {
 	int exit_status;   /* -1: not known */
 	char signal[16];
 	int64_t out_size, err_size; /* bytes of output stored so far */
+	int64_t out_base, err_base; /* … of them from machines that were not fit, before the present one */
 	char progress[TEXT_MAX];
 	int64_t results_bytes;
 	instant created, assigned, started, run_started, ended, done;
 	bool stop_requested;
-	int requeues;
+	int requeues; /* how often it was taken from a machine and given to another */
 	int64_t version;
 
 	/* not stored */

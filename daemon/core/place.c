@@ -124,7 +124,7 @@ const struct offer **place_candidates(const struct model *m, const struct fleet 
 	return collect(m, f, place_fits, count);
 }
 
-static bool was_tried(const struct fleet *f, const struct offer *o, int slot, instant now)
+static bool was_tried(const struct model *m, const struct fleet *f, const struct offer *o, int slot, instant now)
 {
 	int put_off = 0;
 
@@ -134,6 +134,9 @@ static bool was_tried(const struct fleet *f, const struct offer *o, int slot, in
 		if (i->slot != slot || strcmp(i->account, o->account) != 0)
 			continue;
 		if (f->retry_for && now - i->planned >= TRY_AGAIN_AFTER)
+			continue;
+		/* The same offer is another machine of a big stock; a host of one's own or of a marketplace would be the same one. */
+		if (i->cause == CAUSE_BAD_MACHINE && !model_account(m, i->account)->facts.local && !i->marketplace)
 			continue;
 		if (i->cause == CAUSE_NOT_SENT && (!i->sent || strcmp(i->offer_key, o->key) != 0 || ++put_off < NOT_SENT_TRIES))
 			continue;
@@ -214,7 +217,7 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 		const struct account_state *a = model_account(m, o->account);
 		duration affordable;
 
-		if (was_tried(f, o, slot, now)) {
+		if (was_tried(m, f, o, slot, now)) {
 			tried++;
 			continue;
 		}

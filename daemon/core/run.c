@@ -17,6 +17,7 @@
 #define STOP_LIMIT     (2 * MINUTE)  /* after this a run that will not stop is collected as it is */
 #define LATE_BY        (2 * MINUTE)  /* the supervisor enforces time-outs; this is the net below it */
 #define RETRY_MOST     (10 * SECOND)
+#define REQUEUES_MOST  2 /* machines that are not fit before a run gives up: then it is probably the run */
 
 static void touch_around(struct model *m, struct run *r)
 {
@@ -120,6 +121,7 @@ static enum run_outcome outcome_of(enum cause c)
 	case CAUSE_EXPIRED:
 	case CAUSE_MONEY: return OUTCOME_TIMED_OUT;
 	case CAUSE_FAILED:
+	case CAUSE_BAD_MACHINE:
 	case CAUSE_PUSH_FAILED:
 	case CAUSE_SECRET:
 	case CAUSE_UNPLACEABLE: return OUTCOME_FAILED;
@@ -233,11 +235,36 @@ static void started(struct model *m, struct run *r, const struct fact *f)
 	}
 }
 
+/*
+ * A script says that the machine is not fit: it is given back, and the run begins again on another one, which the fleet orders.
+ * False: it has seen enough machines, or there will be no other.
+ */
+static bool moved_on(struct model *m, struct run *r, const struct fact_status *s)
+{
+	struct instance *i = model_instance(m, r->instance_id);
+	const struct fleet *f = model_fleet(m, r->fleet_id);
+
+	if (!i || !f || f->state != FLEET_OPEN || m->closing || r->requeues >= REQUEUES_MOST)
+		return false;
+	r->requeues++;
+	r->out_base = r->out_size;
+	r->err_base = r->err_size;
+	r->instance_id = 0;
+	r->started = r->run_started = 0;
+	i->run_id = 0;
+	instance_move(m, i, INSTANCE_EV_LOST, CAUSE_BAD_MACHINE, NULL, "not fit: %.200s", s->progress);
+	run_move(m, r, RUN_EV_REQUEUE, CAUSE_NONE, NULL, "%s/%d is not fit: %.180s", f->name, i->slot, s->progress);
+	return true;
+}
+
 static void ended(struct model *m, struct run *r, const struct fact_status *s)
 {
+	bool unfit = r->outcome == OUTCOME_NONE && s->exit_status == STATUS_BAD_MACHINE && !s->stopped && !s->timed_out;
 	enum cause cause = CAUSE_NONE;
 	bool lapsed = false;
 
+	if (unfit && moved_on(m, r, s))
+		return;
 	r->exit_status = s->exit_status;
 	str_copy(r->signal, s->signal);
 	if (r->outcome == OUTCOME_NONE) {
@@ -252,11 +279,13 @@ static void ended(struct model *m, struct run *r, const struct fact_status *s)
 			r->outcome = OUTCOME_OK;
 		} else {
 			r->outcome = OUTCOME_FAILED;
-			cause = CAUSE_FAILED;
+			cause = unfit ? CAUSE_BAD_MACHINE : CAUSE_FAILED;
 		}
 	}
 	if (lapsed)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "it was ended on the machine: nobody had renewed its lease");
+	else if (unfit)
+		run_move(m, r, RUN_EV_EXITED, cause, NULL, "the machine is not fit: %.200s", s->progress);
 	else if (s->timed_out)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "%s took longer than its limit", s->setup_failed ? "setup" : "the script");
 	else if (*s->signal)

@@ -123,6 +123,7 @@ static const struct {
 	[CAUSE_PUSH_FAILED] = { "push_failed", "the files could not be pushed" },
 	[CAUSE_SECRET] = { "secret", "a secret it needs is not known any more" },
 	[CAUSE_SURPLUS] = { "surplus", "not needed any more" },
+	[CAUSE_BAD_MACHINE] = { "bad_machine", "the machine was not fit" },
 };
 
 const char *cause_name(enum cause c)

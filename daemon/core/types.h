@@ -135,6 +135,9 @@ enum verdict {
 };
 const char *verdict_name(enum verdict v); /* "no_capacity" */
 
+/* A script that ends with this status says: not my fault, this machine is not fit; its last progress line says why. */
+#define STATUS_BAD_MACHINE 79
+
 /* How a try to reach a machine by SSH ended. */
 enum ssh_outcome {
 	SSH_OK,

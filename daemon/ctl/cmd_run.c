@@ -42,6 +42,8 @@ static int check_words(const struct args *a, struct err *e)
 	for (size_t n = 0; n < a->rest_count; n++)
 		if (!str_is_utf8(a->rest[n], strlen(a->rest[n])))
 			return err_set(e, ERR_USAGE, "argument %zu behind -- is not UTF-8", n + 1);
+	if (args_has(a, "qualify") && args_has(a, "no-qualify"))
+		return err_set(e, ERR_USAGE, "--qualify or --no-qualify, not both");
 	if (args_has(a, "on") && args_has(a, "gpu"))
 		return err_set(e, ERR_USAGE, "--on takes a fleet that is up, --gpu rents a new one; not both");
 	if (!args_has(a, "on") && !args_has(a, "gpu"))
@@ -61,6 +63,8 @@ static int run_body(const struct args *a, json_t *body, json_t *order, struct er
 		json_put_str(body, "title", args_text(a, "title"));
 	if (args_number(a, "timeout", &us))
 		json_put_int(body, "timeout", us / SECOND);
+	if (args_has(a, "qualify") || args_has(a, "no-qualify"))
+		json_put_bool(body, "qualify", args_has(a, "qualify"));
 	if (args_number(a, "keep-on-failure", &us))
 		json_put_int(body, "keep_on_failure", us / SECOND);
 	if (args_has(a, "gpu"))
@@ -251,6 +255,8 @@ static const struct opt opts[] = {
 	    true },
 	{ "title", 0, ARG_TEXT, "TEXT", "what the run is called", NULL, 0, 0, false },
 	{ "timeout", 't', ARG_DURATION, "DURATION", "end it after this long", NULL, SECOND, 30 * DAY, false },
+	{ "qualify", 0, ARG_FLAG, NULL, "gpu-check looks at the machine first; one that is not fit is replaced", NULL, 0, 0, false },
+	{ "no-qualify", 0, ARG_FLAG, NULL, "not even where the recipe says so", NULL, 0, 0, false },
 	{ "keep-on-failure", 0, ARG_DURATION, "DURATION", "keep a rented machine this long for a look; 0: give it back at once", NULL,
 	    0, 365 * DAY, false },
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return", NULL, 0, 0, false },

@@ -55,6 +55,23 @@ id=$(sim_get machines | tr '{' '\n' | grep '"billing": *true' | sed -n 's/.*"id"
 curl -sS -X POST "http://127.0.0.1:$SIM_PORT/sim/kill-machine" -d "{\"id\":\"$id\"}" >/dev/null
 check 'a machine that dies: the run is lost' wait_for 40 sh -c "'$BUILD/gpufleetctl' runs dies --json | grep -q '\"outcome\": *\"lost\"'"
 check 'a machine that dies: it is given back' wait_for 20 nothing_bills
+
+# ---- a machine that is not fit: its GPU says that it is slowed down
+printf 'echo "fit on $GPUFLEET_INSTANCE_ID"\n' >"$WORK/fit.sh"
+ctl up mi300x --provider runpod --name fit --yes >"$WORK/o" 2>"$WORK/e"
+unfit=$(sim_get machines | tr '{' '\n' | sed -n '/"billing": *true/s/.*"id": *"\([^"]*\)".*/\1/p')
+echo 'throttled=0' >>"$(sim_get machines | tr '{' '\n' | sed -n '/"billing": *true/s/.*"dir": *"\([^"]*\)".*/\1/p')/gpu"
+ctl run "$WORK/fit.sh" --on fit --qualify >"$WORK/o" 2>"$WORK/e"
+same 'an unfit machine: the run ends well' $? 0
+check 'an unfit machine: what its check said stays in the output' grep -q 'gpufleet: progress GPU 0 is throttled' "$WORK/o"
+check 'an unfit machine: the run goes on elsewhere' grep -q '^fit on ' "$WORK/o"
+same 'an unfit machine: no work was done on it' "$(grep -c "fit on $unfit" "$WORK/o")" 0
+check 'an unfit machine: why it went' happened instance 'not fit: GPU 0 is throttled'
+check 'an unfit machine: its cause' sh -c "'$BUILD/gpufleetctl' why fit --json | grep -q bad_machine || '$BUILD/gpufleetctl' events fit --json | grep -q bad_machine"
+ctl run "$WORK/fit.sh" --on fit --qualify >"$WORK/o" 2>"$WORK/e"
+same 'a fit machine is checked once' "$(grep -c 'gpufleet: progress' "$WORK/o")" 0
+ctl down fit --yes >"$WORK/o" 2>"$WORK/e"
+check 'an unfit machine: everything went back' wait_for 20 nothing_bills
 check 'every bill arrived' wait_for 60 settled
 check 'a failed run cost something' sh -c "'$BUILD/gpufleetctl' cost --json | grep -q '\"key\": *\"failed\"'"
 

@@ -76,7 +76,7 @@ for sh in dash 'bash --posix' ${GPUFLEET_BUSYBOX:+"$GPUFLEET_BUSYBOX sh"}; do
 done
 
 export GPUFLEET_GPU GPUFLEET_GPU_COUNT
-for case in nvidia:H100:4:0 nvidia:h100:4:0 nvidia:H100:3:1 nvidia:L4:4:1 'nvidia:H100 PCIe:4:1' amd:MI300X:4:0 amd:MI325X:4:1; do
+for case in nvidia:H100:4:0 nvidia:h100:4:0 nvidia:H100:3:79 nvidia:L4:4:79 'nvidia:H100 PCIe:4:79' amd:MI300X:4:0 amd:MI325X:4:79; do
 	rest=${case#*:}
 	GPUFLEET_GPU=${rest%%:*}
 	rest=${rest#*:}
@@ -92,7 +92,7 @@ unset GPUFLEET_GPU GPUFLEET_GPU_COUNT
 for m in amd wrapped nvidia; do
 	echo 'throttled=2' >>"$dir/$m/gpu"
 	check dash $m
-	[ $? = 1 ] && grep -q '^gpu-check: GPU 2 is throttled before anything runs on it$' "$dir/out"
+	[ $? = 79 ] && grep -q '^gpu-check: GPU 2 is throttled before anything runs on it$' "$dir/out"
 	rc=$?
 	verdict "throttled: $m"
 	echo 'throttled=' >>"$dir/$m/gpu"
@@ -113,7 +113,7 @@ rm "$dir/amd/bin/python3"
 bandwidth=
 
 check dash none
-[ $? = 1 ] && grep -q '^gpu-check: no GPU answers' "$dir/out"
+[ $? = 79 ] && grep -q '^gpu-check: no GPU answers' "$dir/out"
 rc=$?
 verdict 'no GPU is one sentence'
 

@@ -154,6 +154,11 @@ static void start_job(struct night *n, struct box *b, const struct run *r)
 	if (!j || j->started)
 		return; /* the directory is the gate: there already, so it is attached to */
 	j->started = n->now;
+	if (trouble_strikes(n, TROUBLE_UNFIT, b->cloud)) {
+		j->setup = MINUTE;
+		j->run = SECOND;
+		j->status = STATUS_BAD_MACHINE;
+	}
 	night_note(n, "run %lld starts on %s", (long long)r->object.id, b->m->id);
 	for (size_t k = 0; k < n->box_count; k++) {
 		const struct job *other = job_of(n->boxes[k], r->key);

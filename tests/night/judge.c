@@ -137,7 +137,8 @@ static void check_name(struct night *n, const struct instance *i)
 		night_violation(n, "I1: %s at %s is in use without its name", b->m->id, i->account);
 }
 
-static void check_gone(struct night *n, const struct instance *i)
+/* `decided`: a disk that lets nobody write keeps what was decided from being said for many minutes. */
+static void check_gone(struct night *n, const struct instance *i, instant decided)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		struct box *b = n->boxes[k];
@@ -148,7 +149,7 @@ static void check_gone(struct night *n, const struct instance *i)
 			b->hidden = true;
 			continue;
 		}
-		if (same && cloud_billing(b->m->cloud, b->m) && b->m->visible + MINUTE < n->now && !judge_row(n, b, false))
+		if (same && cloud_billing(b->m->cloud, b->m) && b->m->visible + MINUTE < decided && !judge_row(n, b, false))
 			night_violation(n, "I7: instance %lld is GONE while %s is there and billing", (long long)i->object.id, b->m->id);
 	}
 }
@@ -175,7 +176,7 @@ void judge_event(struct night *n, const struct event *e)
 	if (i && !strcmp(e->event, "settled"))
 		judge_bill(n, i);
 	else if (i && !strcmp(e->to, "GONE"))
-		check_gone(n, i);
+		check_gone(n, i, e->time);
 	else if (r && !strcmp(e->to, "DONE"))
 		check_run(n, r);
 }

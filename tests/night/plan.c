@@ -4,7 +4,7 @@ const char *const trouble_names[TROUBLE_NR] = { "net_refused", "net_lost_request
 	"net_silent_after", "net_proxy_500", "net_proxy_504_after", "net_proxy_429", "net_garbage", "net_crossed", "net_replayed",
 	"net_replayed_create", "ssh_refused", "ssh_auth", "ssh_cut_before", "ssh_cut_after", "ssh_slow", "machine_host_dies",
 	"machine_vanishes", "machine_stopped", "machine_reboots", "machine_new_host_key", "disk_full", "disk_error", "disk_slow",
-	"process_killed", "process_power_lost", "process_restarted", "clock_set", "clock_drifts", "disk_locked" };
+	"process_killed", "process_power_lost", "process_restarted", "clock_set", "clock_drifts", "machine_unfit", "disk_locked" };
 
 static struct item *add(struct plan *p, struct rng *r, enum item_kind kind, instant at)
 {
@@ -125,6 +125,11 @@ static void add_trouble(struct plan *p, struct rng *r, enum trouble first, int c
 	/* Machines live only while somebody wants them: strike when they do. */
 	if (i->what >= TROUBLE_HOST_DIES && i->what <= TROUBLE_NEW_HOST_KEY)
 		i->at = between(r, 2 * MINUTE, p->work);
+	/* Work begins seldom: this one waits for it. */
+	if (i->what == TROUBLE_UNFIT) {
+		i->at = 0;
+		i->span = p->chaos;
+	}
 }
 
 void plan_make(struct plan *p, uint64_t seed, bool faults)

@@ -46,6 +46,7 @@ enum trouble {
 	TROUBLE_DRAWN,          /* the ones behind it come on top, so that older seeds stay what they were */
 	TROUBLE_CLOCK_SET = TROUBLE_DRAWN, /* the host's clock, by an hour, a day, to 1970, to 2100, and back again (L12) */
 	TROUBLE_CLOCK_DRIFTS,   /* … off by less than what is called a jump: followed slowly */
+	TROUBLE_UNFIT,          /* a script finds that its machine is not fit (STATUS_BAD_MACHINE) */
 	TROUBLE_DISK_LOCKED,    /* somebody's sqlite3 shell holds the database (L07) */
 	TROUBLE_NR
 };

@@ -146,6 +146,24 @@ static void tried_offers_are_left_out(void **state)
 	assert_string_equal(next_key(w, f, why), "a");
 }
 
+/* Found unfit at work: another machine of the same offer will do, but not the same machine again. */
+static void an_unfit_machine_is_not_taken_again(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", USD);
+	world_offer(w, "two", "b", 2 * USD);
+	tried(w, f, "one", "a", CAUSE_BAD_MACHINE);
+	assert_string_equal(next_key(w, f, why), "a");
+	tried(w, f, "one", "a", CAUSE_BAD_MACHINE)->marketplace = true;
+	assert_string_equal(next_key(w, f, why), "b");
+	model_account(&w->m, "two")->facts.local = true;
+	tried(w, f, "two", "b", CAUSE_BAD_MACHINE);
+	assert_null(next_key(w, f, why));
+}
+
 static void credentials_and_quota_are_the_account_s(void **state)
 {
 	struct world *w = *state;
@@ -330,6 +348,7 @@ int main(void)
 		cmocka_unit_test(max_price_is_per_gpu),
 		cmocka_unit_test(accounts_by_name_or_provider),
 		world_test(tried_offers_are_left_out),
+		world_test(an_unfit_machine_is_not_taken_again),
 		world_test(credentials_and_quota_are_the_account_s),
 		world_test(put_off_is_not_tried),
 		world_test(money_is_shared),

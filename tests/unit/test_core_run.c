@@ -33,6 +33,66 @@ static void script_fails(void **state)
 	assert_int_equal(world_instance(w, 0)->state, INSTANCE_READY); /* the machine is not to blame */
 }
 
+/* The machine is to blame: it is given back, the next one is ordered by itself, and the run's output goes on. */
+static void an_unfit_machine_is_replaced(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = fleet(w);
+	struct run *r;
+
+	f->for_run = true;
+	r = world_submit(w, f);
+	w->k.exit_status = STATUS_BAD_MACHINE;
+	for (int k = 0; k < 300 && !r->requeues; k++)
+		world_pass(w, SECOND);
+	assert_int_equal(r->requeues, 1);
+	assert_int_equal(r->state, RUN_QUEUED);
+	assert_int_equal(r->outcome, OUTCOME_NONE);
+	assert_int_equal(r->out_base, r->out_size);
+	assert_int_equal(world_instance(w, 0)->state, INSTANCE_DELETING);
+	assert_int_equal(world_instance(w, 0)->cause, CAUSE_BAD_MACHINE);
+	w->k.exit_status = 0;
+	assert_true(world_until_run(w, r, RUN_DONE, 30 * MINUTE));
+	assert_int_equal(r->outcome, OUTCOME_OK);
+	assert_int_equal(r->cause, CAUSE_NONE);
+	assert_int_equal(r->instance_id, world_instance(w, 1)->object.id);
+	assert_int_equal(world_instance(w, 1)->slot, world_instance(w, 0)->slot);
+	assert_true(world_until_fleet(w, f, FLEET_CLOSED, 15 * MINUTE));
+	assert_int_equal(f->cause, CAUSE_RUN_ENDED);
+}
+
+/* Every machine is said to be unfit: then it is probably the run. */
+static void three_unfit_machines_are_enough(void **state)
+{
+	struct world *w = *state;
+	struct run *r = world_submit(w, fleet(w));
+
+	w->k.exit_status = STATUS_BAD_MACHINE;
+	assert_true(world_until_run(w, r, RUN_DONE, HOUR));
+	assert_int_equal(r->outcome, OUTCOME_FAILED);
+	assert_int_equal(r->cause, CAUSE_BAD_MACHINE);
+	assert_int_equal(r->requeues, 2);
+	assert_null(world_instance(w, 3));
+	assert_int_equal(world_instance(w, 2)->state, INSTANCE_READY);
+}
+
+/* Somebody has released the fleet: nothing is ordered any more. */
+static void no_other_machine_for_a_closing_fleet(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = fleet(w);
+	struct run *r = world_submit(w, f);
+
+	w->k.exit_status = STATUS_BAD_MACHINE;
+	w->k.run_time = 5 * MINUTE;
+	world_pass(w, 2 * MINUTE);
+	assert_int_equal(r->state, RUN_RUNNING);
+	world_close_fleet(w, f);
+	assert_true(world_until_fleet(w, f, FLEET_CLOSED, 15 * MINUTE));
+	assert_int_equal(r->requeues, 0);
+	assert_null(world_instance(w, 1));
+}
+
 static void setup_fails(void **state)
 {
 	struct world *w = *state;
@@ -303,6 +363,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		world_test(script_fails),
+		world_test(an_unfit_machine_is_replaced),
+		world_test(three_unfit_machines_are_enough),
+		world_test(no_other_machine_for_a_closing_fleet),
 		world_test(setup_fails),
 		world_test(ended_by_a_signal),
 		world_test(supervisor_says_too_long),

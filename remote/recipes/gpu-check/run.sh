@@ -1,6 +1,7 @@
 #!/bin/sh
 # Look at the GPUs through whichever tool there is, compare with what was rented, measure what needs no compiler.
-# A table on standard output, one JSON object per line in results.jsonl, exit 1 and one sentence when something is wrong.
+# A table on standard output, one JSON object per line in results.jsonl; when something is wrong, one sentence and status 79: this
+# machine is not fit, take another.
 set -u
 LC_ALL=C
 PATH=$PATH:/opt/rocm/bin:/usr/local/cuda/bin:/usr/sbin:/sbin
@@ -20,7 +21,8 @@ progress()
 wrong()
 {
 	echo "gpu-check: $*" >&2
-	exit 1
+	progress "$*"
+	exit 79
 }
 
 number()
