@@ -136,6 +136,9 @@ void place_run(
 	if (fd[2] < 0 || (n && write(fd[0], input, n) != (ssize_t)n))
 		die("memfd");
 	lseek(fd[0], 0, SEEK_SET);
+	/* Several processes write at a time, and Linux does not guard the shared offset of a memfd: one line would lie on another. */
+	if (fcntl(fd[1], F_SETFL, O_APPEND) < 0 || fcntl(fd[2], F_SETFL, O_APPEND) < 0)
+		die("fcntl");
 	pid = fork();
 	if (pid < 0)
 		die("fork");
