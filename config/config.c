@@ -91,6 +91,7 @@ static void read_host(struct loading *l, const struct node *n, struct account *a
 		h.host.gpu_count = 1;
 	if (!*h.host.user)
 		str_copy(h.host.user, a->user);
+	h.host.system_ssh |= *h.host.ssh_config != '\0';
 	for (int i = 0; i < a->host_count; i++)
 		if (!strcmp(a->hosts[i].name, h.host.name))
 			parse_error(l->p, node_get(n, "name"), "two hosts are called '%s'", h.host.name);

@@ -86,6 +86,11 @@ static struct conn *conn_new(struct execute *x, const struct instance *i)
 	str_copy(t.address, i->address);
 	str_copy(t.user, *i->user ? i->user : a && *a->user ? a->user : provider_find(i->provider)->user);
 	str_copy(t.host_key, i->host_key);
+	for (int k = 0; a && k < a->host_count; k++)
+		if (!strcmp(a->hosts[k].name, i->offer_key)) {
+			t.system = a->hosts[k].system_ssh;
+			str_copy(t.config, a->hosts[k].ssh_config);
+		}
 	list_append(&x->conns, &c->link);
 	c->ssh = ssh_open(x->pool, &t, on_open, c);
 	ssh_on_lost(c->ssh, on_lost, c);

@@ -58,6 +58,8 @@ static void arm(struct ssh *s)
 
 static enum step step(struct ssh *s)
 {
+	if (s->spawned && s->state != ST_DEAD)
+		return ssh_spawn_step(s);
 	switch (s->state) {
 	case ST_WAITING: return STEP_WAIT;
 	case ST_RESOLVING: return s->resolver ? STEP_WAIT : ssh_step_resolve(s);
@@ -123,7 +125,7 @@ static duration phase_limit(const struct ssh *s)
 	case ST_RESOLVING:
 	case ST_CONNECTING: return l->connect;
 	case ST_HANDSHAKE: return l->handshake;
-	case ST_AUTH: return l->auth;
+	case ST_AUTH: return s->spawned ? 3 * l->auth : l->auth; /* somebody may have to touch a key */
 	case ST_OPENING:
 	case ST_STARTING:
 	case ST_ENDING:
@@ -271,6 +273,8 @@ static void tear_down(struct ssh *s, bool politely)
 	ssh_pool_shook(s);
 	ssh_resolve_stop(s);
 	ssh_session_stop(s, politely);
+	if (s->spawned)
+		ssh_spawn_stop(s);
 	ssh_unwatch(s);
 	uv_timer_stop(&s->timer);
 }
@@ -314,6 +318,7 @@ static void timer_closed(uv_handle_t *handle)
 	command_free(s->current);
 	list_for_each_safe (n, &s->commands)
 		command_free(CONTAINER_OF(n, struct command, link));
+	free(s->spawned);
 	free(s);
 	ssh_pool_put(p);
 }
@@ -348,6 +353,8 @@ struct ssh *ssh_open(struct ssh_pool *p, const struct ssh_target *t, ssh_open_fn
 	list_init(&s->commands);
 	uv_timer_init(p->loop, &s->timer);
 	s->timer.data = s;
+	if (t->system)
+		ssh_spawn_open(s);
 	ssh_set_state(s, ST_WAITING);
 	ssh_pool_enter(s);
 	return s;

@@ -34,6 +34,8 @@ struct ssh_target {
 	char user[32];
 	char host_key
 	    [512]; /* pinned "ssh-ed25519 AAAA…"; "": first contact, any key is taken and reported */
+	bool system;      /* through the system's ssh: RSA-only hosts, jump hosts, hardware keys (ssh_spawn.c) */
+	char config[256]; /* system: a configuration file for it, ssh_config(5); "": none */
 };
 
 /*
@@ -58,7 +60,8 @@ void ssh_pool_close(struct ssh_pool
 int ssh_pool_open_count(const struct ssh_pool *p);
 
 /* Called once: connected (host_key is what the server showed) or not. After a failure the connection is dead; close it.
- * With SSH_HOST_KEY host_key is the key that was shown instead of the pinned one; with other failures it may be "". */
+ * With SSH_HOST_KEY host_key is the key that was shown instead of the pinned one (by the system's ssh: ""); with other failures it
+ * may be "". */
 typedef void ssh_open_fn(
     void *arg, enum ssh_outcome outcome, const char *message, const char *host_key);
 struct ssh *ssh_open(struct ssh_pool *p, const struct ssh_target *t, ssh_open_fn *done, void *arg);

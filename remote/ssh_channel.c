@@ -241,6 +241,15 @@ static void take_noise(void *arg, const char *data, size_t n)
 	c->noise_len += n;
 }
 
+bool ssh_command_feed(struct ssh *s, enum ssh_stream stream, const char *data, size_t n)
+{
+	struct command *c = s->current;
+
+	c->received += n;
+	frame_feed(&c->frame[stream], c->nonce, data, n, stream == SSH_STDOUT ? take_stdout : take_stderr, take_noise, s);
+	return !s->closed;
+}
+
 /* 1: moved, 0: nothing there, -1: connection gone or closed. */
 static int pump_output(struct ssh *s, enum ssh_stream stream)
 {
@@ -260,10 +269,7 @@ static int pump_output(struct ssh *s, enum ssh_stream stream)
 		return -1;
 	}
 	c->moved = ssh_now(s);
-	c->received += (size_t)n;
-	frame_feed(&c->frame[stream], c->nonce, s->pool->scratch, (size_t)n,
-	    stream == SSH_STDOUT ? take_stdout : take_stderr, take_noise, s);
-	return s->closed ? -1 : 1;
+	return ssh_command_feed(s, stream, s->pool->scratch, (size_t)n) ? 1 : -1;
 }
 
 /* Fill what is written next; false when there is nothing more or the file cannot be read (which ends the command). */
@@ -336,7 +342,7 @@ static int pump_input(struct ssh *s, size_t *budget)
 	return 1;
 }
 
-static enum step finish(struct ssh *s, int status)
+void ssh_command_finish(struct ssh *s, int status)
 {
 	static const char *const names[] = { "", "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS",
 		"FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM" };
@@ -348,18 +354,26 @@ static enum step finish(struct ssh *s, int status)
 		str_copy(c->exit.signal, names[sig]);
 	else if (sig == 24 || sig == 25)
 		str_copy(c->exit.signal, sig == 24 ? "XCPU" : "XFSZ");
-	ssh_set_state(s, ST_CLOSING);
 	ssh_command_done(s, SSH_OK, "%s", "");
+}
+
+void ssh_command_cut(struct ssh *s)
+{
+	s->current->exit.cut = true;
+	ssh_command_done(s, SSH_REFUSED, "more than %zu bytes of output", s->current->max_output);
+}
+
+static enum step finish(struct ssh *s, int status)
+{
+	ssh_set_state(s, ST_CLOSING);
+	ssh_command_finish(s, status);
 	return s->closed ? STEP_WAIT : STEP_NEXT;
 }
 
 static enum step cut(struct ssh *s)
 {
-	struct command *c = s->current;
-
-	c->exit.cut = true;
 	ssh_set_state(s, ST_CLOSING);
-	ssh_command_done(s, SSH_REFUSED, "more than %zu bytes of output", c->max_output);
+	ssh_command_cut(s);
 	return s->closed ? STEP_WAIT : STEP_NEXT;
 }
 
@@ -483,6 +497,10 @@ void ssh_keepalive(struct ssh *s)
 	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 	int next;
 
+	if (s->spawned) {
+		ssh_spawn_quiet(s);
+		return;
+	}
 	if (s->state != ST_RUNNING || s->pending != CALL_ANY || poll(&p, 1, 0) != 1 ||
 	    !(p.revents & POLLOUT))
 		return;

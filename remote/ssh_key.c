@@ -218,6 +218,36 @@ int ssh_key_sign(const struct ssh_key *k, const void *data, size_t n, uint8_t ou
 	return rc;
 }
 
+/* openssh-key-v1, unencrypted: OpenSSH before 9.6 reads no ed25519 key in PKCS#8 (PROTOCOL.key). */
+int ssh_key_openssh(const struct ssh_key *k, struct buf *out)
+{
+	static const uint8_t head[] = "openssh-key-v1\0\0\0\0\4none\0\0\0\4none\0\0\0\0\0\0\0\1";
+	uint8_t raw[64], all[512], inner[256] = { 0 }, *p = inner + 8, *q = all;
+	size_t n = 32, m = 32;
+	char *text;
+
+	if (EVP_PKEY_get_raw_private_key(k->pkey, raw, &n) != 1 || EVP_PKEY_get_raw_public_key(k->pkey, raw + 32, &m) != 1)
+		return -1;
+	p = put_string(put_string(p, TYPE, sizeof(TYPE) - 1), raw + 32, 32);
+	p = put_string(put_string(p, raw, 64), "gpufleet", 8);
+	for (uint8_t pad = 1; (p - inner) % 8; pad++)
+		*p++ = pad;
+	memcpy(q, head, sizeof(head) - 1);
+	q = put_string(q + sizeof(head) - 1, k->blob, BLOB_LEN);
+	q = put_string(q, inner, (uint32_t)(p - inner));
+	text = str_base64(all, (size_t)(q - all));
+	buf_printf(out, "-----BEGIN OPENSSH PRIVATE KEY-----\n");
+	for (size_t at = 0; at < strlen(text); at += 70)
+		buf_printf(out, "%.70s\n", text + at);
+	buf_printf(out, "-----END OPENSSH PRIVATE KEY-----\n");
+	explicit_bzero(text, strlen(text));
+	free(text);
+	explicit_bzero(raw, sizeof(raw));
+	explicit_bzero(inner, sizeof(inner));
+	explicit_bzero(all, sizeof(all));
+	return out->overflow ? -1 : 0;
+}
+
 void ssh_key_free(struct ssh_key *k)
 {
 	if (!k)

@@ -5,6 +5,7 @@
 #ifndef GPUFLEET_SSH_KEY_H
 #define GPUFLEET_SSH_KEY_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 struct ssh_key;
@@ -16,6 +17,7 @@ const char *ssh_key_public(
 const uint8_t *ssh_key_blob(const struct ssh_key *k, size_t *len); /* public key in SSH wire form */
 int ssh_key_sign(
     const struct ssh_key *k, const void *data, size_t n, uint8_t out[64]); /* 0 or -1 */
+int ssh_key_openssh(const struct ssh_key *k, struct buf *out); /* the private key as ssh -i reads it; wipe it. 0 or -1 */
 void ssh_key_free(struct ssh_key *k);
 
 #endif

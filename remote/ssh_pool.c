@@ -151,6 +151,7 @@ void ssh_pool_put(struct ssh_pool *p)
 	if (--p->refs)
 		return;
 	libssh2_exit();
+	ssh_spawn_forget(p);
 	free(p);
 }
 

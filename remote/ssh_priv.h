@@ -6,6 +6,7 @@
  *	ssh_connect.c  steps from name to login
  *	ssh_channel.c  steps of one command
  *	ssh_session.c  libssh2: memory and socket under it, preferences, host key, signature
+ *	ssh_spawn.c    the same steps through the system's ssh
  *	ssh_frame.c    the wrapper around a command and the search for its marks (pure)
  */
 #ifndef GPUFLEET_SSH_PRIV_H
@@ -155,6 +156,8 @@ struct ssh {
 
 	struct list commands; /* waiting, in order */
 	struct command *current;
+
+	struct spawned *spawned; /* owned; NULL: libssh2 */
 };
 
 struct ssh_pool {
@@ -167,6 +170,8 @@ struct ssh_pool {
 	int open, handshakes;
 	struct list all, waiting, runnable;
 	struct list endpoints[256];
+	char spawn_dir[48]; /* of ssh_spawn.c; "" until it is needed */
+	int spawn_count;
 	char scratch[32 * 1024]; /* reads land here; never kept across a callback */
 };
 
@@ -203,9 +208,20 @@ enum step ssh_step_run(struct ssh *s);
 enum step ssh_step_end(struct ssh *s);
 enum step ssh_step_close(struct ssh *s);
 void ssh_keepalive(struct ssh *s);
+/* Output of the running command; false: the connection was closed meanwhile. */
+bool ssh_command_feed(struct ssh *s, enum ssh_stream stream, const char *data, size_t n);
+void ssh_command_finish(struct ssh *s, int status); /* reports it */
+void ssh_command_cut(struct ssh *s);                /* … as too much output */
 /* Report the running command; the connection may be closed when this returns. */
 void ssh_command_done(struct ssh *s, enum ssh_outcome outcome, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
+
+/* ssh_spawn.c */
+void ssh_spawn_open(struct ssh *s);
+enum step ssh_spawn_step(struct ssh *s);
+void ssh_spawn_stop(struct ssh *s);
+void ssh_spawn_quiet(struct ssh *s); /* nothing was heard for a while: does it move? */
+void ssh_spawn_forget(struct ssh_pool *p); /* its files */
 
 /* ssh_session.c */
 bool ssh_session_start(struct ssh *s); /* false: no memory or a library without our methods */

@@ -26,6 +26,8 @@ struct static_host {
 	char gpu[GPU_MAX];
 	int gpu_count;
 	money price_hour; /* for the whole host; default 0 */
+	bool system_ssh;  /* reached by the system's ssh instead of libssh2 */
+	char ssh_config[256]; /* … with this configuration file; "": none */
 };
 
 /*

@@ -95,3 +95,34 @@ check 'is not idle' sh -c "'$BUILD/gpufleetctl' status used --json | grep -q '\"
 check 'and its end was announced there' sh -c "ls '$host/home/.gpufleet/' | grep -q '^told-'"
 rm "$host/logins"
 check 'when he leaves it is given back' wait_for 20 sh -c "'$BUILD/gpufleetctl' events --json | grep -q 'idle for'"
+
+# A host with nothing but an RSA key: refused by the built-in SSH, reached by the system's, with all that a run needs.
+wait_for 20 no_fleets
+kill_daemon
+stop_host
+SSHD_PID=
+ssh-keygen -q -t rsa -b 2048 -N '' -f "$host/rsa"
+sed -i "s|$host/key|$host/rsa|" "$host/config"
+/usr/sbin/sshd -D -e -f "$host/config" >"$host/log" 2>&1 &
+SSHD_PID=$!
+wait_for 5 grep -q 'Server listening' "$host/log"
+start_daemon
+ctl up mi300x --count 2 --name rsa --for 5m --yes --detach >/dev/null 2>&1
+sleep 5
+check 'RSA only: not by the built-in SSH' sh -c "'$BUILD/gpufleetctl' status rsa --json | grep -q CONNECTING"
+ctl down rsa --yes >/dev/null 2>&1
+kill_daemon
+sed -i 's/name: lab1,/name: lab1, system_ssh: true,/' "$GPUFLEET_CONFIG"
+start_daemon
+check 'RSA only: the host is free again' wait_for 20 no_fleets
+says 'RSA only: up by the system'"'"'s ssh' 0 'is ready' up mi300x --count 2 --name rsa2 --for 10m --yes
+says 'RSA only: run' 0 'on static with 2' run "$WORK/hello.sh" --on rsa2
+check 'RSA only: its result came' grep -q 42 "$WORK/said"
+ctl exec rsa2 -- 'cat; exit 9' </dev/null >/dev/null 2>&1
+same 'RSA only: exec returns the remote status' $? 9
+master=$(pgrep -P "$(daemon_pid)" -f ' -M -S ')
+same 'RSA only: one connection for all of it' "$(echo "$master" | wc -w)" 1
+kill -9 "$(daemon_pid)"
+check 'RSA only: a killed daemon leaves no ssh behind' wait_for 10 sh -c "! kill -0 $master"
+start_daemon
+says 'RSA only: down' 0 'is down' down rsa2
