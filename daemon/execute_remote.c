@@ -1,17 +1,13 @@
 /*
  * Work on machines: one kept connection per instance, remote commands (remote/job.h) over it, their answers turned into facts.
  *
- * An `op` is one action: one or more commands in sequence on the instance's connection. It ends with exactly one fact.
+ * What takes several commands has a file of its own: execute_push.c, execute_collect.c.
  */
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "collect.h"
-#include "execute_private.h"
-#include "remote/archive.h"
-#include "remote/job.h"
-#include "remote/result.h"
+#include "execute_op.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,21 +15,9 @@
 #include <unistd.h>
 
 #define POLL_BYTES     (128 * 1024)          /* of each stream, per round trip */
-#define RESULTS_MAX    (64 * 1024 * 1024)
 #define WARN_BEFORE    (5 * MINUTE)
 #define GPU_IDLE_PERCENT 5 /* below it a GPU counts as idle (architecture §5) */
 #define STREAM_MAX     (1024LL * 1024 * 1024) /* output of one run kept on this host */
-
-struct conn {
-	struct list link;
-	struct execute *x;
-	int64_t instance_id;
-	struct ssh *ssh;
-	char host_key[512];
-	enum ssh_outcome failure; /* why it did not open */
-	bool dead;
-	int users; /* commands under way */
-};
 
 static void conn_free(struct conn *c)
 {
@@ -108,24 +92,6 @@ static struct conn *conn_get(struct execute *x, const struct instance *i)
 	return c;
 }
 
-struct op {
-	struct list link;
-	struct execute *x;
-	struct action action;
-	struct conn *conn;
-	char key[16];       /* of the run, for run actions */
-	int step;
-	struct job_probe probe; /* CONNECT: what the first step found */
-	duration leased;        /* CONNECT: what the second gave */
-	struct buf out, err;
-	uv_work_t work;
-	bool unpacking;     /* the thread pool has it */
-	int64_t bytes;      /* collected */
-	char message[TEXT_MAX];
-	char reader[64];    /* COLLECT: of the run's recipe */
-	struct results results;
-};
-
 static struct op *op_new(struct execute *x, const struct action *a)
 {
 	struct op *op = xcalloc(1, sizeof(*op));
@@ -140,6 +106,7 @@ static struct op *op_new(struct execute *x, const struct action *a)
 
 static void op_free(struct op *op)
 {
+	push_forget(op);
 	list_remove(&op->link);
 	buf_free(&op->out);
 	buf_free(&op->err);
@@ -158,8 +125,7 @@ static enum fact_kind fact_kind_of(enum action_kind k)
 	return kinds[k];
 }
 
-/* One fact ends the op. `refused`: trying again will not help. */
-static void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum cause cause, const char *message)
+void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum cause cause, const char *message)
 {
 	struct fact f = { .kind = fact_kind_of(op->action.kind), .id = op->action.id, .contact = contact, .flag = refused,
 		.cause = cause, .message = message, .count = op->bytes };
@@ -241,77 +207,32 @@ static void poll_answered(struct op *op)
 	op_free(op);
 }
 
-/* ---- results: unpacked in the thread pool ---- */
+/* ---- the thread pool ---- */
 
-static void unpack_work(uv_work_t *w)
+static void work_done(uv_work_t *w, int status)
 {
 	struct op *op = CONTAINER_OF(w, struct op, work);
-	struct archive_limits limits = { 10000, RESULTS_MAX };
-	struct err e = { 0 };
-	char dir[1024];
-	size_t skipped = 0;
-
-	execute_run_path(op->x->en, op->key, "results", dir, sizeof(dir));
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(op->message, sizeof(op->message), "cannot make '%.150s': %s", dir, strerror(errno));
-		return;
-	}
-	if (archive_unpack(dir, op->out.data, op->out.len, &limits, &skipped, &e) < 0)
-		snprintf(op->message, sizeof(op->message), "results: %.200s", e.msg);
-	else if (skipped)
-		snprintf(op->message, sizeof(op->message), "%zu entries of results were not taken", skipped);
-	collect_read(dir, op->reader, &op->results);
-	if (*op->results.message)
-		str_copy(op->message, op->results.message);
-}
-
-static void read_by(struct op *op)
-{
-	const struct run *r = model_run(engine_model(op->x->en), op->action.id);
-	json_t *spec = r && r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
-
-	str_copy(op->reader, json_str(spec, "reader", ""));
-	json_decref(spec);
-}
-
-static void unpack_done(uv_work_t *w, int status)
-{
-	struct op *op = CONTAINER_OF(w, struct op, work);
-	struct result_row *rows = xcalloc(op->results.count, sizeof(*rows));
-	const struct instance *i;
-	const struct run *r = model_run(engine_model(op->x->en), op->action.id);
-	struct conn *c;
+	struct engine_span span = engine_enter("files of a run");
 
 	(void)status;
 	op->x->work--;
-	for (size_t k = 0; k < op->results.count; k++) {
-		const struct result_metric *m = &op->results.rows[k];
+	op->working = false;
+	if (op->x->closing)
+		op_free(op);
+	else
+		op->work_done(op);
+	engine_leave(span);
+}
 
-		rows[k] = (struct result_row){ .run_id = op->action.id, .number = m->number, .value = m->value, .seq = (int)k };
-		str_copy(rows[k].metric, m->metric);
-		str_copy(rows[k].unit, m->unit);
-		str_copy(rows[k].text, m->text);
-		str_copy(rows[k].labels, m->labels);
-	}
-	engine_results(op->x->en, rows, op->results.count);
-	free(rows);
-	/* What the run left on the machine is not needed any more; nobody waits for this. */
-	i = r ? model_instance(engine_model(op->x->en), r->instance_id) : NULL;
-	c = i ? map_get(&op->x->conn_by_instance, i->object.id) : NULL;
-	if (c && !op->x->closing) {
-		struct buf cmd = BUF(SSH_COMMAND_MAX);
-
-		job_clean_command(&cmd, op->key);
-		ssh_exec(c->ssh, &(struct ssh_command){ .command = buf_str(&cmd) });
-		buf_free(&cmd);
-	}
-	kept_secrets_drop(op->x, op->key);
-	op_end(op, SSH_OK, false, CAUSE_NONE, op->message);
+void op_work(struct op *op, void (*work)(uv_work_t *w), void (*done)(struct op *op))
+{
+	op->x->work++;
+	op->working = true;
+	op->work_done = done;
+	uv_queue_work(engine_loop(op->x->en), &op->work, work, work_done);
 }
 
 /* ---- commands ---- */
-
-static void op_step(struct op *op);
 
 static void on_output(void *arg, enum ssh_stream stream, const char *data, size_t n)
 {
@@ -334,7 +255,9 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	c->users--;
 	if (outcome == SSH_LOST || c->dead)
 		conn_die(c);
-	if (outcome != SSH_OK) {
+	if (outcome != SSH_OK && op->action.kind == ACTION_COLLECT && op->out.len && !x->cut) {
+		collect_answered(op, outcome, x->message);
+	} else if (outcome != SSH_OK) {
 		op_end(op, outcome, x->cut, CAUSE_NONE, x->message);
 	} else if (op->action.kind == ACTION_CONNECT && op->step == 1) {
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
@@ -347,7 +270,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 			snprintf(complaint, sizeof(complaint), "the machine answered with status %d", x->status);
 		/* The machine answered and said no: for a push or a start, once more will not help. */
 		op_end(op, op->action.kind == ACTION_COLLECT || op->action.kind == ACTION_CLEAN ? SSH_OK : SSH_REFUSED,
-		    op->action.kind == ACTION_PUSH || op->action.kind == ACTION_START, CAUSE_NONE, complaint);
+		    x->status != JOB_AGAIN && (op->action.kind == ACTION_PUSH || op->action.kind == ACTION_START), CAUSE_NONE, complaint);
 	} else if (op->action.kind == ACTION_CONNECT) {
 		if (job_probe_read(&op->probe, buf_str(&op->out), op->out.len, &e) < 0) {
 			op_end(op, SSH_REFUSED, false, CAUSE_NONE, e.msg);
@@ -358,14 +281,9 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	} else if (op->action.kind == ACTION_POLL) {
 		poll_answered(op);
 	} else if (op->action.kind == ACTION_COLLECT) {
-		op->bytes = (int64_t)op->out.len;
-		read_by(op);
-		op->x->work++;
-		op->unpacking = true;
-		uv_queue_work(engine_loop(op->x->en), &op->work, unpack_work, unpack_done);
+		collect_answered(op, SSH_OK, "");
 	} else if (op->action.kind == ACTION_PUSH) {
-		op->step++;
-		op_step(op);
+		push_answered(op);
 	} else {
 		char word[TEXT_MAX];
 		struct buf safe = BUF(sizeof(word));
@@ -378,7 +296,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	engine_leave(span);
 }
 
-static void op_exec(struct op *op, const struct instance *i, const char *command, const void *input, size_t n, const char *file)
+void op_exec(struct op *op, const struct instance *i, const char *command, const void *input, size_t n, const char *file)
 {
 	struct conn *c = conn_get(op->x, i);
 
@@ -389,114 +307,6 @@ static void op_exec(struct op *op, const struct instance *i, const char *command
 	ssh_exec(c->ssh, &(struct ssh_command){ .command = command, .input = input, .input_len = n, .input_file = file,
 	    .max_output = op->out.max + op->err.max, .output = on_output, .done = on_done, .arg = op,
 	    .idle_limit = op->action.kind == ACTION_PUSH || op->action.kind == ACTION_COLLECT ? 2 * MINUTE : 30 * SECOND });
-}
-
-/* ---- push: payload, environment, secrets ---- */
-
-struct vars {
-	struct job_var items[96];
-	size_t count;
-};
-
-static void add_var(struct vars *v, const char *name, const char *value)
-{
-	if (v->count < ARRAY_LEN(v->items))
-		v->items[v->count++] = (struct job_var){ name, value };
-}
-
-static void push_env(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input)
-{
-	json_t *params = r->params ? json_read(r->params, strlen(r->params), NULL) : NULL, *v;
-	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
-	struct vars vars = { .count = 0 };
-	const char *name;
-	char count[16], id[24], price[32];
-
-	snprintf(count, sizeof(count), "%d", i->gpu_count);
-	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
-	json_object_foreach(params, name, v)
-		if (json_is_string(v))
-			add_var(&vars, name, json_string_value(v));
-	add_var(&vars, "GPUFLEET_GPU", i->gpu);
-	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
-	add_var(&vars, "GPUFLEET_PROVIDER", i->provider);
-	add_var(&vars, "GPUFLEET_REGION", i->region);
-	snprintf(price, sizeof(price), "%lld.%06lld", (long long)(i->price_hour / USD), (long long)(i->price_hour % USD));
-	add_var(&vars, "GPUFLEET_PRICE_HOUR", price);
-	add_var(&vars, "GPUFLEET_INSTANCE_ID", i->provider_id);
-	add_var(&vars, "GPUFLEET_INSTANCE_TYPE", i->offer_key);
-	add_var(&vars, "GPUFLEET_FLEET", f ? f->name : "");
-	add_var(&vars, "GPUFLEET_RUN_ID", id);
-	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);
-	job_env_command(cmd, input, r->key, vars.items, vars.count);
-	json_decref(params);
-}
-
-/* 1: there are secrets, command written; 0: none; -1: one is not known, sentence in why. */
-static int push_secrets(struct op *op, const struct run *r, struct buf *cmd, struct buf *input, char why[TEXT_MAX])
-{
-	struct secret read[16] = { { NULL } };
-	char names[TEXT_MAX], *rest = names, *name;
-	struct vars vars = { .count = 0 };
-	struct err e = { 0 };
-	int result = 0;
-
-	str_copy(names, r->secrets);
-	while ((name = str_split(&rest, ",")) && vars.count < ARRAY_LEN(read)) {
-		const char *value = *name ? kept_secret_find(op->x, r->key, name) : NULL;
-
-		if (!*name)
-			continue;
-		if (!value && config_secret_read(engine_config(op->x->en), name, r->owner, &read[vars.count], &e) == 0)
-			value = read[vars.count].value;
-		if (!value) {
-			snprintf(why, TEXT_MAX, "secret %.40s is not known any more (it was given with the command and lost with the "
-						"daemon): %.120s", name, e.msg);
-			result = -1;
-			break;
-		}
-		add_var(&vars, name, value);
-		result = 1;
-	}
-	if (result == 1)
-		job_secrets_command(cmd, input, r->key, vars.items, vars.count);
-	for (size_t k = 0; k < ARRAY_LEN(read); k++)
-		secret_wipe(&read[k]);
-	return result;
-}
-
-static void op_push(struct op *op, const struct run *r, const struct instance *i)
-{
-	struct buf cmd = BUF(SSH_COMMAND_MAX), input = BUF(1u << 20);
-	char path[1024], why[TEXT_MAX];
-	struct stat st;
-	int secrets;
-
-	if (op->step == 0) {
-		execute_run_path(op->x->en, r->key, "payload.tar", path, sizeof(path));
-		if (stat(path, &st) < 0) {
-			snprintf(why, sizeof(why), "the files of the run are missing on this host: %s", strerror(errno));
-			op_end(op, SSH_OK, true, CAUSE_PUSH_FAILED, why);
-			goto out;
-		}
-		job_push_command(&cmd, r->key, (size_t)st.st_size);
-		op_exec(op, i, buf_str(&cmd), NULL, 0, path);
-	} else if (op->step == 1) {
-		push_env(op, r, i, &cmd, &input);
-		op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
-	} else if (op->step == 2 && (secrets = push_secrets(op, r, &cmd, &input, why)) != 0) {
-		if (secrets < 0)
-			op_end(op, SSH_OK, true, CAUSE_SECRET, why);
-		else
-			op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
-	} else {
-		op_end(op, SSH_OK, false, CAUSE_NONE, "pushed");
-	}
-out:
-	if (input.data)
-		explicit_bzero(input.data, input.cap);
-	buf_free(&input);
-	buf_free(&cmd);
 }
 
 static void start_command(struct buf *cmd, const struct run *r)
@@ -540,7 +350,7 @@ static void lease_command(struct op *op, const struct instance *i, struct buf *c
 	job_lease_command(cmd, input, &l);
 }
 
-static void op_step(struct op *op)
+void op_step(struct op *op)
 {
 	struct model *m = engine_model(op->x->en);
 	const struct run *r = model_run(m, op->action.id);
@@ -562,11 +372,11 @@ static void op_step(struct op *op)
 			lease_command(op, i, &cmd, &input);
 		break;
 	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
-	case ACTION_PUSH: op_push(op, r, i); return;
+	case ACTION_PUSH: push_step(op, r, i); return;
+	case ACTION_COLLECT: collect_step(op, r, i); return;
 	case ACTION_START: start_command(&cmd, r); break;
 	case ACTION_POLL: job_poll_command(&cmd, r->key, r->out_size - r->out_base, r->err_size - r->err_base, POLL_BYTES); break;
 	case ACTION_STOP: job_stop_command(&cmd, r->key, 10 * SECOND); break;
-	case ACTION_COLLECT: job_collect_command(&cmd, r->key, RESULTS_MAX); break;
 	default: BUG("action %s is not for a machine", action_name(op->action.kind));
 	}
 	op_exec(op, i, buf_str(&cmd), input.len ? buf_str(&input) : NULL, input.len, NULL);
@@ -663,7 +473,7 @@ void remote_close(struct execute *x)
 	list_for_each_safe(n, &x->ops) {
 		struct op *op = CONTAINER_OF(n, struct op, link);
 
-		if (!op->unpacking)
+		if (!op->working)
 			op_free(op);
 	}
 }

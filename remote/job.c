@@ -122,7 +122,30 @@ void job_push_command(struct buf *out, const char *key, size_t size)
 {
 	begin(out, key);
 	put_number(out, "size", (int64_t)size);
-	put_command(out, "remote/job-push.sh");
+	put_script(out, "remote/job-common.sh");
+	put_script(out, "remote/job-payload.sh");
+	put_script(out, "remote/job-push.sh");
+}
+
+void job_want_command(struct buf *out, struct buf *input, const char *key, const struct pieces *pieces)
+{
+	begin(out, key);
+	put_number(out, "size", 0);
+	put_script(out, "remote/job-common.sh");
+	put_script(out, "remote/job-payload.sh");
+	put_script(out, "remote/job-want.sh");
+	for (size_t k = 0; k < pieces->count; k++)
+		buf_printf(input, "%s\n", pieces->items[k].name);
+	buf_puts(input, "#gpufleet-end\n");
+}
+
+void job_fill_command(struct buf *out, const char *key, size_t size)
+{
+	begin(out, key);
+	put_number(out, "size", (int64_t)size);
+	put_script(out, "remote/job-common.sh");
+	put_script(out, "remote/job-payload.sh");
+	put_script(out, "remote/job-fill.sh");
 }
 
 static void put_variables(struct buf *input, const struct job_var *vars, size_t count)
@@ -185,10 +208,11 @@ void job_stop_command(struct buf *out, const char *key, duration grace)
 	put_command(out, "remote/job-stop.sh");
 }
 
-void job_collect_command(struct buf *out, const char *key, int64_t max_bytes)
+void job_collect_command(struct buf *out, const char *key, int64_t max_bytes, int64_t from)
 {
 	begin(out, key);
 	put_number(out, "max", max_bytes);
+	put_number(out, "from", from);
 	put_command(out, "remote/job-collect.sh");
 }
 

@@ -31,6 +31,7 @@
 
 #include "base/buf.h"
 #include "core/types.h"
+#include "remote/pieces.h"
 
 #define JOB_FAILED     70    /* exit status of a command of ours that could not do its work */
 #define JOB_STREAM_MAX ((int64_t)1 << 30) /* bytes of stdout, or stderr, that a run may leave on the machine (reliability S11) */
@@ -79,6 +80,11 @@ enum watchdog job_lease_read(const char *text, size_t n); /* what it could do; N
 /* Push: the payload is a tar stream of `size` bytes on standard input (see archive.h), unpacked under a temporary name and
  * renamed when it is complete; repeatable, and without effect once the run has started. */
 void job_push_command(struct buf *out, const char *key, size_t size);
+/* The same in pieces: ask which ones are wanted (one name a line), then send a tar of those; JOB_AGAIN: some are still missing. */
+void job_want_command(struct buf *out, struct buf *input, const char *key, const struct pieces *pieces);
+void job_fill_command(struct buf *out, const char *key, size_t size);
+#define JOB_AGAIN 75
+
 /* Supervisor and environment; the text for standard input is appended to `input`. Values: any bytes but NUL. A variable whose
  * name is not job_name_ok() is left out. job_secrets_command() appends secrets to `input`: wipe it after use. */
 struct job_var {
@@ -133,7 +139,14 @@ int job_poll_read(struct job_status *s, const char *text, size_t n, const char *
 /* TERM to everything of the run, KILL after grace; returns at once, repeatable; the status tells when it is over. */
 void job_stop_command(struct buf *out, const char *key, duration grace);
 /* tar of results/ on standard output; refuses above max. No results directory: an empty archive. */
-void job_collect_command(struct buf *out, const char *key, int64_t max_bytes);
+/* A tar of the results from byte `from` on, behind a line of facts about the whole. */
+void job_collect_command(struct buf *out, const char *key, int64_t max_bytes, int64_t from);
+struct job_tar {
+	int64_t size, from; /* of the whole, where there is a sum; where this part begins */
+	char sha256[65];    /* "none": the machine has no room for it and cannot go on where it was cut */
+};
+/* Reads that line; returns its length, -1: it is not there. */
+int64_t job_collect_read(struct job_tar *t, const char *text, size_t n);
 void job_clean_command(struct buf *out,
     const char *key); /* everything of the run, processes first, then secrets, then files */
 void job_clean_all_command(

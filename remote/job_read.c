@@ -171,3 +171,16 @@ int job_poll_read(struct job_status *s, const char *text, size_t n, const char *
 	judge(s, gate, alive, started_boot);
 	return 0;
 }
+
+int64_t job_collect_read(struct job_tar *t, const char *text, size_t n)
+{
+	char line[LINE_MAX_];
+	size_t at = 0;
+
+	*t = (struct job_tar){ 0 };
+	if (!take_line(text, n, &at, line) || !str_starts(line, "gf-collect 1 ") || !number(line, "size", INT64_MAX, &t->size) ||
+	    !number(line, "from", INT64_MAX, &t->from))
+		return -1;
+	word(line, "sha256", t->sha256, sizeof(t->sha256));
+	return *t->sha256 ? (int64_t)at : -1;
+}

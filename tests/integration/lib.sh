@@ -86,6 +86,10 @@ write_config() {
 	)
 }
 
+cut_sessions() { # every SSH connection to every machine ends, the servers stay
+	local sshd
+	for sshd in $(pgrep -f "$WORK/sim/machines/.*/sshd_config"); do pkill -KILL -P "$sshd"; done
+}
 start_daemon() { "$BUILD/gpufleetd" --background; }
 daemon_pid() { head -n 1 "$WORK/state/lock" 2>/dev/null; }
 kill_daemon() {

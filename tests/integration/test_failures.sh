@@ -56,6 +56,33 @@ curl -sS -X POST "http://127.0.0.1:$SIM_PORT/sim/kill-machine" -d "{\"id\":\"$id
 check 'a machine that dies: the run is lost' wait_for 40 sh -c "'$BUILD/gpufleetctl' runs dies --json | grep -q '\"outcome\": *\"lost\"'"
 check 'a machine that dies: it is given back' wait_for 20 nothing_bills
 
+# ---- big files both ways, with the connections cut again and again
+mkdir "$WORK/big"
+head -c 6000000 /dev/urandom >"$WORK/big/data.bin"
+cat >"$WORK/big/run.sh" <<'SCRIPT'
+head -c 40000000 /dev/urandom >"$GPUFLEET_RESULTS/out.bin"
+cat data.bin data.bin | sha256sum >"$GPUFLEET_RESULTS/sums"
+sha256sum <"$GPUFLEET_RESULTS/out.bin" >>"$GPUFLEET_RESULTS/sums"
+sleep 1
+SCRIPT
+ctl up mi300x --provider digitalocean --name big --yes >"$WORK/o" 2>"$WORK/e"
+(while sleep 1.3; do cut_sessions; done) &
+cutter=$!
+ctl run "$WORK/big" --on big --detach >"$WORK/o" 2>"$WORK/e"
+run=$(newest_run)
+check 'big files: the run ends well in spite of it' wait_for 90 sh -c "'$BUILD/gpufleetctl' runs --json | tr '{' '\n' | grep '\"id\": *$run,' | grep -q '\"outcome\": *\"ok\"'"
+{ kill $cutter && wait $cutter; } 2>/dev/null
+check 'big files: collected' wait_for 60 sh -c "'$BUILD/gpufleetctl' results $run -o '$WORK/got' >/dev/null 2>&1 && find '$WORK/got' -name sums | grep -q ."
+same 'big files: what arrived is what was there' "$(find "$WORK/got" -name out.bin -exec sha256sum {} + | cut -c 1-64)" \
+	"$(find "$WORK/got" -name sums -exec tail -n 1 {} + | cut -c 1-64)"
+same 'big files: what was sent is what was read' "$(cat "$WORK/big/data.bin" "$WORK/big/data.bin" | sha256sum)" "$(find "$WORK/got" -name sums -exec head -n 1 {} +)"
+echo '# changed' >>"$WORK/big/run.sh"
+ctl run "$WORK/big" --on big >"$WORK/o" 2>"$WORK/e"
+same 'big files: once more with another script' $? 0
+store=$(find "$WORK/sim" -type d -name pieces)
+same 'big files: only what changed was sent' "$(find "$store" -type f -cnewer "$WORK/big/run.sh" | wc -l)" 1
+ctl down big --yes >"$WORK/o" 2>"$WORK/e"
+
 # ---- a machine that is not fit: its GPU says that it is slowed down
 printf 'echo "fit on $GPUFLEET_INSTANCE_ID"\n' >"$WORK/fit.sh"
 ctl up mi300x --provider runpod --name fit --yes >"$WORK/o" 2>"$WORK/e"

@@ -175,6 +175,28 @@ check "HTML with a chart, and nothing from elsewhere" sh -c "'$BUILD/gpufleetctl
 check "comparison as HTML" sh -c "'$BUILD/gpufleetctl' compare $a $b --format html | grep -q '<svg'"
 check "the stack is known" sh -c "[ '$(field "$WORK/amd.json" bench.stack_id)' != null ] && [ '$(field "$WORK/amd.json" bench.stack_id)' != '$(field "$WORK/nvidia.json" bench.stack_id)' ]"
 
+# ---- the network cut and the daemon killed in the middle: started once, nothing lost, the same figures ---------------------------
+
+PORT=$((PORT + 1))
+ctl run vllm-serve --on amd --set "model=test/Llama-3.3-70B" --set repeats=2 --set max_model_len=8192 --set "scenarios=128x2048 2048x128" \
+	--set concurrency=1 --set "port=$PORT" --set prompts=2 --title cut --detach >"$WORK/o" 2>&1
+id=$(newest_run)
+reached() { ctl runs --json | tr '{' '\n' | grep "\"id\": *$id," | grep -q "$1"; }
+check "cut: it runs" wait_for 30 reached '"state": *"RUNNING"'
+cut_sessions
+sleep 1
+kill -9 "$(daemon_pid)"
+sleep 1
+start_daemon
+sleep 2
+cut_sessions
+check "cut: it ends well" wait_for 90 reached '"outcome": *"ok"'
+ctl logs "$id" >"$WORK/cut.out" 2>/dev/null
+same "cut: started once, and every line is there once" "$(grep -c '^gpufleet: progress' "$WORK/cut.out")" \
+	"$(grep '^gpufleet: progress' "$WORK/cut.out" | sort -u | wc -l)"
+ctl results "$id" --json >"$WORK/cut.json"
+same "cut: the figures are those of an undisturbed run" "$(field "$WORK/cut.json" bench.cells.0.e2e_p50_ms)" 61480.000000
+
 # ---- a gated model: known before anything is rented ----------------------------------------------------------------------------
 
 before=$(sim_creates digitalocean)

@@ -2,6 +2,7 @@
 #include "remote/job.h"
 
 #include "base/str.h"
+#include "remote/archive.h"
 #include "shells.h"
 #include "sshd.h"
 
@@ -744,23 +745,122 @@ static void incomplete_pushes_change_nothing(void **state)
 	place_remove(&here);
 }
 
+/* A push in pieces: asked for, cut in the middle, asked for again, complete; and a second run that needs one piece. */
+static void pieces_are_sent_once(void **state)
+{
+	static char data[3 << 20];
+	struct buf cmd = BUF(30000), input = BUF(1 << 20), tar = BUF(8 << 20), part = BUF(8 << 20);
+	struct archive_file files[] = { { "data.bin", data, sizeof(data), false }, { "run.sh", "wc -c <data.bin\n", 16, false } };
+	struct pieces p;
+	struct outcome o;
+	struct poll poll;
+	struct err e;
+
+	(void)state;
+	dash_only();
+	for (size_t k = 0; k < sizeof(data); k++)
+		data[k] = (char)(k * 2654435761u >> 11);
+	assert_int_equal(archive_pack(&tar, files, 2, &e), 0);
+	pieces_cut(&p, tar.data, tar.len);
+	for (int try = 0; try < 2; try++) {
+		buf_reset(&cmd);
+		buf_reset(&input);
+		job_want_command(&cmd, &input, keyed("piece1"), &p);
+		place_run(&here, buf_str(&cmd), input.data, input.len, &o);
+		expect(&o, 0);
+		for (size_t k = 0; k < p.count; k++)
+			p.items[k].wanted = false;
+		assert_true(pieces_want(&p, buf_str(&o.out), o.out.len));
+		assert_int_equal(p.items[0].wanted, try == 0); /* the first one came whole */
+		assert_true(p.items[p.count - 1].wanted);
+		outcome_free(&o);
+		buf_reset(&part);
+		assert_int_equal(pieces_pack(&p, tar.data, &part, &e), 0);
+		buf_reset(&cmd);
+		job_fill_command(&cmd, keyed("piece1"), tar.len);
+		place_run(&here, buf_str(&cmd), part.data, try == 0 ? part.len / 2 : part.len, &o);
+		expect(&o, try == 0 ? JOB_AGAIN : 0);
+		outcome_free(&o);
+		assert_int_equal(run_exists("piece1", "/payload"), try == 1);
+	}
+	put_env("piece1", NULL, 0);
+	start("piece1", false, 0, 0, "started\n");
+	await("piece1", JOB_DONE, &poll);
+	assert_int_equal(poll.s.exit_status, 0);
+	assert_non_null(strstr(poll.out, "3145728"));
+	outcome_free(&poll.o);
+	clean("piece1");
+	/* The next run has another script and the same data. */
+	files[1].data = "exit 12         ";
+	buf_reset(&tar);
+	assert_int_equal(archive_pack(&tar, files, 2, &e), 0);
+	pieces_free(&p);
+	pieces_cut(&p, tar.data, tar.len);
+	buf_reset(&cmd);
+	buf_reset(&input);
+	job_want_command(&cmd, &input, keyed("piece2"), &p);
+	place_run(&here, buf_str(&cmd), input.data, input.len, &o);
+	expect(&o, 0);
+	assert_int_equal(o.out.len, 65); /* one piece */
+	outcome_free(&o);
+	pieces_free(&p);
+	buf_free(&cmd);
+	buf_free(&input);
+	buf_free(&tar);
+	buf_free(&part);
+	place_remove(&here);
+}
+
 static void results_are_collected(void **state)
 {
 	struct buf cmd = BUF(30000);
-	struct outcome o;
+	struct outcome o, again;
+	struct job_tar t, u;
+	int64_t head, rest;
 	struct poll p;
 
 	(void)state;
 	dash_only();
 	run_to_end("coll1", NULL, "head -c 300000 /dev/zero >$GPUFLEET_RESULTS/big\n", false, &p);
 	outcome_free(&p.o);
-	job_collect_command(&cmd, keyed("coll1"), 1 << 20);
+	job_collect_command(&cmd, keyed("coll1"), 1 << 20, 0);
 	place_run(&here, buf_str(&cmd), NULL, 0, &o);
 	expect(&o, 0);
+	head = job_collect_read(&t, buf_str(&o.out), o.out.len);
+	assert_true(head > 0);
+	assert_true(t.size > 300000);
+	assert_int_equal(o.out.len, head + t.size);
+	assert_int_equal(strlen(t.sha256), 64);
+	/* Once more from the middle: the same tar, though its files were changed meanwhile. */
+	place_run(&here, "echo more >>$HOME/.gpufleet/runs/*coll1/results/big", NULL, 0, &again);
+	outcome_free(&again);
+	buf_reset(&cmd);
+	job_collect_command(&cmd, keyed("coll1"), 1 << 20, 200000);
+	place_run(&here, buf_str(&cmd), NULL, 0, &again);
+	expect(&again, 0);
+	rest = job_collect_read(&u, buf_str(&again.out), again.out.len);
+	assert_int_equal(u.from, 200000);
+	assert_int_equal(u.size, t.size);
+	assert_string_equal(u.sha256, t.sha256);
+	assert_int_equal(again.out.len, rest + t.size - 200000);
+	assert_memory_equal(again.out.data + rest, o.out.data + head + 200000, again.out.len - (size_t)rest);
+	outcome_free(&again);
+	outcome_free(&o);
+	/* No room for the tar: it is made as it is sent, without a sum. */
+	buf_reset(&cmd);
+	buf_puts(&cmd, "cd $HOME/.gpufleet/runs/*coll1 && rm results.tar && mkdir results.tar\n");
+	place_run(&here, buf_str(&cmd), NULL, 0, &o);
+	expect(&o, 0);
+	outcome_free(&o);
+	buf_reset(&cmd);
+	job_collect_command(&cmd, keyed("coll1"), 1 << 20, 0);
+	place_run(&here, buf_str(&cmd), NULL, 0, &o);
+	expect(&o, 0);
+	assert_true(job_collect_read(&t, buf_str(&o.out), o.out.len) > 0);
 	assert_true(o.out.len > 300000);
 	outcome_free(&o);
 	buf_reset(&cmd);
-	job_collect_command(&cmd, keyed("coll1"), 100000);
+	job_collect_command(&cmd, keyed("coll1"), 100000, 0);
 	place_run(&here, buf_str(&cmd), NULL, 0, &o);
 	expect(&o, JOB_FAILED);
 	assert_int_equal(o.out.len, 0);
@@ -929,6 +1029,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(incomplete_pushes_change_nothing),
+		cmocka_unit_test(pieces_are_sent_once),
 		cmocka_unit_test(results_are_collected),
 		cmocka_unit_test(secrets_need_a_place_of_our_own),
 		cmocka_unit_test(a_host_is_returned),

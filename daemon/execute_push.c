@@ -1,0 +1,244 @@
+/*
+ * A run's files, parameters and secrets, onto its machine. Small payloads go whole; of big ones only the pieces that the machine
+ * does not have (remote/pieces.h): what an earlier run left there, or a push that was cut.
+ */
+#include "base/json.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "collect.h"
+#include "execute_op.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WHOLE_MOST  ((off_t)256 * 1024) /* below it asking costs more than sending */
+#define PAYLOAD_MAX ((size_t)256 * 1024 * 1024)
+
+enum { PUSH_FILES, PUSH_CUT, PUSH_WANT, PUSH_PACK, PUSH_FILL, PUSH_ENV, PUSH_SECRETS, PUSH_OVER };
+
+/* ---- in the thread pool ---- */
+
+static void read_payload(struct op *op, struct buf *out)
+{
+	char path[1024];
+
+	execute_run_path(op->x->en, op->key, "payload.tar", path, sizeof(path));
+	if (!collect_file(AT_FDCWD, path, out))
+		snprintf(op->message, sizeof(op->message), "cannot read '%.180s'", path);
+}
+
+static void cut_work(uv_work_t *w)
+{
+	struct op *op = CONTAINER_OF(w, struct op, work);
+	struct buf tar = BUF(PAYLOAD_MAX);
+
+	read_payload(op, &tar);
+	if (!*op->message)
+		pieces_cut(&op->pieces, tar.data, tar.len);
+	buf_free(&tar);
+}
+
+/* The missing pieces beside the payload: they are streamed from there. */
+static void pack_work(uv_work_t *w)
+{
+	struct op *op = CONTAINER_OF(w, struct op, work);
+	struct buf tar = BUF(PAYLOAD_MAX), part = BUF(PAYLOAD_MAX + PAYLOAD_MAX / 4);
+	struct err e = { 0 };
+	char path[1024];
+	int fd = -1;
+
+	read_payload(op, &tar);
+	execute_run_path(op->x->en, op->key, "payload.part", path, sizeof(path));
+	if (!*op->message && pieces_pack(&op->pieces, tar.data, &part, &e) < 0)
+		str_copy(op->message, e.msg);
+	if (!*op->message) {
+		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0 || write(fd, part.data, part.len) != (ssize_t)part.len)
+			snprintf(op->message, sizeof(op->message), "cannot write '%.180s': %s", path, strerror(errno));
+	}
+	if (fd >= 0)
+		close(fd);
+	buf_free(&part);
+	buf_free(&tar);
+}
+
+static void next(struct op *op)
+{
+	if (*op->message) {
+		op_end(op, SSH_OK, true, CAUSE_PUSH_FAILED, op->message);
+		return;
+	}
+	op->step++;
+	op_step(op);
+}
+
+/* ---- parameters and secrets ---- */
+
+struct vars {
+	struct job_var items[96];
+	size_t count;
+};
+
+static void add_var(struct vars *v, const char *name, const char *value)
+{
+	if (v->count < ARRAY_LEN(v->items))
+		v->items[v->count++] = (struct job_var){ name, value };
+}
+
+static void push_env(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input)
+{
+	json_t *params = r->params ? json_read(r->params, strlen(r->params), NULL) : NULL, *v;
+	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
+	struct vars vars = { .count = 0 };
+	const char *name;
+	char count[16], id[24], price[32];
+
+	snprintf(count, sizeof(count), "%d", i->gpu_count);
+	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
+	json_object_foreach(params, name, v)
+		if (json_is_string(v))
+			add_var(&vars, name, json_string_value(v));
+	add_var(&vars, "GPUFLEET_GPU", i->gpu);
+	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
+	add_var(&vars, "GPUFLEET_PROVIDER", i->provider);
+	add_var(&vars, "GPUFLEET_REGION", i->region);
+	snprintf(price, sizeof(price), "%lld.%06lld", (long long)(i->price_hour / USD), (long long)(i->price_hour % USD));
+	add_var(&vars, "GPUFLEET_PRICE_HOUR", price);
+	add_var(&vars, "GPUFLEET_INSTANCE_ID", i->provider_id);
+	add_var(&vars, "GPUFLEET_INSTANCE_TYPE", i->offer_key);
+	add_var(&vars, "GPUFLEET_FLEET", f ? f->name : "");
+	add_var(&vars, "GPUFLEET_RUN_ID", id);
+	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);
+	job_env_command(cmd, input, r->key, vars.items, vars.count);
+	json_decref(params);
+}
+
+/* 1: there are secrets, command written; 0: none; -1: one is not known, sentence in why. */
+static int push_secrets(struct op *op, const struct run *r, struct buf *cmd, struct buf *input, char why[TEXT_MAX])
+{
+	struct secret read[16] = { { NULL } };
+	char names[TEXT_MAX], *rest = names, *name;
+	struct vars vars = { .count = 0 };
+	struct err e = { 0 };
+	int result = 0;
+
+	str_copy(names, r->secrets);
+	while ((name = str_split(&rest, ",")) && vars.count < ARRAY_LEN(read)) {
+		const char *value = *name ? kept_secret_find(op->x, r->key, name) : NULL;
+
+		if (!*name)
+			continue;
+		if (!value && config_secret_read(engine_config(op->x->en), name, r->owner, &read[vars.count], &e) == 0)
+			value = read[vars.count].value;
+		if (!value) {
+			snprintf(why, TEXT_MAX, "secret %.40s is not known any more (it was given with the command and lost with the "
+						"daemon): %.120s", name, e.msg);
+			result = -1;
+			break;
+		}
+		add_var(&vars, name, value);
+		result = 1;
+	}
+	if (result == 1)
+		job_secrets_command(cmd, input, r->key, vars.items, vars.count);
+	for (size_t k = 0; k < ARRAY_LEN(read); k++)
+		secret_wipe(&read[k]);
+	return result;
+}
+
+/* ---- the steps ---- */
+
+/* Whole, or in pieces? */
+static void push_files(struct op *op, const struct run *r, const struct instance *i)
+{
+	struct buf cmd = BUF(SSH_COMMAND_MAX);
+	char path[1024], why[TEXT_MAX];
+	struct stat st;
+
+	execute_run_path(op->x->en, r->key, "payload.tar", path, sizeof(path));
+	if (stat(path, &st) < 0) {
+		snprintf(why, sizeof(why), "the files of the run are missing on this host: %s", strerror(errno));
+		op_end(op, SSH_OK, true, CAUSE_PUSH_FAILED, why);
+	} else if (st.st_size <= WHOLE_MOST) {
+		op->step = PUSH_FILL;
+		job_push_command(&cmd, r->key, (size_t)st.st_size);
+		op_exec(op, i, buf_str(&cmd), NULL, 0, path);
+	} else {
+		op->step = PUSH_CUT;
+		op_work(op, cut_work, next);
+	}
+	buf_free(&cmd);
+}
+
+static void push_pieces(struct op *op, const struct run *r, const struct instance *i)
+{
+	struct buf cmd = BUF(SSH_COMMAND_MAX), input = BUF(16u << 20);
+	const struct piece *last = &op->pieces.items[op->pieces.count - 1];
+	char path[1024];
+
+	if (op->step == PUSH_WANT) {
+		job_want_command(&cmd, &input, r->key, &op->pieces);
+		op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
+	} else {
+		execute_run_path(op->x->en, r->key, "payload.part", path, sizeof(path));
+		job_fill_command(&cmd, r->key, last->at + last->size);
+		op_exec(op, i, buf_str(&cmd), NULL, 0, path);
+	}
+	buf_free(&input);
+	buf_free(&cmd);
+}
+
+static void push_settings(struct op *op, const struct run *r, const struct instance *i)
+{
+	struct buf cmd = BUF(SSH_COMMAND_MAX), input = BUF(1u << 20);
+	char why[TEXT_MAX];
+	int secrets = 1;
+
+	if (op->step == PUSH_ENV)
+		push_env(op, r, i, &cmd, &input);
+	else
+		secrets = push_secrets(op, r, &cmd, &input, why);
+	if (secrets > 0)
+		op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
+	else if (secrets < 0)
+		op_end(op, SSH_OK, true, CAUSE_SECRET, why);
+	else
+		op_end(op, SSH_OK, false, CAUSE_NONE, "pushed");
+	if (input.data)
+		explicit_bzero(input.data, input.cap);
+	buf_free(&input);
+	buf_free(&cmd);
+}
+
+void push_step(struct op *op, const struct run *r, const struct instance *i)
+{
+	switch (op->step) {
+	case PUSH_FILES: push_files(op, r, i); break;
+	case PUSH_WANT:
+	case PUSH_FILL: push_pieces(op, r, i); break;
+	case PUSH_PACK: op_work(op, pack_work, next); break;
+	case PUSH_ENV:
+	case PUSH_SECRETS: push_settings(op, r, i); break;
+	default: op_end(op, SSH_OK, false, CAUSE_NONE, "pushed"); break;
+	}
+}
+
+void push_answered(struct op *op)
+{
+	if (op->step == PUSH_WANT && !pieces_want(&op->pieces, buf_str(&op->out), op->out.len))
+		str_copy(op->message, "the machine asked for files that the run does not have");
+	next(op);
+}
+
+void push_forget(struct op *op)
+{
+	char path[1024];
+
+	if (!op->pieces.count)
+		return;
+	execute_run_path(op->x->en, op->key, "payload.part", path, sizeof(path));
+	unlink(path);
+	pieces_free(&op->pieces);
+}
