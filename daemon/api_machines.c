@@ -54,13 +54,8 @@ static void exec_gone(struct request *r)
 static void exec_output(void *arg, enum ssh_stream stream, const char *data, size_t n)
 {
 	struct command *c = arg;
-	char *copy = xstrndup(data, n);
-	json_t *o = json_object();
 
-	json_put_str(o, "stream", stream == SSH_STDOUT ? "stdout" : "stderr");
-	json_put_str(o, "text", copy);
-	stream_put(c->r, o);
-	free(copy);
+	stream_put(c->r, output_line(stream == SSH_STDOUT ? "stdout" : "stderr", data, n));
 }
 
 static void exec_done(void *arg, const struct ssh_exit *x)

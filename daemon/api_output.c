@@ -135,10 +135,21 @@ struct follow {
 static const char *const stream_names[] = { "stdout", "stderr" };
 
 /* Put what is new of one stream; false when there was nothing. The text is cut at a character's end, bad bytes are spelled out. */
+json_t *output_line(const char *stream, const char *data, size_t n)
+{
+	json_t *o = json_object();
+	bool text = str_is_utf8(data, n) && !memchr(data, 0, n);
+	char *copy = text ? xstrndup(data, n) : str_base64((const uint8_t *)data, n);
+
+	json_put_str(o, "stream", stream);
+	json_put_str(o, text ? "text" : "base64", copy);
+	free(copy);
+	return o;
+}
+
 static bool put_chunk(struct request *r, struct follow *f, int which)
 {
-	char path[1024], data[CHUNK + 1];
-	struct buf text = BUF(CHUNK * 6);
+	char path[1024], data[CHUNK];
 	json_t *o;
 	ssize_t n;
 	size_t len;
@@ -157,18 +168,10 @@ static bool put_chunk(struct request *r, struct follow *f, int which)
 		len -= 1 + (size_t)back;
 	if (!str_is_utf8(data, len))
 		len = (size_t)n;
-	data[len] = '\0';
-	if (str_is_utf8(data, len) && !memchr(data, 0, len))
-		buf_append(&text, data, len);
-	else
-		str_safe(&text, data, len, true);
-	o = json_object();
-	json_put_str(o, "stream", stream_names[which]);
+	o = output_line(stream_names[which], data, len);
 	json_put_int(o, "offset", f->at[which]);
-	json_put_str(o, "text", buf_str(&text));
 	f->at[which] += (int64_t)len;
 	json_put_int(o, "next", f->at[which]);
-	buf_free(&text);
 	stream_put(r, o);
 	return true;
 }

@@ -151,4 +151,7 @@ void get_recipes(struct request *r);
 void get_doctor(struct request *r);
 void get_audit(struct request *r);
 
+/* api_output.c: a line of an output stream: `text` where it is UTF-8 without NUL, else `base64`. */
+json_t *output_line(const char *stream, const char *data, size_t n);
+
 #endif

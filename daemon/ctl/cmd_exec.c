@@ -21,7 +21,7 @@ static int take_line(void *arg, const json_t *line)
 	if (x->c->json)
 		ctl_print_json(line);
 	else if (stream)
-		output_write(&x->output, stream, json_str(line, "text", ""), json_string_length(json_path(line, "text")));
+		output_line(&x->output, stream, line);
 	if (error)
 		err_set(&x->error, err_from_name(json_str(line, "code", "failed")), "%s", error);
 	if (json_path(line, "exit")) {

@@ -1,5 +1,6 @@
 #include "ctl/output.h"
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -99,6 +100,20 @@ void output_write(struct output *o, const char *stream, const char *text, size_t
 	buf_free(&out);
 }
 
+size_t output_line(struct output *o, const char *stream, const json_t *line)
+{
+	const char *text = json_str(line, "text", ""), *coded = json_str(line, "base64", NULL);
+	size_t n = json_string_length(json_path(line, "text"));
+	uint8_t *bytes = coded ? crypto_base64_decode(coded, &n) : NULL;
+
+	if (coded && !bytes)
+		n = 0;
+	if (o)
+		output_write(o, stream, bytes ? (const char *)bytes : text, n);
+	free(bytes);
+	return n;
+}
+
 /* ---- a run's log ---- */
 
 void tail_init(struct tail *t, int64_t run)
@@ -116,8 +131,7 @@ void tail_free(struct tail *t)
 static int take_line(void *arg, const json_t *line)
 {
 	struct tail *t = arg;
-	const char *stream = json_str(line, "stream", NULL), *text = json_str(line, "text", "");
-	size_t n = json_string_length(json_path(line, "text"));
+	const char *stream = json_str(line, "stream", NULL);
 	int which = stream && !strcmp(stream, "stderr");
 	const json_t *end = json_object_get(line, "end");
 
@@ -127,8 +141,8 @@ static int take_line(void *arg, const json_t *line)
 	if (t->lines)
 		ctl_print_json(line);
 	if (stream) {
-		if (!t->lines)
-			output_write(&t->output, stream, text, n);
+		size_t n = output_line(t->lines ? NULL : &t->output, stream, line);
+
 		t->at[which] = json_int(line, "next", json_int(line, "offset", t->at[which]) + (int64_t)n);
 	}
 	if (end) {

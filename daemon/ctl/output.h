@@ -28,6 +28,8 @@ struct output {
 void output_init(struct output *o);
 /* stream: "stdout" or "stderr". */
 void output_write(struct output *o, const char *stream, const char *text, size_t n);
+/* A line of an output stream of the API, its `text` or `base64`; NULL: only count. Returns the number of its bytes. */
+size_t output_line(struct output *o, const char *stream, const json_t *line);
 
 struct tail {
 	int64_t run;

@@ -95,6 +95,8 @@ check 'an unfit machine: the run goes on elsewhere' grep -q '^fit on ' "$WORK/o"
 same 'an unfit machine: no work was done on it' "$(grep -c "fit on $unfit" "$WORK/o")" 0
 check 'an unfit machine: why it went' happened instance 'not fit: GPU 0 is throttled'
 check 'an unfit machine: its cause' sh -c "'$BUILD/gpufleetctl' why fit --json | grep -q bad_machine || '$BUILD/gpufleetctl' events fit --json | grep -q bad_machine"
+ctl exec fit -- 'head -c 300000 /dev/zero; printf "\377\376\000x\303"; sleep 0.3; printf "\251"' >"$WORK/bytes"
+same 'exec: every byte arrives' "$(wc -c <"$WORK/bytes") $(tail -c 6 "$WORK/bytes" | od -An -tx1 | tr -d ' ')" '300006 fffe0078c3a9'
 ctl run "$WORK/fit.sh" --on fit --qualify >"$WORK/o" 2>"$WORK/e"
 same 'a fit machine is checked once' "$(grep -c 'gpufleet: progress' "$WORK/o")" 0
 ctl down fit --yes >"$WORK/o" 2>"$WORK/e"
