@@ -91,6 +91,8 @@ static void read_host(struct loading *l, const struct node *n, struct account *a
 		h.host.gpu_count = 1;
 	if (!*h.host.user)
 		str_copy(h.host.user, a->user);
+	if (*h.host.host_key && !strchr(h.host.host_key, ' '))
+		parse_error(l->p, node_get(n, "host_key"), "'host_key' wants a kind and a key like \"ssh-ed25519 AAAA...\"");
 	h.host.system_ssh |= *h.host.ssh_config != '\0';
 	for (int i = 0; i < a->host_count; i++)
 		if (!strcmp(a->hosts[i].name, h.host.name))

@@ -14,6 +14,7 @@
 static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
 
 static const char *const orphan_words[] = { "delete", "adopt", NULL };
+static const char *const trust_words[] = { "tofu", "oob", "preset", NULL };
 static const char *const lost_words[] = { "finish_until_deadline", "delete", NULL };
 
 static const struct option config_rows[] = {
@@ -36,6 +37,9 @@ static const struct option config_rows[] = {
 	  .help = "What becomes of a machine with a valid mark of this site that the database does not know, because it was lost or "
 		  "restored: delete it after proof.orphan_grace, a few in each sweep, or adopt it as a fleet of its own, open until "
 		  "the deadline in its name." },
+	{ "secrets_min_trust", OPTION_CHOICE, MEMBER(config, secrets_min_trust), .words = trust_words, .fallback = "tofu",
+	  .help = "How well the host key of a machine must be known before secrets are sent to it: tofu (as shown at first contact), "
+	  "oob (read through the provider), preset (known before)." },
 	{ "on_lost", OPTION_CHOICE, MEMBER(config, on_lost), .words = lost_words, .fallback = "finish_until_deadline",
 	  .help = "What becomes of a machine that runs something and cannot be reached for proof.contact_lost, while its provider "
 		  "shows it running: delete it, or leave its run the time that it may take, so that a cut network loses no night." },
@@ -208,6 +212,9 @@ static const struct option host_rows[] = {
 	  .help = "Reach it by the system's ssh(1): for hosts with RSA keys only, jump hosts, hardware keys." },
 	{ "ssh_config", OPTION_PATH, MEMBER(host_entry, host.ssh_config), .unset = "none",
 	  .sample = "/etc/gpufleet/ssh_config", .help = "Configuration for the system's ssh, see ssh_config(5); it is then used." },
+	{ "host_key", OPTION_TEXT, MEMBER(host_entry, host.host_key), .unset = "the one of the first contact",
+	  .sample = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5sP2cPRkvWUuXB4gtYgkDGSh2xGn1zPbRduRyeVGzP",
+	  .help = "Its public host key, the first two words of /etc/ssh/ssh_host_ed25519_key.pub there." },
 	{ "gpu", OPTION_TEXT, MEMBER(host_entry, gpu), .unset = "required", .sample = "R9700:2",
 	  .help = "Model and number of its GPUs." },
 	{ "price_per_hour", OPTION_MONEY, MEMBER(host_entry, host.price_hour), .fallback = "0.00",

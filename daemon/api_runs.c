@@ -21,9 +21,9 @@
 
 #define FILES_MAX  2000
 
-static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify", "keep_on_failure",
-	"gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers", "region", "spot", "image", "disk",
-	"owner", "labels", "retry_for", "accept_minimum", "offer", NULL };
+static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
+	"trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
+	"region", "spot", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", NULL };
 
 /* ---- the payload ---- */
 
@@ -292,6 +292,8 @@ static int build_wish(struct request *r, struct wish *w, struct err *e)
 	json_put_str(spec, "setup", setup);
 	if (w->has_recipe && w->recipe.setup_once)
 		json_put_bool(spec, "setup_once", true);
+	if (json_bool(r->in, "trust_first_use", false))
+		json_put_bool(spec, "trust_first_use", true);
 	result = add_qualification(r, w, spec, e);
 	json_put_str(spec, "reader", w->has_recipe ? w->recipe.reader : "gpufleet-jsonl");
 	w->run.spec = json_text(spec);

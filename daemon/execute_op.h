@@ -18,6 +18,7 @@ struct conn {
 	int64_t instance_id;
 	struct ssh *ssh;
 	char host_key[512];
+	enum trust trust;         /* what a first contact is worth */
 	enum ssh_outcome failure; /* why it did not open */
 	bool dead;
 	int users; /* commands under way */

@@ -115,15 +115,32 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	json_decref(params);
 }
 
-/* 1: there are secrets, command written; 0: none; -1: one is not known, sentence in why. */
-static int push_secrets(struct op *op, const struct run *r, struct buf *cmd, struct buf *input, char why[TEXT_MAX])
+/* Did whoever asked for this run accept a host key that was only seen? */
+static bool trusts_first_use(const struct run *r)
 {
+	json_t *spec = r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
+	bool yes = json_bool(spec, "trust_first_use", false);
+
+	json_decref(spec);
+	return yes;
+}
+
+/* 1: there are secrets, command written; 0: none; -1: one is not known, sentence in why. */
+static int push_secrets(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input,
+    char why[TEXT_MAX])
+{
+	enum trust least = trust_from_name(engine_config(op->x->en)->secrets_min_trust);
 	struct secret read[16] = { { NULL } };
 	char names[TEXT_MAX], *rest = names, *name;
 	struct vars vars = { .count = 0 };
 	struct err e = { 0 };
 	int result = 0;
 
+	if (*r->secrets && i->trust < least && !trusts_first_use(r)) {
+		snprintf(why, TEXT_MAX, "its secrets are not sent: the host key of the machine is known by '%s' only, and secrets_min_trust is "
+		    "'%s'; run --trust-first-use sends them all the same", trust_name(i->trust), trust_name(least));
+		return -1;
+	}
 	str_copy(names, r->secrets);
 	while ((name = str_split(&rest, ",")) && vars.count < ARRAY_LEN(read)) {
 		const char *value = *name ? kept_secret_find(op->x, r->key, name) : NULL;
@@ -199,7 +216,7 @@ static void push_settings(struct op *op, const struct run *r, const struct insta
 	if (op->step == PUSH_ENV)
 		push_env(op, r, i, &cmd, &input);
 	else
-		secrets = push_secrets(op, r, &cmd, &input, why);
+		secrets = push_secrets(op, r, i, &cmd, &input, why);
 	if (secrets > 0)
 		op_exec(op, i, buf_str(&cmd), buf_str(&input), input.len, NULL);
 	else if (secrets < 0)

@@ -74,6 +74,10 @@ static struct conn *conn_new(struct execute *x, const struct instance *i)
 		if (!strcmp(a->hosts[k].name, i->offer_key)) {
 			t.system = a->hosts[k].system_ssh;
 			str_copy(t.config, a->hosts[k].ssh_config);
+			if (!*t.host_key && *a->hosts[k].host_key) {
+				str_copy(t.host_key, a->hosts[k].host_key);
+				c->trust = TRUST_PRESET;
+			}
 		}
 	list_append(&x->conns, &c->link);
 	c->ssh = ssh_open(x->pool, &t, on_open, c);
@@ -135,7 +139,7 @@ void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum cause ca
 }
 
 /* The machine answers; whether it could be given a lease as well is in `armed`. */
-static void connected(struct op *op, const char *host_key, enum watchdog armed)
+static void connected(struct op *op, const char *host_key, enum trust trust, enum watchdog armed)
 {
 	const struct job_probe *p = &op->probe;
 	struct fact_probe probe = { .gpu_count = p->gpu_count, .docker = p->docker, .watchdog = armed, .leased = op->leased,
@@ -143,6 +147,7 @@ static void connected(struct op *op, const char *host_key, enum watchdog armed)
 	struct fact f = { .kind = FACT_CONNECTED, .id = op->action.id, .contact = SSH_OK, .text = host_key, .message = "",
 		.probe = &probe };
 
+	probe.trust = trust;
 	str_copy(probe.boot_id, p->boot_id);
 	str_copy(probe.gpu, p->gpu);
 	engine_fact(op->x->en, &f);
@@ -247,6 +252,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	struct conn *c = op->conn;
 	enum ssh_outcome outcome = x->outcome == SSH_OK ? SSH_OK : c->failure ? c->failure : x->outcome;
 	char host_key[512], complaint[TEXT_MAX];
+	enum trust trust = c->trust;
 	struct err e = { 0 };
 	struct engine_span span = engine_enter("ssh answer");
 
@@ -263,7 +269,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
 		if (x->status != 0)
 			log_info("instance %lld: no watchdog: %s", (long long)op->action.id, complaint);
-		connected(op, host_key, x->status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len));
+		connected(op, host_key, trust, x->status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len));
 	} else if (x->status != 0 && op->action.kind != ACTION_STOP) {
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
 		if (!*complaint)

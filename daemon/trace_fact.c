@@ -39,7 +39,7 @@ static const struct member balance_members[] = { I64(balance, available), I64(ba
 	BOOL(balance, known), BOOL(balance, hourly_known) };
 
 static const struct member probe_members[] = { TEXT(fact_probe, boot_id), TEXT(fact_probe, gpu), INT(fact_probe, gpu_count),
-	BOOL(fact_probe, docker), BOOL(fact_probe, in_use), ENUM(fact_probe, watchdog), I64(fact_probe, leased) };
+	BOOL(fact_probe, docker), BOOL(fact_probe, in_use), ENUM(fact_probe, watchdog), ENUM(fact_probe, trust), I64(fact_probe, leased) };
 
 static const struct member status_members[] = { ENUM(fact_status, job), INT(fact_status, exit_status), TEXT(fact_status, signal),
 	BOOL(fact_status, timed_out), BOOL(fact_status, setup_failed), BOOL(fact_status, stopped),

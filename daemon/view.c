@@ -76,6 +76,7 @@ json_t *view_instance(const struct model *m, const struct instance *i, instant n
 	json_put(o, "run", i->run_id ? json_integer(i->run_id) : json_null());
 	put_money_or_null(o, "leak_bound", a ? cost_leak_bound(&a->facts, i, now) : 0, a && i->state != INSTANCE_GONE);
 	json_put_str(o, "watchdog", watchdog_name(i->watchdog));
+	json_put_str(o, "trust", *i->host_key ? trust_name(i->trust) : "");
 	json_put_time(o, "leased_until", i->leased_until);
 	json_put_bool(o, "accepted", i->delete_accepted);
 	json_put_bool(o, "shown", i->state != INSTANCE_GONE && !i->describe_absent && !i->absent_listings);

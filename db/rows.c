@@ -42,6 +42,18 @@ static int extra_kind_from(const char *s)
 	return extra_kind_from_name(s);
 }
 
+static const char *trust_to(int v)
+{
+	return trust_name((enum trust)v);
+}
+
+static int trust_from(const char *s)
+{
+	enum trust t = trust_from_name(s);
+
+	return t < TRUST_NR ? (int)t : -1;
+}
+
 static const char *watchdog_to(int v)
 {
 	return watchdog_name((enum watchdog)v);
@@ -120,6 +132,7 @@ static const struct column instance_columns[] = {
 	I64(instance, meter_end), I64(instance, metered), I64(instance, billed), BOOL(instance, billed_known),
 	I64(instance, billed_at), I64(instance, settled), I64(instance, run_id), I64(instance, version),
 	NAMED(instance, watchdog, watchdog), I64(instance, leased_until), /* since 0003 */
+	NAMED(instance, trust, trust), /* since 0006 */
 };
 
 static const struct column run_columns[] = {

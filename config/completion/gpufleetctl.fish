@@ -80,6 +80,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l title -x -d 'wha
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l timeout -s t -x -d 'end it after this long'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l qualify -d 'gpu-check looks at the machine first; one that is not fit is replaced'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l no-qualify -d 'not even where the recipe says so'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l trust-first-use -d 'send its secrets also where secrets_min_trust asks for more than a key seen once'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l keep-on-failure -x -d 'keep a rented machine this long for a look; 0: give it back at once'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l detach -s d -d 'start it and return'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l count -s c -x -d 'GPUs in each instance (GPU:N says the same)'

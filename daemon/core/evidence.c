@@ -294,8 +294,10 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 		i->tries = 0;
 		i->last_contact = m->now;
 		i->retry_at = m->now + m->policy.poll_steady;
-		if (first && !*i->host_key)
+		if (first && !*i->host_key) {
 			str_copy(i->host_key, f->text);
+			i->trust = f->probe ? f->probe->trust : TRUST_TOFU;
+		}
 		if (f->probe) {
 			str_copy(i->boot_id, f->probe->boot_id);
 			str_copy(i->seen_gpu, f->probe->gpu);

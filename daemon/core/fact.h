@@ -49,6 +49,7 @@ struct fact_probe {
 	bool docker;
 	bool in_use;   /* a foreign login session, or the GPU is busy */
 	enum watchdog watchdog;
+	enum trust trust; /* of a first contact */
 	duration leased; /* how long the lease lasts that it was given */
 };
 

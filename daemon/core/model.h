@@ -159,6 +159,7 @@ struct instance {
 	int seen_gpu_count;
 	bool docker;
 	enum watchdog watchdog;
+	enum trust trust;     /* in host_key, once there was contact */
 	instant leased_until; /* the watchdog acts then; 0: never armed */
 	bool marked;          /* the mark was seen at the provider */
 	bool stop_requested;  /* while DISPATCHING or AMBIGUOUS: delete once known */

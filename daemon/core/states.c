@@ -159,6 +159,22 @@ enum run_outcome outcome_from_name(const char *s)
 	return OUTCOME_NONE;
 }
 
+static const char *const trusts[] = { [TRUST_TOFU] = "tofu", [TRUST_OOB] = "oob", [TRUST_PRESET] = "preset" };
+
+const char *trust_name(enum trust t)
+{
+	return trusts[t];
+}
+
+enum trust trust_from_name(const char *s)
+{
+	enum trust t = TRUST_TOFU;
+
+	while (t < TRUST_NR && strcmp(trusts[t], s) != 0)
+		t++;
+	return t;
+}
+
 static const char *const watchdogs[] = { [WATCHDOG_NONE] = "none", [WATCHDOG_STOPS] = "stops", [WATCHDOG_DELETES] = "deletes" };
 
 const char *watchdog_name(enum watchdog w)

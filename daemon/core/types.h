@@ -28,6 +28,7 @@ struct static_host {
 	money price_hour; /* for the whole host; default 0 */
 	bool system_ssh;  /* reached by the system's ssh instead of libssh2 */
 	char ssh_config[256]; /* … with this configuration file; "": none */
+	char host_key[512];   /* "ssh-ed25519 AAAA…"; "": the one of the first contact */
 };
 
 /*
@@ -150,6 +151,16 @@ enum ssh_outcome {
 	SSH_REFUSED,     /* protocol: no common algorithms, channel refused */
 };
 const char *ssh_outcome_name(enum ssh_outcome o);
+
+/* How we know that a machine's host key is its own (reliability §5.2 B4). */
+enum trust {
+	TRUST_TOFU,   /* seen at first contact: whoever stood in between then is not noticed */
+	TRUST_OOB,    /* read through the provider's API */
+	TRUST_PRESET, /* known before anything was connected: we put it there, or its owner wrote it into our configuration */
+	TRUST_NR
+};
+const char *trust_name(enum trust t);      /* "tofu" */
+enum trust trust_from_name(const char *s); /* TRUST_NR: none of them */
 
 /* What the machine's own watchdog does when nobody renews its lease (reliability §2.10). */
 enum watchdog {

@@ -65,6 +65,8 @@ static int run_body(const struct args *a, json_t *body, json_t *order, struct er
 		json_put_int(body, "timeout", us / SECOND);
 	if (args_has(a, "qualify") || args_has(a, "no-qualify"))
 		json_put_bool(body, "qualify", args_has(a, "qualify"));
+	if (args_has(a, "trust-first-use"))
+		json_put_bool(body, "trust_first_use", true);
 	if (args_number(a, "keep-on-failure", &us))
 		json_put_int(body, "keep_on_failure", us / SECOND);
 	if (args_has(a, "gpu"))
@@ -257,6 +259,8 @@ static const struct opt opts[] = {
 	{ "timeout", 't', ARG_DURATION, "DURATION", "end it after this long", NULL, SECOND, 30 * DAY, false },
 	{ "qualify", 0, ARG_FLAG, NULL, "gpu-check looks at the machine first; one that is not fit is replaced", NULL, 0, 0, false },
 	{ "no-qualify", 0, ARG_FLAG, NULL, "not even where the recipe says so", NULL, 0, 0, false },
+	{ "trust-first-use", 0, ARG_FLAG, NULL, "send its secrets also where secrets_min_trust asks for more than a key seen once", NULL, 0,
+	    0, false },
 	{ "keep-on-failure", 0, ARG_DURATION, "DURATION", "keep a rented machine this long for a look; 0: give it back at once", NULL,
 	    0, 365 * DAY, false },
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return", NULL, 0, 0, false },

@@ -126,3 +126,32 @@ kill -9 "$(daemon_pid)"
 check 'RSA only: a killed daemon leaves no ssh behind' wait_for 10 sh -c "! kill -0 $master"
 start_daemon
 says 'RSA only: down' 0 'is down' down rsa2
+
+# How well a host key must be known before secrets go there.
+wait_for 20 no_fleets
+printf 'test "$WORD" = s3cr3t && echo "it came"\n' >"$WORK/word.sh"
+with_word() { WORD=s3cr3t timeout 60 "$BUILD/gpufleetctl" run "$WORK/word.sh" --gpu mi300x:2 --secret WORD --yes --for 5m "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null; }
+trusted() { ctl events --json --limit 1000 >/dev/null; ctl status --all --json | tr ',{' '\n\n' | sed -n 's/^"trust": *"\([a-z]*\)".*/\1/p' | tail -n 1; }
+kill_daemon 2>/dev/null
+echo 'secrets_min_trust: preset' >>"$GPUFLEET_CONFIG"
+start_daemon
+with_word
+same 'a secret, and a key seen once: exit status' $? 123
+check 'a secret, and a key seen once: says what to do' grep -q "known by 'tofu' only.*--trust-first-use" "$WORK/said" "$WORK/said.out"
+wait_for 20 no_fleets
+with_word --trust-first-use
+same 'accepted for this run' "$? $(grep -c 'it came' "$WORK/said.out")" '0 1'
+wait_for 20 no_fleets
+kill_daemon
+sed -i "s|name: lab1,|name: lab1, host_key: \"$(cut -d ' ' -f 1,2 "$host/rsa.pub")\",|" "$GPUFLEET_CONFIG"
+start_daemon
+with_word
+same 'a key that was known before: the secret goes there' "$? $(grep -c 'it came' "$WORK/said.out")" '0 1'
+same 'and the machine says how it was known' "$(trusted)" preset
+wait_for 20 no_fleets
+kill_daemon
+sed -i "s|host_key: \"ssh-rsa AAAA|host_key: \"ssh-rsa BBBB|" "$GPUFLEET_CONFIG"
+start_daemon
+with_word
+same 'another key than the one that is known: nothing runs' "$(grep -c 'it came' "$WORK/said.out")" 0
+check 'another key than the one that is known: said so' sh -c "'$BUILD/gpufleetctl' events --json --limit 500 | grep -q host_key"
