@@ -719,7 +719,8 @@ static void print_defaults(void **state)
 	load_ok(&c, "state_dir: /s\nsocket: /k\n");
 	config_print(&c, &out);
 	assert_true(str_starts(buf_str(&out),
-	    "# read from f.yaml\nstate_dir: /s\nsocket: /k\nlog: info\nhub_url: https://huggingface.co\non_orphan: delete\nsecrets_min_trust: tofu\non_lost: finish_until_deadline\n"
+	    "# read from f.yaml\nstate_dir: /s\nsocket: /k\nlog: info\nhub_url: https://huggingface.co\non_orphan: delete\n"
+    "secrets_min_trust: tofu\non_lost: finish_until_deadline\n"
 	    "keep:\n  artifacts: 365d\ndefaults:\n  for: 4h\n"
 	    "  idle: 15m\n  max_cost: 100.00\n  accept_minimum: 20.00\npoll:\n  boot: 5s\n  steady: 30s\n  sweep: 2m\n"));
 	config_free(&c);
