@@ -244,6 +244,15 @@ $(BUILD)/bench/ssh_many: $(BUILD)/tests/bench/ssh_many.o $(LIB)
 bench-ssh: $(BUILD)/bench/ssh_many
 	@BUILD='$(BUILD)' bash tests/bench/bench_ssh.sh
 
+# Ten years of firings against two other implementations; needs node, npm and the network.
+$(BUILD)/cron/firings: $(call obj,tests/cron/firings.c) $(DLIB) $(LIB)
+	@mkdir -p $(@D)
+	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+check-cron: $(BUILD)/cron/firings
+	@cp tests/cron/package.json tests/cron/compare.mjs $(BUILD)/cron/
+	@cd $(BUILD)/cron && npm install --silent --no-audit --no-fund && node compare.mjs $(abspath $(BUILD))/cron/firings
+
 # A run that writes ten gigabytes: a quarter of an hour.
 check-flood: all sim
 	@BUILD='$(BUILD)' FLOOD=10G bash tests/integration/test_hostile_results.sh
@@ -337,6 +346,7 @@ help:
 	@echo 'make check-clouds       sixteen ways in which clouds misbehave, end to end'
 	@echo 'make bench-ssh          200 machines over SSH, beside clush, pssh and xargs ssh'
 	@echo 'make check-flood        a run that writes ten gigabytes of output'
+	@echo 'make check-cron         schedules against croner and cron-parser, ten years in twelve zones (node, npm)'
 	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
 	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan and sim-rate go with it (tests/sim/README.md)'
@@ -350,6 +360,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-flood bench-ssh torture fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-cron check-flood bench-ssh torture fuzz demo lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:

@@ -6,7 +6,8 @@
 # unit         each program BUILD/unit/test_*, built from tests/unit, counted by cmocka's closing lines
 # integration  each tests/integration/test_*.sh, counted by its lines "ok ..." and "not ok ..."
 #
-# JOBS of a kind run at a time, as many as there are processors: each has its own directory and ports, and most of them wait.
+# JOBS of a kind run at a time: as many unit suites as there are processors, and one integration suite more, as these mostly wait.
+# Each has its own directory and ports.
 #
 # A suite that ends with an error, counts nothing, skips something or runs longer than LIMIT seconds has failed.
 # WRAP is put in front of unit programs (valgrind). ONLY=text takes the suites whose name contains it.
@@ -45,7 +46,7 @@ words()
 	if [ "$1" = unit ]; then
 		grep -av -e '^\[ RUN      \]' -e '^\[       OK \]' "$2"
 	else
-		grep -av '^ok ' "$2"
+		grep -a -A 6 '^not ok' "$2" || grep -av '^ok ' "$2"
 	fi
 }
 
@@ -98,7 +99,9 @@ for kind in "$@"; do
 		case $name in *"${ONLY:-}"*) names="$names $name" ;; esac
 		rm -f "$log/$name.result"
 	done
-	jobs=${JOBS:-$(nproc 2>/dev/null || echo 1)}
+	jobs=$(nproc 2>/dev/null || echo 1)
+	[ "$kind" = unit ] || jobs=$((jobs + 1))
+	jobs=${JOBS:-$jobs}
 	# shellcheck disable=SC2086 # names are words
 	[ -z "$names" ] || printf '%s\n' $names | xargs -P "$jobs" -n 1 sh "$0" "$BUILD" --suite "$kind"
 	for name in $names; do

@@ -50,7 +50,7 @@ run_recipe() {
 		# shellcheck disable=SC2086 # a shell with arguments
 		env PATH="$by_hand/bin:/usr/bin:/bin" HOME="$by_hand/home" VLLM_STANDIN="$by_hand/$name/inference" GPUFLEET_RESULTS="$by_hand/$name" \
 			GPUFLEET_RUN="t$name" MODEL=test/Llama-3.3-70B MODE=native SCENARIOS="64x32 32x64" CONCURRENCY=1 REPEATS=1 PROMPTS=2 \
-			WARMUP=true SEED=1 MAX_MODEL_LEN=0 TENSOR_PARALLEL=0 UTILIZATION=0.90 PORT=$PORT START_LIMIT=2 CELL_LIMIT=3 TELEMETRY=false \
+			WARMUP=true SEED=1 MAX_MODEL_LEN=0 TENSOR_PARALLEL=0 UTILIZATION=0.90 PORT=$PORT START_LIMIT=6 CELL_LIMIT=6 TELEMETRY=false \
 			NAP=1 POC=false "$@" $shell ./run.sh
 	) >"$by_hand/$name.log" 2>&1
 	echo $? >"$by_hand/$name.rc"
@@ -155,8 +155,10 @@ same "tok/s at concurrency 4" "$(field "$WORK/amd.json" bench.cells.3.output_thr
 same "dollars per million" "$(awk -v v="$(field "$WORK/amd.json" bench.cells.0.usd_per_million_output)" 'BEGIN { printf "%.3f", v }')" \
 	"$(awk -v p="$(field "$WORK/amd.json" run.price_hour)" 'BEGIN { printf "%.3f", p / (2048 / 61.48 * 3600) * 1e6 }')"
 same "weights from the log" "$(field "$WORK/amd.json" bench.weights_gib)" 67.700000
-check "on the VM it ran in docker" sh -c "'$BUILD/gpufleetctl' results $a --save '$WORK/amd' >/dev/null && grep -q '\"launch_mode\":\"docker\"' '$WORK/amd/manifest.json' && grep -q '\"image_digest\":\"rocm/vllm@sha256:' '$WORK/amd/manifest.json'"
-check "in the container natively" sh -c "'$BUILD/gpufleetctl' results $b --save '$WORK/nvidia' >/dev/null && grep -q '\"launch_mode\":\"native\"' '$WORK/nvidia/manifest.json'"
+for x in "$a amd" "$b nvidia"; do ctl results "${x% *}" --save "$WORK/${x#* }" >/dev/null; done
+same "on the VM it ran in docker" "$(field "$WORK/amd/manifest.json" launch_mode) $(field "$WORK/amd/manifest.json" image_digest | cut -d : -f 1)" \
+	"docker rocm/vllm@sha256"
+same "in the container natively" "$(field "$WORK/nvidia/manifest.json" launch_mode) $(field "$WORK/nvidia/manifest.json" image_digest)" "native null"
 check "the manifest names machine and price" sh -c "grep -q '\"provider\":\"hotaisle\"' '$WORK/amd/manifest.json' && grep -q '\"price_per_hour_usd\":[1-9]' '$WORK/amd/manifest.json'"
 check "documents are kept as they were" sh -c "python3 -c 'import json; json.load(open(\"$WORK/amd/s01_c1_r1.json\"))' && test -s '$WORK/amd/s01_c1_r1.out'"
 check "samples of the GPUs" sh -c "test -s '$WORK/amd/telemetry.jsonl' && test -s '$WORK/nvidia/telemetry.csv'"
