@@ -93,7 +93,7 @@ static const char *nickname(const char *text)
 int cron_parse(struct cron *c, const char *text, struct err *e)
 {
 	const char *nick = *text == '@' ? nickname(text) : NULL;
-	char copy[512], *rest = copy, *word;
+	char copy[512], *rest = copy, *word, *words[5];
 	uint64_t bits[5];
 	bool open[5];
 	size_t n = 0;
@@ -104,21 +104,16 @@ int cron_parse(struct cron *c, const char *text, struct err *e)
 	str_copy(copy, nick ? nick : text);
 	if (strlen(nick ? nick : text) >= sizeof(copy))
 		return err_set(e, ERR_USAGE, "a schedule has less than %zu characters", sizeof(copy));
-	while ((word = str_split(&rest, " \t"))) {
-		if (!*word)
-			continue;
-		if (n == ARRAY_LEN(fields))
-			return err_set(e, ERR_USAGE, "a schedule has five fields: minute hour day month weekday; '%.40s' is one too many", word);
-		if (read_field(&fields[n], word, &bits[n], &open[n], e) < 0)
-			return -1;
-		if (n == 2)
-			c->any_day = *word == '*';
-		if (n == 4)
-			c->any_weekday = *word == '*';
-		n++;
-	}
-	if (n < ARRAY_LEN(fields))
+	while ((word = str_split(&rest, " \t")))
+		if (*word && n++ < ARRAY_LEN(fields))
+			words[n - 1] = word;
+	if (n != ARRAY_LEN(fields))
 		return err_set(e, ERR_USAGE, "a schedule has five fields, minute hour day month weekday, like '0 2 * * *'; this one has %zu", n);
+	for (size_t k = 0; k < ARRAY_LEN(fields); k++)
+		if (read_field(&fields[k], words[k], &bits[k], &open[k], e) < 0)
+			return -1;
+	c->any_day = *words[2] == '*';
+	c->any_weekday = *words[4] == '*';
 	c->minutes = bits[0];
 	c->hours = (uint32_t)bits[1];
 	c->days = (uint32_t)bits[2];

@@ -115,7 +115,7 @@ static void mistakes(void **state)
 	static const struct { const char *text, *words; } cases[] = {
 		{ "", "has 0" },
 		{ "0 2 * *", "this one has 4" },
-		{ "0 2 * * * *", "one too many" },
+		{ "0 2 * * * *", "this one has 6" },
 		{ "60 2 * * *", "'60' is no minute: it is 0 to 59" },
 		{ "0 24 * * *", "is no hour: it is 0 to 23" },
 		{ "0 2 0 * *", "is no day: it is 1 to 31" },
