@@ -51,6 +51,7 @@ void execute_free(struct execute *x)
 	while ((id = model_each(&x->keys, &at)))
 		free(id);
 	map_free(&x->keys);
+	map_free(&x->odd_keys);
 	map_free(&x->conn_by_instance);
 	free(x->limits);
 	free(x);

@@ -19,6 +19,7 @@ struct conn {
 	struct ssh *ssh;
 	char host_key[512];
 	enum trust trust;         /* what a first contact is worth */
+	bool ours;                /* … because we gave the machine its host key */
 	enum ssh_outcome failure; /* why it did not open */
 	bool dead;
 	int users; /* commands under way */

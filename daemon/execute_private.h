@@ -25,6 +25,7 @@ struct execute {
 	struct list ops;            /* remote operations under way */
 	struct map conn_by_instance;
 	struct list secrets;
+	struct map odd_keys;        /* instances that did not take the host key that they were given; the pointer is not used */
 	struct map keys;            /* account index + 1 → char *: key id that OP_KEY answered */
 	int work;                   /* jobs in the thread pool */
 	bool closing;

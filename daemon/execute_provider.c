@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute_private.h"
+#include "hostkey.h"
 #include "operation.h"
 
 struct task {
@@ -20,6 +21,8 @@ struct task {
 	struct offer offer;
 	uv_timer_t timer;
 	instant began;
+	struct ssh_key *host_key;  /* a create whose machine gets its host key from us; owned */
+	struct buf host_private;   /* … as text; wiped */
 	bool waits; /* for the key that another create is registering */
 	bool finished;
 };
@@ -32,6 +35,10 @@ static void task_gone(uv_handle_t *h)
 
 	free(t->offer.spec);
 	call_free(t->call);
+	ssh_key_free(t->host_key);
+	if (t->host_private.data)
+		explicit_bzero(t->host_private.data, t->host_private.cap);
+	buf_free(&t->host_private);
 	free(t);
 }
 
@@ -179,6 +186,18 @@ static void task_step(struct task *t)
 	}
 }
 
+static void give_host_key(struct task *t, struct op_args *args)
+{
+	const struct instance *i = model_instance(engine_model(t->x->en), t->action.id);
+
+	t->host_private = (struct buf)BUF(4096);
+	t->host_key = i ? hostkey_of(engine_model(t->x->en), i) : NULL;
+	if (!t->host_key || ssh_key_openssh(t->host_key, &t->host_private) < 0)
+		return;
+	args->host_private = buf_str(&t->host_private);
+	args->host_public = ssh_key_public(t->host_key);
+}
+
 static void begin(struct task *t, enum provider_op_kind op)
 {
 	struct op_args args;
@@ -186,6 +205,8 @@ static void begin(struct task *t, enum provider_op_kind op)
 	t->op = op;
 	operation_args(&args, &t->offer, engine_model(t->x->en), t->account, &t->action, ssh_key_public(t->x->key),
 	    key_id(t->x, t->account));
+	if (op == OP_CREATE && provider_find(t->account->provider)->caps & CAP_HOST_KEY)
+		give_host_key(t, &args);
 	t->call = call_new(provider_find(t->account->provider), op, &args, account_limits(t->x, t->account), &t->x->rng);
 	t->began = clock_steady();
 	/* From the loop, never from inside the caller: a static host answers without a request. */

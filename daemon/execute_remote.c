@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute_op.h"
+#include "hostkey.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,6 +49,12 @@ static void on_open(void *arg, enum ssh_outcome outcome, const char *message, co
 	}
 	log_debug("instance %lld: SSH: %s", (long long)c->instance_id, message);
 	c->failure = outcome;
+	if (outcome == SSH_HOST_KEY && c->ours) {
+		/* An image without cloud-init, say: what is seen next is worth a first contact, and no more. */
+		log_warn("instance %lld did not take the host key that it was given; it is trusted at first use only", (long long)c->instance_id);
+		map_set(&c->x->odd_keys, c->instance_id, c->x);
+		c->failure = SSH_UNREACHABLE;
+	}
 	conn_die(c);
 }
 
@@ -57,6 +64,18 @@ static void on_lost(void *arg, const char *message)
 
 	log_info("instance %lld: SSH connection lost: %s", (long long)c->instance_id, message);
 	conn_die(c);
+}
+
+static void expect_host_key(struct conn *c, struct ssh_target *t, const struct instance *i)
+{
+	struct ssh_key *k = hostkey_of(engine_model(c->x->en), i);
+
+	if (!k)
+		return;
+	str_copy(t->host_key, ssh_key_public(k));
+	c->trust = TRUST_PRESET;
+	c->ours = true;
+	ssh_key_free(k);
 }
 
 static struct conn *conn_new(struct execute *x, const struct instance *i)
@@ -79,6 +98,8 @@ static struct conn *conn_new(struct execute *x, const struct instance *i)
 				c->trust = TRUST_PRESET;
 			}
 		}
+	if (!*t.host_key && provider_find(i->provider)->caps & CAP_HOST_KEY && !map_get(&x->odd_keys, c->instance_id))
+		expect_host_key(c, &t, i);
 	list_append(&x->conns, &c->link);
 	c->ssh = ssh_open(x->pool, &t, on_open, c);
 	ssh_on_lost(c->ssh, on_lost, c);

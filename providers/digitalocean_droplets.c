@@ -42,6 +42,22 @@ static const char *image_of(const struct op_args *a)
 	return a->offer->gpu_count > 1 ? DIGITALOCEAN_IMAGE_X8 : DIGITALOCEAN_IMAGE;
 }
 
+/* cloud-init puts the key in place before sshd begins (digitalocean.md §user_data: ASCII, at most 64 KiB). */
+static void put_host_key(json_t *body, const struct op_args *a)
+{
+	struct buf text = BUF(8192);
+
+	if (!a->host_private || !a->host_public)
+		return;
+	buf_puts(&text, "#cloud-config\nssh_deletekeys: true\nssh_keys:\n  ed25519_private: |\n");
+	for (const char *line = a->host_private; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] == '\n'))
+		buf_printf(&text, "    %.*s\n", (int)strcspn(line, "\n"), line);
+	buf_printf(&text, "  ed25519_public: %s\n", a->host_public);
+	json_put_str(body, "user_data", buf_str(&text));
+	explicit_bzero(text.data, text.cap);
+	buf_free(&text);
+}
+
 /* NULL: the spec is not one of ours. Never `names`: one request, one droplet. */
 static json_t *create_body(const struct op_args *a, const json_t *spec)
 {
@@ -63,6 +79,7 @@ static json_t *create_body(const struct op_args *a, const json_t *spec)
 	json_put_bool(body, "backups", false);
 	json_put_bool(body, "ipv6", false);
 	json_put_bool(body, "monitoring", false);
+	put_host_key(body, a);
 	return body;
 }
 

@@ -45,6 +45,7 @@ enum provider_cap {
 	CAP_BILL_BY_MACHINE = 1 << 3,/* OP_BILL tells charges per machine; otherwise only the balance moves */
 	CAP_COUNTS = 1 << 4,         /* OP_BALANCE counts live machines */
 	CAP_SPOT = 1 << 5,
+	CAP_HOST_KEY = 1 << 7, /* a machine takes its SSH host key from us at create */
 	CAP_CONTAINER = 1 << 6,      /* instances are containers: no docker inside, maybe no systemd, no bash */
 };
 
@@ -92,6 +93,7 @@ struct op_args {
 	const char *public_key; /* "ssh-ed25519 AAAA… comment" */
 	const char *key_id;
 	const char *id;
+	const char *host_private, *host_public; /* CAP_HOST_KEY: OpenSSH text and "ssh-ed25519 AAAA…"; NULL: the machine makes its own */
 	const char *image; /* NULL: account's, then the adapter's default */
 	int disk_gb;
 	char gpu[GPU_MAX];

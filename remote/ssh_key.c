@@ -194,6 +194,17 @@ int ssh_key_load(struct ssh_key **out, const char *path, const char *comment, st
 	return 0;
 }
 
+struct ssh_key *ssh_key_from_seed(const uint8_t seed[32], const char *comment)
+{
+	struct ssh_key *k = xcalloc(1, sizeof(*k));
+
+	k->pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+	if (k->pkey && describe(k, comment) == 0)
+		return k;
+	ssh_key_free(k);
+	return NULL;
+}
+
 const char *ssh_key_public(const struct ssh_key *k)
 {
 	return k->public_line;

@@ -12,6 +12,8 @@ struct ssh_key;
 
 /* Read the key at `path` (PEM, PKCS#8, mode 0600 enforced as in secret.h), or make it when the file does not exist (atomic). */
 int ssh_key_load(struct ssh_key **out, const char *path, const char *comment, struct err *e);
+/* From 32 bytes that nobody else knows: the same key again. NULL: libcrypto cannot. */
+struct ssh_key *ssh_key_from_seed(const uint8_t seed[32], const char *comment);
 const char *ssh_key_public(
     const struct ssh_key *k); /* "ssh-ed25519 AAAA… comment", owned by the key */
 const uint8_t *ssh_key_blob(const struct ssh_key *k, size_t *len); /* public key in SSH wire form */

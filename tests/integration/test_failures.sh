@@ -66,6 +66,7 @@ sha256sum <"$GPUFLEET_RESULTS/out.bin" >>"$GPUFLEET_RESULTS/sums"
 sleep 1
 SCRIPT
 ctl up mi300x --provider digitalocean --name big --yes >"$WORK/o" 2>"$WORK/e"
+check 'a droplet has the host key that it was given' sh -c "'$BUILD/gpufleetctl' status big --json | grep -q '\"trust\":\"preset\"'"
 (while sleep 1.3; do cut_sessions; done) &
 cutter=$!
 ctl run "$WORK/big" --on big --detach >"$WORK/o" 2>"$WORK/e"

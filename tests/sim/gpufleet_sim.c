@@ -35,6 +35,7 @@ static const char usage[] =
     "  --inventory FILE     JSON object; a cloud's section replaces its built-in inventory\n"
     "  --fault CLOUD:NAME[=COUNT][@SECONDS]   switch a fault on (repeatable); CLOUD may be *\n"
     "  --no-ssh             machines without sshd\n"
+    "  --no-user-data       images that do not look at their user data\n"
     "  --standins DIR       the stand-ins for nvidia-smi, amd-smi, rocm-smi, rocminfo\n"
     "  --list-faults        print the fault switches and exit\n"
     "  --print-inventory    print the built-in inventory and exit\n";
@@ -406,6 +407,7 @@ int main(int argc, char **argv)
 		{ "inventory", required_argument, NULL, 'i' },
 		{ "fault", required_argument, NULL, 'f' },
 		{ "no-ssh", no_argument, NULL, 'n' },
+		{ "no-user-data", no_argument, NULL, 'u' },
 		{ "standins", required_argument, NULL, 'g' },
 		{ "list-faults", no_argument, NULL, 'l' },
 		{ "print-inventory", no_argument, NULL, 'I' },
@@ -452,6 +454,7 @@ int main(int argc, char **argv)
 				o->faults[o->fault_count++] = optarg;
 			break;
 		case 'n': o->no_ssh = true; break;
+		case 'u': o->no_user_data = true; break;
 		case 'g': o->standins = optarg; break;
 		case 'l': list_faults(); return 0;
 		case 'I': print_inventory(); return 0;

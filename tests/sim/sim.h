@@ -24,6 +24,7 @@ struct sim_options {
 	double speed;
 	int64_t boot_delay; /* µs; < 0: by the timing preset */
 	bool no_ssh;        /* machines without sshd */
+	bool no_user_data;  /* their images do not look at it */
 	const char *faults[64];
 	int fault_count;
 };

@@ -198,13 +198,33 @@ static int put_keys(struct cloud *c, struct host *h, const struct sim_machine *m
 	return rc;
 }
 
-static int put_host_key(struct host *h, struct err *e)
+/* What cloud-init does with `ssh_keys: ed25519_private: |` of the user data, as far as anybody sends it; false: it is not there. */
+static bool given_key(const struct sim_machine *m, struct buf *key)
 {
+	static const char head[] = "ssh_keys:\n  ed25519_private: |\n";
+	const char *data = json_str(m->ask, "user_data", ""), *line = strstr(data, head);
+
+	if (strncmp(data, "#cloud-config\n", 14) != 0 || !line)
+		return false;
+	for (line += strlen(head); !strncmp(line, "    ", 4); line += strcspn(line, "\n") + 1)
+		buf_printf(key, "%.*s\n", (int)strcspn(line + 4, "\n"), line + 4);
+	return key->len > 0;
+}
+
+static int put_host_key(const struct sim *s, const struct sim_machine *m, struct host *h, struct err *e)
+{
+	struct buf key = BUF(8192);
 	char path[PATH_MAX];
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/host_key", h->dir);
+	if (!h->rekey && !s->options.no_user_data && given_key(m, &key))
+		rc = put_file(h->dir, "host_key", 0600, &key, e);
+	else
+		rc = key_create(path, e);
 	h->rekey = false;
-	return key_create(path, e);
+	buf_free(&key);
+	return rc;
 }
 
 /* Everything but the sshd process. Done once per machine. */
@@ -219,7 +239,7 @@ static int build(
 		if (mkdir(path, 0700) && errno != EEXIST)
 			return err_errno(e, ERR_FAILED, "cannot make %s", path);
 	}
-	if (put_host_key(h, e) || put_shell(h, m, e) || put_config(s, h, m, e) ||
+	if (put_host_key(s, m, h, e) || put_shell(h, m, e) || put_config(s, h, m, e) ||
 	    put_keys(c, h, m, e))
 		return -1;
 	if (m->gpu && m->drivers && (put_gpu(h, m, e) || link_tools(s, h, m, e)))
@@ -334,7 +354,7 @@ void machine_sync(struct sim *s, struct cloud *c, struct sim_machine *m)
 	}
 	if (alive && !h->sshd && !h->failed) {
 		/* The port may have changed over a restart. */
-		if (put_config(s, h, m, &e) || (h->rekey && put_host_key(h, &e)))
+		if (put_config(s, h, m, &e) || (h->rekey && put_host_key(s, m, h, &e)))
 			fprintf(stderr, "gpufleet-sim: %s\n", e.msg);
 		start(s, m, h);
 	} else if (!alive && h->sshd) {

@@ -286,6 +286,20 @@ static void a_create_names_everything(void **state)
 	free(o.spec);
 }
 
+static void a_host_key_goes_in_the_user_data(void **state)
+{
+	struct world *w = *state;
+	struct offer o = { .spec = xstrdup("{\"size\":\"s\",\"region\":\"tor1\"}") };
+
+	w->args.host_private = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+	w->args.host_public = "ssh-ed25519 BBBB";
+	creates(w, &o, "MI300X", 1);
+	assert_non_null(strstr(w->req.body, "\"user_data\":\"#cloud-config\\nssh_deletekeys: true\\nssh_keys:\\n  ed25519_private: |\\n"
+	    "    -----BEGIN OPENSSH PRIVATE KEY-----\\n    AAAA\\n    -----END OPENSSH PRIVATE KEY-----\\n"
+	    "  ed25519_public: ssh-ed25519 BBBB\\n\""));
+	free(o.spec);
+}
+
 static void the_image_fits_the_gpu(void **state)
 {
 	static const struct {
@@ -645,6 +659,7 @@ int main(void)
 		TEST(the_key_is_known_by_its_fingerprint),
 		TEST(the_key_is_taken_away_by_its_fingerprint),
 		TEST(a_create_names_everything),
+		TEST(a_host_key_goes_in_the_user_data),
 		TEST(the_image_fits_the_gpu),
 		TEST(what_is_not_complete_is_not_sent),
 		TEST(answers_to_a_create),
