@@ -78,6 +78,23 @@ static void expect_host_key(struct conn *c, struct ssh_target *t, const struct i
 	ssh_key_free(k);
 }
 
+/* What people say of a host of their own. */
+static void as_configured(struct conn *c, struct ssh_target *t, const struct instance *i, const struct account *a)
+{
+	for (int k = 0; a && k < a->host_count; k++) {
+		const struct static_host *h = &a->hosts[k];
+
+		if (strcmp(h->name, i->offer_key) != 0)
+			continue;
+		t->system = h->system_ssh;
+		str_copy(t->config, h->ssh_config);
+		if (!*t->host_key && *h->host_key) {
+			str_copy(t->host_key, h->host_key);
+			c->trust = TRUST_PRESET;
+		}
+	}
+}
+
 static struct conn *conn_new(struct execute *x, const struct instance *i)
 {
 	const struct account *a = config_account(engine_config(x->en), i->account);
@@ -89,15 +106,7 @@ static struct conn *conn_new(struct execute *x, const struct instance *i)
 	str_copy(t.address, i->address);
 	str_copy(t.user, *i->user ? i->user : a && *a->user ? a->user : provider_find(i->provider)->user);
 	str_copy(t.host_key, i->host_key);
-	for (int k = 0; a && k < a->host_count; k++)
-		if (!strcmp(a->hosts[k].name, i->offer_key)) {
-			t.system = a->hosts[k].system_ssh;
-			str_copy(t.config, a->hosts[k].ssh_config);
-			if (!*t.host_key && *a->hosts[k].host_key) {
-				str_copy(t.host_key, a->hosts[k].host_key);
-				c->trust = TRUST_PRESET;
-			}
-		}
+	as_configured(c, &t, i, a);
 	if (!*t.host_key && provider_find(i->provider)->caps & CAP_HOST_KEY && !map_get(&x->odd_keys, c->instance_id))
 		expect_host_key(c, &t, i);
 	list_append(&x->conns, &c->link);
