@@ -8,7 +8,7 @@ struct campaign_entry {
 	struct campaign c;
 	char overlap[8], finish_by[8], warn[16], alert[16];
 	char on_failure[16];
-	char blackouts[CAMPAIGN_BLACKOUTS_MAX][24];
+	char blackouts[SCHEDULE_BLACKOUTS_MAX][24];
 };
 
 #define ENTRY        ((struct campaign_entry *)0)
@@ -25,12 +25,12 @@ static const struct option campaign_rows[] = {
 	{ "description", OPTION_TEXT, MEMBER(c.description) },
 	{ "owner", OPTION_NAME, MEMBER(c.owner) },
 	{ "budget", OPTION_NAME, MEMBER(c.budget) },
-	{ "schedule", OPTION_TEXT, MEMBER(c.schedule) },
+	{ "schedule", OPTION_TEXT, MEMBER(c.cron) },
 	{ "timezone", OPTION_WORD, MEMBER(c.timezone), .fallback = "UTC" },
-	{ "jitter", OPTION_DURATION, MEMBER(c.jitter), .min = 0, .max = 6 * HOUR },
+	{ "jitter", OPTION_DURATION, MEMBER(c.schedule.jitter), .min = 0, .max = 6 * HOUR },
 	{ "overlap", OPTION_CHOICE, MEMBER(overlap), .words = overlap_words, .fallback = "skip" },
-	{ "catch_up", OPTION_DURATION, MEMBER(c.catch_up), .min = 0, .max = 6 * HOUR, .fallback = "3h" },
-	{ "blackout", OPTION_LIST, ARRAY(blackouts, c.blackout_count) },
+	{ "catch_up", OPTION_DURATION, MEMBER(c.schedule.catch_up), .min = 0, .max = 6 * HOUR, .fallback = "3h" },
+	{ "blackout", OPTION_LIST, ARRAY(blackouts, c.schedule.blackout_count) },
 	{ "finish_by", OPTION_TEXT, MEMBER(finish_by) },
 	{ "recipe", OPTION_NAME, MEMBER(c.recipe) },
 	{ .key = "with", .type = OPTION_TREE },
@@ -73,16 +73,17 @@ static const struct option_table notify_options = { .what = "a notification", .r
 
 static void read_schedule(struct parse *p, const struct node *root, struct campaign *c)
 {
+	struct cron *cron = &c->schedule.cron;
 	struct zone *z;
 	struct err e;
 
-	if (*c->schedule && cron_parse(&c->cron, c->schedule, &e) < 0)
+	if (*c->cron && cron_parse(cron, c->cron, &e) < 0)
 		parse_error(p, node_get(root, "schedule"), "%s", e.msg);
 	z = zone_load(c->timezone, &e);
 	if (!z)
 		parse_error(p, node_get(root, "timezone"), "%s", e.msg);
-	else if (*c->schedule && c->cron.minutes && cron_next(&c->cron, z, (instant)1795132800 * SECOND) == FOREVER)
-		parse_error(p, node_get(root, "schedule"), "there is no such day: '%s' never comes", c->schedule);
+	else if (cron->minutes && cron_next(cron, z, (instant)1795132800 * SECOND) == FOREVER)
+		parse_error(p, node_get(root, "schedule"), "there is no such day: '%s' never comes", c->cron);
 	zone_free(z);
 }
 
@@ -150,8 +151,8 @@ static void read_numbers(struct parse *p, const struct node *root, struct campai
 	c->finish_by = -1;
 	if (*e->finish_by && !clock_time(e->finish_by, &c->finish_by))
 		parse_error(p, node_get(root, "finish_by"), "'finish_by' wants a time of day like 07:00, not '%s'", e->finish_by);
-	for (int k = 0; k < c->blackout_count; k++)
-		if (!days_of(e->blackouts[k], c->blackout[k]))
+	for (int k = 0; k < c->schedule.blackout_count; k++)
+		if (!days_of(e->blackouts[k], c->schedule.blackout[k]))
 			parse_error(p, list && list->kind == NODE_LIST ? &list->child[k] : list,
 			    "'blackout' wants a day like 2026-12-25, or 2026-12-24..2027-01-02, not '%s'", e->blackouts[k]);
 	if (!percent(e->warn, &c->warn_ppm))
@@ -491,6 +492,8 @@ static void read_whole(struct parse *p, const struct node *root, struct campaign
 		parse_error(p, root, "the campaign has no name: say 'campaign: NAME'");
 	if (!node_get(root, "recipe"))
 		parse_error(p, root, "the campaign has no 'recipe'");
+	for (const char *name = e->c.name; *name; name++)
+		e->c.schedule.salt = (e->c.schedule.salt ^ (uint8_t)*name) * 0x100000001b3u; /* campaigns of one hour do not begin together */
 	read_schedule(p, root, &e->c);
 	read_numbers(p, root, e);
 	read_on_failure(p, node_get(root, "on_failure"), &e->c);

@@ -21,14 +21,13 @@
 #include "base/gpu.h"
 #include "base/json.h"
 #include "base/money.h"
-#include "core/cron.h"
+#include "core/schedule.h"
 #include "core/types.h"
 
 #define CAMPAIGN_AXES_MAX      8
 #define CAMPAIGN_CELLS_MAX     1000
 #define CAMPAIGN_PROVIDERS_MAX 8
 #define CAMPAIGN_SECRETS_MAX   16
-#define CAMPAIGN_BLACKOUTS_MAX 64
 #define CAMPAIGN_NOTIFY_MAX    8
 #define CAMPAIGN_EVENTS_MAX    8
 
@@ -48,14 +47,9 @@ struct notify {
 
 struct campaign {
 	char name[NAME_MAX_], owner[NAME_MAX_], budget[NAME_MAX_], description[TEXT_MAX];
-	char schedule[128];
-	struct cron cron;       /* of schedule; "" there: only `campaign run` */
-	char timezone[64];
-	duration jitter;        /* each night begins up to this much later */
+	char cron[128], timezone[64];
+	struct schedule schedule; /* of them; cron "": only `campaign run` */
 	bool queue;             /* overlap: queue; else a night that is due while one runs is skipped */
-	duration catch_up;      /* a start that was missed is made up for within this time */
-	int64_t blackout[CAMPAIGN_BLACKOUTS_MAX][2]; /* local days since 1970, first and last, when nothing begins */
-	int blackout_count;
 	int finish_by;          /* minutes behind local midnight; -1: any time */
 	char recipe[NAME_MAX_];
 	struct cell *cells;     /* owned, in the order of the night */

@@ -24,7 +24,7 @@ find daemon providers remote db config -name '*.[ch]' | LC_ALL=C sort | while re
 		if (layer == "providers") return "^(base/|core/types\\.h$|providers/)"
 		if (layer == "remote") return "^(base/|core/(types|stats)\\.h$|remote/)"
 		if (layer == "db") return "^(base/|core/(types|model)\\.h$|db/)"
-		if (layer == "config") return "^(base/|core/(types|cron)\\.h$|config/)"
+		if (layer == "config") return "^(base/|core/(types|schedule)\\.h$|config/)"
 		if (layer == "ctl") return "^(base/|ctl/|config/|remote/archive\\.h$)"
 		return "^(base|core|report|providers|remote|db|config)/"
 	}

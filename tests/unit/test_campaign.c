@@ -80,12 +80,12 @@ static void everything(void **state)
 	assert_string_equal(c.name, "llama70b-nightly");
 	assert_string_equal(c.timezone, "America/Toronto");
 	assert_true(c.queue);
-	assert_int_equal(c.jitter, 5 * MINUTE);
-	assert_int_equal(c.catch_up, 2 * HOUR);
-	assert_int_equal(c.blackout_count, 2);
-	assert_int_equal(c.blackout[0][0], instant_days(2026, 12, 25));
-	assert_int_equal(c.blackout[0][1], instant_days(2026, 12, 25));
-	assert_int_equal(c.blackout[1][1], instant_days(2027, 1, 1));
+	assert_int_equal(c.schedule.jitter, 5 * MINUTE);
+	assert_int_equal(c.schedule.catch_up, 2 * HOUR);
+	assert_int_equal(c.schedule.blackout_count, 2);
+	assert_int_equal(c.schedule.blackout[0][0], instant_days(2026, 12, 25));
+	assert_int_equal(c.schedule.blackout[0][1], instant_days(2026, 12, 25));
+	assert_int_equal(c.schedule.blackout[1][1], instant_days(2027, 1, 1));
 	assert_int_equal(c.finish_by, 7 * 60 + 30);
 	assert_int_equal(c.per_night, 60 * USD);
 	assert_int_equal(c.per_run, 2 * HOUR);
@@ -114,7 +114,7 @@ static void the_least_that_is_enough(void **state)
 	(void)state;
 	read_good(&c, "campaign: once\nrecipe: gpu-check\nmatrix: { gpu: MI300X }\n");
 	assert_string_equal(c.timezone, "UTC");
-	assert_string_equal(c.schedule, ""); /* only when somebody says `run` */
+	assert_string_equal(c.cron, ""); /* only when somebody says `run` */
 	assert_int_equal(c.finish_by, -1);
 	assert_int_equal(c.repeats, 1);
 	assert_int_equal(c.baseline, 14);
