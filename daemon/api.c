@@ -66,6 +66,7 @@ static const struct route {
 	{ "GET", "/v1/fleets/*", ROLE_VIEWER, get_fleet },
 	{ "DELETE", "/v1/fleets/*", ROLE_OPERATOR, delete_fleet },
 	{ "POST", "/v1/fleets/*/extend", ROLE_OPERATOR, post_extend },
+	{ "POST", "/v1/fleets/*/resolve", ROLE_OPERATOR, post_resolve },
 	{ "POST", "/v1/fleets/*/authorize", ROLE_OPERATOR, post_authorize },
 	{ "POST", "/v1/fleets/*/exec", ROLE_OPERATOR, post_exec },
 	{ "POST", "/v1/runs", ROLE_OPERATOR, post_runs },

@@ -618,6 +618,43 @@ void delete_fleet(struct request *r)
 	change_fleet(r, &fact);
 }
 
+/* The newest order of this slot that is in doubt, or the newest of all: the core says why that will not do. */
+static const struct instance *in_doubt(const struct fleet *f, int64_t slot)
+{
+	const struct instance *found = NULL;
+
+	list_for_each(n, &f->instance_list)
+		if (INSTANCE_OF(n)->slot == slot && (!found || found->state != INSTANCE_AMBIGUOUS))
+			found = INSTANCE_OF(n);
+	return found;
+}
+
+void post_resolve(struct request *r)
+{
+	static const char *const keys[] = { "instance", "machine", NULL };
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	const json_t *machine = json_object_get(r->in, "machine");
+	struct fact fact = { .kind = FACT_RESOLVE, .actor = r->user, .text = "" };
+	const struct instance *i;
+	struct err e;
+
+	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys))
+		return;
+	i = in_doubt(f, json_int(r->in, "instance", 0));
+	if (json_is_string(machine))
+		fact.text = json_string_value(machine);
+	if (!i)
+		err_set(&e, ERR_NOT_FOUND, "fleet '%s' has no instance %lld", f->name, (long long)json_int(r->in, "instance", 0));
+	else if (!json_is_null(machine) && (!*fact.text || strlen(fact.text) >= ID_MAX || !str_is_utf8(fact.text, strlen(fact.text))))
+		err_set(&e, ERR_USAGE, "'machine' is the provider's id of the machine, or null when there is none");
+	else {
+		fact.id = i->object.id;
+		change_fleet(r, &fact);
+		return;
+	}
+	request_error(r, &e);
+}
+
 void post_extend(struct request *r)
 {
 	static const char *const keys[] = { "for", NULL };

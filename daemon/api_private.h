@@ -128,6 +128,7 @@ void post_plans(struct request *r);
 void post_fleets(struct request *r);
 void delete_fleet(struct request *r);
 void post_extend(struct request *r);
+void post_resolve(struct request *r);
 void post_authorize(struct request *r);
 void post_exec(struct request *r);
 void post_runs(struct request *r);

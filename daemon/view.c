@@ -77,6 +77,7 @@ json_t *view_instance(const struct model *m, const struct instance *i, instant n
 	put_money_or_null(o, "leak_bound", a ? cost_leak_bound(&a->facts, i, now) : 0, a && i->state != INSTANCE_GONE);
 	json_put_str(o, "watchdog", watchdog_name(i->watchdog));
 	json_put_str(o, "trust", *i->host_key ? trust_name(i->trust) : "");
+	json_put_bool(o, "in_doubt", i->state == INSTANCE_AMBIGUOUS && a && a->facts.single_flight && !a->facts.exclusive);
 	json_put_time(o, "leased_until", i->leased_until);
 	json_put_bool(o, "accepted", i->delete_accepted);
 	json_put_bool(o, "shown", i->state != INSTANCE_GONE && !i->describe_absent && !i->absent_listings);

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend ssh exec cp down run runs logs results compare diff wait cancel recipes cost events why providers audit doctor version completion help"
+	local commands="init offers up status extend resolve ssh exec cp down run runs logs results compare diff wait cancel recipes cost events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -56,6 +56,7 @@ _gpufleetctl()
 	up:--label | up:-l) return ;;
 	up:--retry-until-up) return ;;
 	extend:--for | extend:-f) return ;;
+	resolve:--machine | resolve:-m) return ;;
 	run:--on) _gpufleetctl_take "$(_gpufleetctl_names fleet)"; return ;;
 	run:--gpu | run:-g) return ;;
 	run:--set | run:-s) return ;;
@@ -108,6 +109,7 @@ _gpufleetctl()
 		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
+		resolve) _gpufleetctl_take "--machine --absent $globals" ;;
 		exec) _gpufleetctl_take "--all $globals" ;;
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
 		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run $globals" ;;
@@ -127,6 +129,7 @@ _gpufleetctl()
 	case $command in
 	status) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	extend) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
+	resolve) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	ssh) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	exec) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	down) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;

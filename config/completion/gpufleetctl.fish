@@ -56,6 +56,11 @@ complete -c gpufleetctl -n __fish_use_subcommand -a extend -d 'let a fleet live 
 complete -c gpufleetctl -n '__fish_seen_subcommand_from extend' -l for -s f -x -d 'the new lifetime, counted from the moment when the fleet was ready'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from extend' -a '(gpufleetctl help --names fleet 2>/dev/null)'
 
+complete -c gpufleetctl -n __fish_use_subcommand -a resolve -d 'say what became of an order in doubt, where only a person can know'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from resolve' -l machine -s m -x -d 'it exists: this is the provider\'s id of it, see: gpufleetctl audit'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from resolve' -l absent -d 'it does not exist, and the account may order again'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from resolve' -a '(gpufleetctl help --names fleet 2>/dev/null)'
+
 complete -c gpufleetctl -n __fish_use_subcommand -a ssh -d 'log in to a machine, with your own key and the host key that was pinned'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from ssh' -a '(gpufleetctl help --names fleet 2>/dev/null)'
 

@@ -13,6 +13,7 @@ enum fact_kind {
 	FACT_FLEET_CLOSE,  /* id; cause */
 	FACT_FLEET_EXTEND, /* id; span: new lifetime from READY */
 	FACT_FLEET_TOUCH,  /* id: somebody is using it (exec, ssh): not idle */
+	FACT_RESOLVE,      /* id: an instance in doubt; text: the provider's id of its machine, "" it does not exist → id of its fleet */
 	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, spec taken); fleet_id set → id */
 	FACT_RUN_CANCEL,   /* id */
 	FACT_RUN_WATCH,    /* id; flag: somebody follows the output */

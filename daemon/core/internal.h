@@ -58,6 +58,8 @@ bool listing_is_void(struct model *m, struct account_state *a, const struct fact
 /* When the provider must be asked again how many machines it counts; FOREVER: its count is not wanted. */
 instant count_due(const struct account_state *a, instant now);
 
+/* A person says what became of an order in doubt. */
+void instance_resolve(struct model *m, struct fact *f);
 void run_apply(struct model *m, struct fact *f);
 void run_decide(struct model *m, struct run *r, instant now, struct actions *out);
 /* The machine under the run is no more. */

@@ -199,6 +199,46 @@ static void claim_unmarked(struct model *m, struct account_state *a, const struc
 	}
 }
 
+/* By a machine's id: is it somebody else's for certain? */
+static bool taken(struct account_state *a, const struct instance *i, const char *id, struct err *e)
+{
+	if (in_snapshot(i, id)) {
+		err_set(e, ERR_REFUSED, "%s was there before the order: it is not the machine that was ordered", id);
+		return true;
+	}
+	list_for_each(n, &a->instance_list) {
+		const struct instance *other = CONTAINER_OF(n, struct instance, account_link);
+
+		if (other != i && other->state != INSTANCE_GONE && !strcmp(other->provider_id, id)) {
+			err_set(e, ERR_CONFLICT, "%s is instance %lld already", id, (long long)other->object.id);
+			return true;
+		}
+	}
+	return false;
+}
+
+void instance_resolve(struct model *m, struct fact *f)
+{
+	struct instance *i = model_instance(m, f->id);
+
+	if (!i) {
+		err_set(&f->error, ERR_NOT_FOUND, "no such instance");
+		return;
+	}
+	f->answer_id = i->fleet_id;
+	if (i->state != INSTANCE_AMBIGUOUS) {
+		err_set(&f->error, ERR_CONFLICT, "it is %s: only an order in doubt (AMBIGUOUS) can be resolved",
+		    instance_fsm.state_names[i->state]);
+	} else if (!*f->text) {
+		instance_move(m, i, INSTANCE_EV_ABSENT, CAUSE_ABSENT, f->actor, "said not to exist");
+	} else if (!taken(account_of(m, i), i, f->text, &f->error)) {
+		str_copy(i->provider_id, f->text);
+		instance_move(m, i, INSTANCE_EV_FOUND, CAUSE_NONE, f->actor, "said to be %s", i->provider_id);
+		if (i->stop_requested)
+			instance_move(m, i, INSTANCE_EV_STOP, i->cause, NULL, "%s", *i->reason ? i->reason : "stop was asked for");
+	}
+}
+
 static void take_snapshot(struct model *m, struct account_state *a, const struct fact *f)
 {
 	struct instance *i = model_instance(m, a->create_lock);

@@ -146,8 +146,13 @@ static void show_fleet(const json_t *f)
 	buf_free(&text);
 	puts("");
 	show_instances(f, stdout);
-	json_array_foreach(json_path(f, "instances"), n, id)
+	json_array_foreach(json_path(f, "instances"), n, id) {
 		show_net(json_str(f, "name", "?"), id);
+		if (json_bool(id, "in_doubt", false))
+			ctl_print(stdout, STYLE_BOLD, "%s/%lld  was it made? The account is not only ours: look, and say gpufleetctl resolve %s/%lld "
+			    "--machine ID, or --absent", json_str(f, "name", "?"), (long long)json_int(id, "slot", 0), json_str(f, "name", "?"),
+			    (long long)json_int(id, "slot", 0));
+	}
 	if (*json_str(f, "warning", ""))
 		ctl_say("%s", json_str(f, "warning", ""));
 }

@@ -10,6 +10,7 @@ const struct command *const ctl_commands[] = {
 	&command_up,
 	&command_status,
 	&command_extend,
+	&command_resolve,
 	&command_ssh,
 	&command_exec,
 	&command_cp,

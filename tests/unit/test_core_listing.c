@@ -292,6 +292,67 @@ static void never_claimed_in_a_shared_account(void **state)
 	assert_true(i->hold > 0);
 }
 
+static struct fact resolve(struct world *w, const struct instance *i, const char *machine)
+{
+	struct fact f = { .kind = FACT_RESOLVE, .id = i->object.id, .actor = "ada", .text = machine };
+
+	world_fact(w, &f);
+	return f;
+}
+
+/* In a shared account a person says which machine it is, or that there is none; what cannot be is refused. */
+static void a_person_resolves_it(void **state)
+{
+	struct world *w = *state;
+	struct unit *before;
+	struct instance *i;
+	struct fact f;
+
+	world_single_flight(w);
+	w->m.accounts[0]->facts.exclusive = false;
+	before = world_unit(w, "cloud", "", 0);
+	w->k.verdict[ACTION_CREATE] = VERDICT_UNSURE;
+	world_up(w);
+	i = world_until_planned(w, 0, MINUTE);
+	f = resolve(w, i, "");
+	assert_int_equal(f.error.code, ERR_CONFLICT);
+	world_pass(w, HOUR);
+	assert_int_equal(i->state, INSTANCE_AMBIGUOUS);
+	f = resolve(w, i, before->id);
+	assert_int_equal(f.error.code, ERR_REFUSED);
+	assert_non_null(strstr(f.error.msg, "was there before the order"));
+	assert_int_equal(i->state, INSTANCE_AMBIGUOUS);
+	f = resolve(w, i, w->units[1].id);
+	assert_int_equal(f.error.code, ERR_NONE);
+	assert_int_equal(f.answer_id, i->fleet_id);
+	assert_true(world_until(w, i, INSTANCE_READY, 20 * MINUTE));
+	assert_true(i->marked);
+	assert_int_equal(w->m.accounts[0]->create_lock, 0);
+	f = resolve(w, i, "");
+	assert_int_equal(f.error.code, ERR_CONFLICT);
+	assert_int_equal(before->gone, 0);
+}
+
+static void a_person_says_that_there_is_none(void **state)
+{
+	struct world *w = *state;
+	struct instance *i;
+
+	world_single_flight(w);
+	w->m.accounts[0]->facts.exclusive = false;
+	w->k.verdict[ACTION_CREATE] = VERDICT_UNSURE;
+	w->k.idle[ACTION_CREATE] = true;
+	world_up(w);
+	i = world_until_planned(w, 0, MINUTE);
+	world_pass(w, HOUR);
+	assert_int_equal(i->state, INSTANCE_AMBIGUOUS);
+	assert_int_equal(resolve(w, i, "").error.code, ERR_NONE);
+	assert_int_equal(i->state, INSTANCE_GONE);
+	assert_int_equal(i->cause, CAUSE_ABSENT);
+	assert_int_equal(i->hold, 0);
+	assert_int_equal(w->m.accounts[0]->create_lock, 0);
+}
+
 static void no_name_can_be_put_on_it(void **state)
 {
 	struct world *w = *state;
@@ -325,6 +386,8 @@ int main(void)
 		world_test(one_create_at_a_time),
 		world_test(claimed_by_difference),
 		world_test(never_claimed_in_a_shared_account),
+		world_test(a_person_resolves_it),
+		world_test(a_person_says_that_there_is_none),
 		world_test(no_name_can_be_put_on_it),
 	};
 
