@@ -594,7 +594,6 @@ static void vanishes(void **state)
 	clean("gone1");
 }
 
-/* Eight at once: one starts it. */
 /* A run of `once` with this setup, parameter and run id: what it left in $HOME/setups.log is counted by the caller. */
 static void run_once(const char *key, const char *setup, const char *parameter, const char *id, int exit_status)
 {
@@ -665,6 +664,7 @@ static void qualifies_first(void **state)
 	}
 }
 
+/* Eight at once: one starts it. */
 static void starts_once(void **state)
 {
 	struct buf cmd = BUF(30000), all = BUF(30000);
