@@ -37,6 +37,11 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return type == FTW_DP || type == FTW_DNR ? rmdir(path) : unlink(path);
 }
 
+int artifacts_remove(const char *path)
+{
+	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
 /* When anything in it changed last, two levels deep: output is appended to files, results are unpacked into a directory. */
 static instant last_change(int runs, const char *key)
 {
@@ -80,7 +85,7 @@ int artifacts_sweep(const char *runs, instant before, const char *const *live, s
 		if (!last || last >= before)
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", runs, de->d_name);
-		if (nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) == 0)
+		if (artifacts_remove(path) == 0)
 			removed++;
 		else
 			log_warn("the files of an old run cannot be deleted: '%s'", path);

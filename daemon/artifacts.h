@@ -19,4 +19,7 @@ void artifacts_close(struct artifacts *a); /* frees itself when its handle and i
  */
 int artifacts_sweep(const char *runs, instant before, const char *const *live, size_t live_count, struct err *e);
 
+/* A tree, following no links; for the thread pool. 0, or -1: something is left, or it was not there. */
+int artifacts_remove(const char *path);
+
 #endif

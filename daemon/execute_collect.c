@@ -2,6 +2,7 @@
  * What a run left in results/ comes back as one tar. As far as it came it is kept beside the run, so that a connection that is cut
  * costs only the rest; it is unpacked when it is whole and its SHA-256 is what the machine said. Then the recipe's reader looks.
  */
+#include "artifacts.h"
 #include "base/crypto.h"
 #include "base/json.h"
 #include "base/str.h"
@@ -53,22 +54,28 @@ static bool same_sum(const struct buf *tar, const char *sha256)
 	return !strcmp(text, sha256);
 }
 
+/* Beside the place where they are looked for, and put there when they are all here: nobody reads half a file. */
 static void unpack(struct op *op, const void *tar, size_t n)
 {
 	struct archive_limits limits = { 10000, RESULTS_MAX };
 	struct err e = { 0 };
-	char dir[1024];
+	char dir[1024], fresh[1024];
 	size_t skipped = 0;
 
 	execute_run_path(op->x->en, op->key, "results", dir, sizeof(dir));
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST) {
-		snprintf(op->message, sizeof(op->message), "cannot make '%.150s': %s", dir, strerror(errno));
+	execute_run_path(op->x->en, op->key, "results.new", fresh, sizeof(fresh));
+	artifacts_remove(fresh);
+	if (mkdir(fresh, 0700) < 0) {
+		snprintf(op->message, sizeof(op->message), "cannot make '%.150s': %s", fresh, strerror(errno));
 		return;
 	}
-	if (archive_unpack(dir, tar, n, &limits, &skipped, &e) < 0)
+	if (archive_unpack(fresh, tar, n, &limits, &skipped, &e) < 0)
 		snprintf(op->message, sizeof(op->message), "results: %.200s", e.msg);
 	else if (skipped)
 		snprintf(op->message, sizeof(op->message), "%zu entries of results were not taken", skipped);
+	artifacts_remove(dir); /* from a collection that was not noted before the daemon ended */
+	if (rename(fresh, dir) < 0)
+		snprintf(op->message, sizeof(op->message), "cannot put '%.150s' in place: %s", dir, strerror(errno));
 	collect_read(dir, op->reader, &op->results);
 	if (*op->results.message)
 		str_copy(op->message, op->results.message);

@@ -124,6 +124,22 @@ run_recipe secret sh -- HF_TOKEN=hf_very_secret_thing
 check "a secret's name is in the manifest, its value is not" sh -c "grep -q '\"HF_TOKEN\":\"<redacted>\"' '$by_hand/secret/manifest.json' && ! grep -rq hf_very_secret_thing '$by_hand/secret'"
 same "no server is left" "$(pgrep -f "$by_hand/bin/vllm" | wc -l)" 0
 
+for shell in dash "bash --posix"; do
+	# shellcheck disable=SC2016 # for that shell
+	same "limited, $shell: short jobs are never taken for late ones, late ones are ended" "$(cd "$recipe" && $shell -c '
+		trap "exit 143" TERM
+		. ./common.sh
+		n=0
+		while [ $n -lt 300 ]; do
+			limited 20 true || echo "status $?"
+			n=$((n + 1))
+		done
+		limited 1 sleep 9
+		echo $?
+		limited 5 sh -c "exit 7"
+		echo $?' 2>/dev/null | tr '\n' ' ')" "124 7 "
+done
+
 # ---- through the daemon --------------------------------------------------------------------------------------------------------
 
 # bench RUN-NAME GPU PROVIDER ITL: a fleet whose machine's server has this speed, a run on it, its report in $WORK/NAME.json

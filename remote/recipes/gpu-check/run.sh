@@ -50,20 +50,17 @@ limited()
 	shift
 	"$@" &
 	job=$!
+	# It ends by itself when the job is gone: a signal right behind its birth could be lost.
 	(
-		trap 'exit 0' TERM
 		i=0
-		while [ "$i" -lt "$seconds" ]; do
+		while [ "$i" -lt "$seconds" ] && kill -0 "$job" 2>/dev/null; do
 			sleep 1
 			i=$((i + 1))
 		done
 		kill -s KILL "$job"
 	) </dev/null >/dev/null 2>&1 &
-	guard=$!
 	wait "$job"
-	rc=$?
-	kill -s TERM "$guard" 2>/dev/null
-	return $rc
+	return $?
 }
 
 # ---- the tools, each into lines "index|name|MiB|MiB used|% busy|W|C|driver", "-" where nothing is said ---------------------
