@@ -65,11 +65,9 @@ static enum verdict check_read(const struct op_args *a, struct op_cursor *c,
 	enum verdict v;
 
 	(void)c;
-	if (!hotaisle_is_success(res))
-		return hotaisle_failed(res, r, false);
-	j = hotaisle_body_of(res, r, VERDICT_RETRY);
-	if (!j)
-		return VERDICT_RETRY;
+	v = hotaisle_json(res, r, false, &j);
+	if (v != VERDICT_OK)
+		return v;
 	teams = json_object_get(j, "teams");
 	if (!json_is_array(teams))
 		v = op_fail(r, VERDICT_RETRY, "Hot Aisle's answer lists no teams");
@@ -99,15 +97,14 @@ static enum verdict balance_read(const struct op_args *a, struct op_cursor *c,
     const struct http_response *res, struct op_reply *r)
 {
 	int64_t machines;
+	enum verdict v;
 	json_t *j;
 
 	(void)a;
 	(void)c;
-	if (!hotaisle_is_success(res))
-		return hotaisle_failed(res, r, false);
-	j = hotaisle_body_of(res, r, VERDICT_RETRY);
-	if (!j)
-		return VERDICT_RETRY;
+	v = hotaisle_json(res, r, false, &j);
+	if (v != VERDICT_OK)
+		return v;
 	machines = json_int(j, "virtual_machine_count", -1);
 	r->balance.known = hotaisle_cents(j, "available_balance", &r->balance.available);
 	if (r->balance.available < 0)

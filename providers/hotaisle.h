@@ -34,6 +34,8 @@ enum verdict hotaisle_fail(const struct http_response *res, struct op_reply *r, 
 enum verdict hotaisle_failed(const struct http_response *res, struct op_reply *r, bool machine);
 /* The JSON of a successful answer, or NULL with the reply filled. The caller gives it back. */
 json_t *hotaisle_body_of(const struct http_response *res, struct op_reply *r, enum verdict otherwise);
+/* Both for a read: OK with *j, which the caller gives back, or the verdict. */
+enum verdict hotaisle_json(const struct http_response *res, struct op_reply *r, bool machine, json_t **j);
 bool hotaisle_cents(const json_t *j, const char *key, money *out);
 bool hotaisle_gpus_of(const json_t *specs, char name[GPU_MAX], int *count);
 

@@ -67,18 +67,16 @@ void hotaisle_list_build(const struct op_args *a, const struct op_cursor *c, str
 enum verdict hotaisle_list_read(const struct op_args *a, struct op_cursor *c,
     const struct http_response *res, struct op_reply *r)
 {
-	enum verdict v = VERDICT_OK;
+	enum verdict v;
 	const json_t *vm;
 	json_t *j;
 	size_t i;
 
 	(void)a;
 	(void)c;
-	if (!hotaisle_is_success(res))
-		return hotaisle_failed(res, r, false);
-	j = hotaisle_body_of(res, r, VERDICT_RETRY);
-	if (!j)
-		return VERDICT_RETRY;
+	v = hotaisle_json(res, r, false, &j);
+	if (v != VERDICT_OK)
+		return v;
 	if (!json_is_array(j))
 		v = op_fail(r, VERDICT_RETRY, "Hot Aisle's list of machines is not a list");
 	json_array_foreach (j, i, vm)
@@ -143,11 +141,9 @@ enum verdict hotaisle_describe_read(const struct op_args *a, struct op_cursor *c
 	enum verdict v;
 	json_t *j;
 
-	if (!hotaisle_is_success(res))
-		return hotaisle_failed(res, r, true);
-	j = hotaisle_body_of(res, r, VERDICT_RETRY);
-	if (!j)
-		return VERDICT_RETRY;
+	v = hotaisle_json(res, r, true, &j);
+	if (v != VERDICT_OK)
+		return v;
 	v = described(j, c, a->id, r);
 	json_decref(j);
 	return v;

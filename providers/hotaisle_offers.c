@@ -77,15 +77,14 @@ enum verdict hotaisle_offers_read(const struct op_args *a, struct op_cursor *c,
     const struct http_response *res, struct op_reply *r)
 {
 	const json_t *row;
+	enum verdict v;
 	json_t *j;
 	size_t i;
 
 	(void)c;
-	if (!hotaisle_is_success(res))
-		return hotaisle_failed(res, r, false);
-	j = hotaisle_body_of(res, r, VERDICT_RETRY);
-	if (!j)
-		return VERDICT_RETRY;
+	v = hotaisle_json(res, r, false, &j);
+	if (v != VERDICT_OK)
+		return v;
 	if (!json_is_array(j)) {
 		json_decref(j);
 		return op_fail(r, VERDICT_RETRY, "Hot Aisle's list of offers is not a list");

@@ -122,6 +122,15 @@ json_t *hotaisle_body_of(const struct http_response *res, struct op_reply *r, en
 	return j;
 }
 
+enum verdict hotaisle_json(const struct http_response *res, struct op_reply *r, bool machine, json_t **j)
+{
+	*j = NULL;
+	if (!hotaisle_is_success(res))
+		return hotaisle_failed(res, r, machine);
+	*j = hotaisle_body_of(res, r, VERDICT_RETRY);
+	return *j ? VERDICT_OK : VERDICT_RETRY;
+}
+
 /* Whole cents or, in newer servers, a fraction of them (§2.2). */
 bool hotaisle_cents(const json_t *j, const char *key, money *out)
 {

@@ -118,22 +118,25 @@ enum watchdog job_lease_read(const char *text, size_t n)
 	return WATCHDOG_NONE;
 }
 
-void job_push_command(struct buf *out, const char *key, size_t size)
+/* One of the commands around a payload whose tar has `size` bytes. */
+static void put_payload_command(struct buf *out, size_t size, const char *script)
 {
-	begin(out, key);
 	put_number(out, "size", (int64_t)size);
 	put_script(out, "remote/job-common.sh");
 	put_script(out, "remote/job-payload.sh");
-	put_script(out, "remote/job-push.sh");
+	put_script(out, script);
+}
+
+void job_push_command(struct buf *out, const char *key, size_t size)
+{
+	begin(out, key);
+	put_payload_command(out, size, "remote/job-push.sh");
 }
 
 void job_want_command(struct buf *out, struct buf *input, const char *key, const struct pieces *pieces)
 {
 	begin(out, key);
-	put_number(out, "size", 0);
-	put_script(out, "remote/job-common.sh");
-	put_script(out, "remote/job-payload.sh");
-	put_script(out, "remote/job-want.sh");
+	put_payload_command(out, 0, "remote/job-want.sh");
 	for (size_t k = 0; k < pieces->count; k++)
 		buf_printf(input, "%s\n", pieces->items[k].name);
 	buf_puts(input, "#gpufleet-end\n");
@@ -142,10 +145,7 @@ void job_want_command(struct buf *out, struct buf *input, const char *key, const
 void job_fill_command(struct buf *out, const char *key, size_t size)
 {
 	begin(out, key);
-	put_number(out, "size", (int64_t)size);
-	put_script(out, "remote/job-common.sh");
-	put_script(out, "remote/job-payload.sh");
-	put_script(out, "remote/job-fill.sh");
+	put_payload_command(out, size, "remote/job-fill.sh");
 }
 
 static void put_variables(struct buf *input, const struct job_var *vars, size_t count)
