@@ -43,7 +43,7 @@ struct config {
 	char listen[TEXT_MAX];
 	char log[16];
 	char on_orphan[8]; /* "delete" or "adopt" */
-	char secrets_min_trust[12]; /* "tofu", "oob" or "preset" */
+	char secrets_min_trust[12]; /* "tofu" or "proven" */
 	char on_lost[24];  /* "finish_until_deadline" or "delete" */
 	struct account *accounts;       /* in the order of the file */
 	struct account_source *sources; /* parallel to accounts */

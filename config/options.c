@@ -14,7 +14,7 @@
 static const char *const log_words[] = { "debug", "info", "warn", "error", NULL };
 
 static const char *const orphan_words[] = { "delete", "adopt", NULL };
-static const char *const trust_words[] = { "tofu", "oob", "preset", NULL };
+static const char *const trust_words[] = { "tofu", "proven", NULL };
 static const char *const lost_words[] = { "finish_until_deadline", "delete", NULL };
 
 static const struct option config_rows[] = {
@@ -38,8 +38,8 @@ static const struct option config_rows[] = {
 		  "restored: delete it after proof.orphan_grace, a few in each sweep, or adopt it as a fleet of its own, open until "
 		  "the deadline in its name." },
 	{ "secrets_min_trust", OPTION_CHOICE, MEMBER(config, secrets_min_trust), .words = trust_words, .fallback = "tofu",
-	  .help = "How well the host key of a machine must be known before secrets are sent to it: tofu (as shown at first contact), "
-	  "oob (read through the provider), preset (known before)." },
+	  .help = "How well the host key of a machine must be known before secrets are sent to it: tofu (as shown at first contact) or "
+	  "proven (known before, or read through the provider)." },
 	{ "on_lost", OPTION_CHOICE, MEMBER(config, on_lost), .words = lost_words, .fallback = "finish_until_deadline",
 	  .help = "What becomes of a machine that runs something and cannot be reached for proof.contact_lost, while its provider "
 		  "shows it running: delete it, or leave its run the time that it may take, so that a cut network loses no night." },

@@ -52,6 +52,7 @@ void execute_free(struct execute *x)
 		free(id);
 	map_free(&x->keys);
 	map_free(&x->odd_keys);
+	proofs_free(x);
 	map_free(&x->conn_by_instance);
 	free(x->limits);
 	free(x);

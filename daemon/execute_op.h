@@ -34,6 +34,7 @@ struct op {
 	int step;
 	struct job_probe probe; /* CONNECT: what the first step found */
 	duration leased;        /* CONNECT: what the second gave */
+	enum watchdog watchdog; /* … and what the machine could do with it */
 	struct buf out, err;
 	uv_work_t work;
 	void (*work_done)(struct op *op);
@@ -52,8 +53,22 @@ void op_exec(struct op *op, const struct instance *i, const char *command, const
 void op_step(struct op *op); /* the next command, by op->step */
 /* One fact ends the op. `refused`: trying again will not help. */
 void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum cause cause, const char *message);
+/* The machine answers; whether it could be given a lease as well is in `armed`. */
+void op_connected(struct op *op, const char *host_key, enum trust trust, enum watchdog armed);
 /* `work` in the thread pool, then `done` in the loop; unless the daemon ends meanwhile. */
 void op_work(struct op *op, void (*work)(uv_work_t *w), void (*done)(struct op *op));
+
+/* ---- execute_proof.c ---- */
+
+bool proof_relayed(const struct instance *i); /* is its address a relay of its provider's? */
+/* Before the first contact: should its log be asked first? */
+bool proof_wanted(struct execute *x, const struct instance *i);
+void proof_ask(struct op *op, const struct instance *i); /* then op_step() again, or a fact */
+void proof_expect(struct conn *c, struct ssh_target *t, const struct instance *i); /* what a first contact must show */
+/* Did it show the key of its user data, which others can read there? Then it gets another one. */
+bool proof_rekey_wanted(const struct op *op, const char *shown);
+void proof_rekey_command(const struct op *op, const struct instance *i, struct buf *cmd, struct buf *input);
+void proof_rekeyed(struct op *op, const char *shown, const char *complaint); /* complaint NULL: it has it */
 
 /* ---- execute_push.c ---- */
 

@@ -26,6 +26,7 @@ struct execute {
 	struct map conn_by_instance;
 	struct list secrets;
 	struct map odd_keys;        /* instances that did not take the host key that they were given; the pointer is not used */
+	struct map proofs;          /* instance → struct proof (execute_proof.c) */
 	struct map keys;            /* account index + 1 → char *: key id that OP_KEY answered */
 	int work;                   /* jobs in the thread pool */
 	bool closing;
@@ -35,6 +36,8 @@ void provider_action(struct execute *x, const struct action *a);
 void provider_close(struct execute *x);
 void remote_action(struct execute *x, const struct action *a);
 void remote_close(struct execute *x);
+void proof_forget(struct execute *x, int64_t instance_id);
+void proofs_free(struct execute *x);
 const char *kept_secret_find(const struct execute *x, const char *run_key, const char *name);
 void kept_secrets_drop(struct execute *x, const char *run_key);
 

@@ -191,7 +191,7 @@ static void give_host_key(struct task *t, struct op_args *args)
 	const struct instance *i = model_instance(engine_model(t->x->en), t->action.id);
 
 	t->host_private = (struct buf)BUF(4096);
-	t->host_key = i ? hostkey_of(engine_model(t->x->en), i) : NULL;
+	t->host_key = i ? hostkey_of(engine_model(t->x->en), i, HOSTKEY_FIRST) : NULL;
 	if (!t->host_key || ssh_key_openssh(t->host_key, &t->host_private) < 0)
 		return;
 	args->host_private = buf_str(&t->host_private);

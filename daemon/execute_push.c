@@ -129,16 +129,21 @@ static bool trusts_first_use(const struct run *r)
 static int push_secrets(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input,
     char why[TEXT_MAX])
 {
-	enum trust least = trust_from_name(engine_config(op->x->en)->secrets_min_trust);
+	bool proven = !strcmp(engine_config(op->x->en)->secrets_min_trust, "proven");
 	struct secret read[16] = { { NULL } };
 	char names[TEXT_MAX], *rest = names, *name;
 	struct vars vars = { .count = 0 };
 	struct err e = { 0 };
 	int result = 0;
 
-	if (*r->secrets && i->trust < least && !trusts_first_use(r)) {
-		snprintf(why, TEXT_MAX, "its secrets are not sent: the host key of the machine is known by '%s' only, and secrets_min_trust is "
-		    "'%s'; run --trust-first-use sends them all the same", trust_name(i->trust), trust_name(least));
+	if (*r->secrets && proof_relayed(i)) {
+		snprintf(why, TEXT_MAX, "its secrets are not sent: %.60s is a relay of the provider, which could read them; a machine with "
+		    "a port of its own can have them", i->address);
+		return -1;
+	}
+	if (*r->secrets && proven && i->trust == TRUST_TOFU && !trusts_first_use(r)) {
+		snprintf(why, TEXT_MAX, "its secrets are not sent: the host key of the machine was only seen at first contact, and "
+		    "secrets_min_trust is 'proven'; run --trust-first-use sends them all the same");
 		return -1;
 	}
 	str_copy(names, r->secrets);

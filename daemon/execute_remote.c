@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute_op.h"
-#include "hostkey.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,18 +65,6 @@ static void on_lost(void *arg, const char *message)
 	conn_die(c);
 }
 
-static void expect_host_key(struct conn *c, struct ssh_target *t, const struct instance *i)
-{
-	struct ssh_key *k = hostkey_of(engine_model(c->x->en), i);
-
-	if (!k)
-		return;
-	str_copy(t->host_key, ssh_key_public(k));
-	c->trust = TRUST_PRESET;
-	c->ours = true;
-	ssh_key_free(k);
-}
-
 /* What people say of a host of their own. */
 static void as_configured(struct conn *c, struct ssh_target *t, const struct instance *i, const struct account *a)
 {
@@ -107,8 +94,8 @@ static struct conn *conn_new(struct execute *x, const struct instance *i)
 	str_copy(t.user, *i->user ? i->user : a && *a->user ? a->user : provider_find(i->provider)->user);
 	str_copy(t.host_key, i->host_key);
 	as_configured(c, &t, i, a);
-	if (!*t.host_key && provider_find(i->provider)->caps & CAP_HOST_KEY && !map_get(&x->odd_keys, c->instance_id))
-		expect_host_key(c, &t, i);
+	if (!*t.host_key)
+		proof_expect(c, &t, i);
 	list_append(&x->conns, &c->link);
 	c->ssh = ssh_open(x->pool, &t, on_open, c);
 	ssh_on_lost(c->ssh, on_lost, c);
@@ -169,7 +156,7 @@ void op_end(struct op *op, enum ssh_outcome contact, bool refused, enum cause ca
 }
 
 /* The machine answers; whether it could be given a lease as well is in `armed`. */
-static void connected(struct op *op, const char *host_key, enum trust trust, enum watchdog armed)
+void op_connected(struct op *op, const char *host_key, enum trust trust, enum watchdog armed)
 {
 	const struct job_probe *p = &op->probe;
 	struct fact_probe probe = { .gpu_count = p->gpu_count, .docker = p->docker, .watchdog = armed, .leased = op->leased,
@@ -283,6 +270,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	enum ssh_outcome outcome = x->outcome == SSH_OK ? SSH_OK : c->failure ? c->failure : x->outcome;
 	char host_key[512], complaint[TEXT_MAX];
 	enum trust trust = c->trust;
+	bool ours = c->ours;
 	struct err e = { 0 };
 	struct engine_span span = engine_enter("ssh answer");
 
@@ -299,7 +287,16 @@ static void on_done(void *arg, const struct ssh_exit *x)
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
 		if (x->status != 0)
 			log_info("instance %lld: no watchdog: %s", (long long)op->action.id, complaint);
-		connected(op, host_key, trust, x->status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len));
+		op->watchdog = x->status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len);
+		if (ours && proof_rekey_wanted(op, host_key)) {
+			op->step++;
+			op_step(op);
+		} else {
+			op_connected(op, host_key, trust, op->watchdog);
+		}
+	} else if (op->action.kind == ACTION_CONNECT && op->step == 2) {
+		job_complaint(complaint, buf_str(&op->err), op->err.len);
+		proof_rekeyed(op, host_key, x->status ? complaint : NULL);
 	} else if (x->status != 0 && op->action.kind != ACTION_STOP) {
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
 		if (!*complaint)
@@ -402,10 +399,16 @@ void op_step(struct op *op)
 		str_copy(op->key, r->key);
 	switch ((int)op->action.kind) {
 	case ACTION_CONNECT:
+		if (op->step == 0 && proof_wanted(op->x, i)) {
+			proof_ask(op, i);
+			return;
+		}
 		if (op->step == 0)
 			job_probe_command(&cmd, end_is_near(op, i, warning));
-		else
+		else if (op->step == 1)
 			lease_command(op, i, &cmd, &input);
+		else
+			proof_rekey_command(op, i, &cmd, &input);
 		break;
 	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
 	case ACTION_PUSH: push_step(op, r, i); return;
@@ -416,6 +419,8 @@ void op_step(struct op *op)
 	default: BUG("action %s is not for a machine", action_name(op->action.kind));
 	}
 	op_exec(op, i, buf_str(&cmd), input.len ? buf_str(&input) : NULL, input.len, NULL);
+	if (input.data)
+		explicit_bzero(input.data, input.cap);
 	buf_free(&cmd);
 	buf_free(&input);
 }
@@ -427,6 +432,7 @@ void remote_action(struct execute *x, const struct action *a)
 	if (x->closing)
 		return;
 	if (a->kind == ACTION_DISCONNECT) {
+		proof_forget(x, a->id);
 		c = map_get(&x->conn_by_instance, a->id);
 		if (c && !c->users)
 			conn_free(c);

@@ -3,8 +3,8 @@
  * anything was connected, so that nobody can stand in between at first contact.
  *
  * It is derived from the site's key and the order, and stored nowhere: after a crash between the order and its answer, and after
- * a restart, the same key is expected. What runs on the machine can read the user data; the key says which machine it is, and
- * opens nothing.
+ * a restart, the same keys are expected. What runs on the machine can read the user data, so that its first key is good for the
+ * first contact only: the machine is given another one then, over the connection that the first one proved.
  */
 #ifndef GPUFLEET_HOSTKEY_H
 #define GPUFLEET_HOSTKEY_H
@@ -12,7 +12,12 @@
 #include "core/model.h"
 #include "remote/ssh_key.h"
 
+enum hostkey {
+	HOSTKEY_FIRST,   /* of its user data */
+	HOSTKEY_LASTING, /* which it is given at first contact */
+};
+
 /* The caller frees it; NULL: libcrypto cannot. */
-struct ssh_key *hostkey_of(const struct model *m, const struct instance *i);
+struct ssh_key *hostkey_of(const struct model *m, const struct instance *i, enum hostkey which);
 
 #endif

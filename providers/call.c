@@ -37,7 +37,8 @@ static bool is_read(enum provider_op_kind kind)
 		[OP_DESCRIBE] = true,
 		[OP_LIST] = true,
 		[OP_BALANCE] = true,
-		[OP_BILL] = true };
+		[OP_BILL] = true,
+		[OP_HOST_KEYS] = true };
 
 	return reads[kind];
 }

@@ -56,6 +56,7 @@ struct http_transfer {
 	void *arg;
 	duration began, timeout;
 	bool fresh;
+	bool open;   /* a stream: what has come by the timeout is the answer */
 	bool begun;  /* the connection stands and bytes of the request may be leaving */
 	bool headed; /* the empty line behind the headers has come */
 	bool told;   /* the callback is running or has run */
@@ -156,7 +157,7 @@ static void finished(struct http_transfer *t, CURLcode code)
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	t->res.status = (int)status;
 	/* An answer cut inside its headers is success to curl. */
-	if (code == CURLE_OK && status > 0 && t->headed) {
+	if ((code == CURLE_OK || (t->open && code == CURLE_OPERATION_TIMEDOUT)) && status > 0 && t->headed) {
 		t->res.outcome = HTTP_ANSWERED;
 	} else {
 		t->res.outcome = t->begun ? HTTP_BROKEN : HTTP_NOT_SENT;
@@ -367,6 +368,8 @@ static void watch_for_stall(struct http_transfer *t)
 
 	if (seconds > STALL_SECONDS_MAX)
 		seconds = STALL_SECONDS_MAX;
+	if (t->open) /* what is there comes at once */
+		seconds = 1;
 	curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_LIMIT, STALL_BYTES);
 	curl_easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, seconds > 0 ? seconds : 1L);
 }
@@ -527,6 +530,7 @@ struct http_transfer *http_send(
 		.done = done,
 		.arg = arg,
 		.fresh = fresh,
+		.open = req->open,
 		.began = clock_boot(),
 		.timeout = req->timeout > 0 ? req->timeout : TIMEOUT_DEFAULT };
 	list_append(&h->transfers, &t->link);

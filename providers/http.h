@@ -3,7 +3,7 @@
  * TLS is always verified, redirects are never followed, proxies are ignored unless configured; plain http:// only to loopback.
  * OP_CREATE goes out on a fresh connection that is not reused (reliability §2.4.6) and a second copy of it is held back even if
  * curl should want one. Response bodies end at 8 MiB. Before an answer begins only the request's timeout counts, afterwards
- * silence of half of it (at most 20 s) ends the transfer too. The program must ignore SIGPIPE.
+ * silence of half of it (at most 20 s) ends the transfer too; an `open` one is over after a second of it. The program must ignore SIGPIPE.
  */
 #ifndef GPUFLEET_HTTP_H
 #define GPUFLEET_HTTP_H

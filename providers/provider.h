@@ -11,7 +11,8 @@
  *
  * What each slot may assume and must do:
  *   build  - args fields named for the operation below are set; others are NULL or 0;
- *          - must fill method, url (absolute, beginning with account->api_url), headers with authentication, body;
+ *          - must fill method, url (absolute, beginning with account->api_url), headers with authentication, body; a URL that
+ *            the provider named gets no authentication;
  *          - may answer without a request by filling the reply and setting req->answered (static hosts).
  *   read   - gets any bytes at all: empty, HTML, truncated, 8 MiB; must never crash nor believe what it cannot parse;
  *          - a body that should be complete and is not is RETRY for reads and UNSURE for create;
@@ -22,6 +23,7 @@
 
 #include "base/json.h"
 #include "core/types.h"
+#include "providers/bootlog.h"
 
 enum provider_op_kind {
 	OP_CHECK,    /* are the credentials good, which account is it      → account_id, message (limits, in words) */
@@ -35,6 +37,7 @@ enum provider_op_kind {
 	OP_BALANCE,  /* → balance */
 	OP_BILL,     /* charges of one machine, or all when id is NULL     args id, mark, from, until → bills */
 	OP_KEY_DROP, /* take it away again                                 args public_key; ABSENT: was not there */
+	OP_HOST_KEYS,/* what the machine's own log says of its host keys   args id → host_keys; RETRY: nothing yet */
 	OP_NR
 };
 
@@ -60,6 +63,7 @@ struct http_request {
 	char *body;            /* NULL: none */
 	duration timeout;      /* whole request; 0: 30 s */
 	bool answered;         /* build filled the reply itself; nothing is sent */
+	bool open;             /* the answer is a stream without an end: what has come by the timeout is all of it */
 };
 void http_request_free(struct http_request *r);
 /* Both take printf formats; the result is owned by the request. */
@@ -132,6 +136,7 @@ struct op_reply {
 	money price_hour;        /* create: what the answer says; 0 unknown */
 	bool destroy_now;        /* create: an id came with a failure; record it and delete it (vast.ai §2.4) */
 	bool overflow;           /* more than OP_ITEMS_MAX items came: call.c voids the reply */
+	char host_keys[PRINTS_MAX]; /* "SHA256:…" one per line */
 };
 void op_reply_free(struct op_reply *r);
 struct offer *op_reply_add_offer(struct op_reply *r);     /* zeroed; valid until the next add */
@@ -169,6 +174,7 @@ struct provider {
 	/* How a machine ends itself with a key of its own; NULL: it has none. Below api_url: give_back, its id, give_back_tail. */
 	const char *give_back, *give_back_tail;
 	const char *own_id, *own_key; /* variables in the environment of the machine */
+	const char *relay; /* addresses that end so are not the machine's but the provider's, who reads along: no secret goes there; NULL: none */
 	struct rate_rule rate[OP_NR];
 	struct provider_op op[OP_NR]; /* a NULL pair: not offered */
 };

@@ -208,17 +208,18 @@ const struct provider provider_runpod = {
 	.give_back_tail = "",
 	.own_id = "RUNPOD_POD_ID",
 	.own_key = "RUNPOD_API_KEY",
-	/* 60 a minute and 3,000 an hour for all operations together (§1), the balance apart: the refills add up to 49 a minute. */
+	/* 60 a minute and 3,000 an hour for all operations together (§1), the balance apart: the refills add up to 50 a minute. */
 	.rate = {
 		[OP_CHECK] = { 30 * SECOND, 3 },
 		[OP_OFFERS] = { 10 * SECOND, 8 },
 		[OP_CREATE] = { 10 * SECOND, 8 },
 		[OP_DESCRIBE] = { 10 * SECOND, 6 },
-		[OP_LIST] = { 5 * SECOND, 6 },
-		[OP_MARK] = { 20 * SECOND, 4 },
+		[OP_LIST] = { 6 * SECOND, 6 },
+		[OP_MARK] = { 30 * SECOND, 4 },
 		[OP_DESTROY] = { 5 * SECOND, 10 },
 		[OP_BALANCE] = { 30 * SECOND, 3 },
 		[OP_BILL] = { 30 * SECOND, 4 },
+		[OP_HOST_KEYS] = { 15 * SECOND, 12 },
 	},
 	.op = {
 		[OP_CHECK] = { check_build, check_read },
@@ -231,5 +232,6 @@ const struct provider provider_runpod = {
 		[OP_DESTROY] = { runpod_destroy_build, runpod_destroy_read },
 		[OP_BALANCE] = { balance_build, balance_read },
 		[OP_BILL] = { bill_build, bill_read },
+		[OP_HOST_KEYS] = { runpod_host_keys_build, runpod_host_keys_read },
 	},
 };

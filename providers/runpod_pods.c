@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "providers/runpod.h"
 
+#define LOG_WAIT (4 * SECOND)
 #define PAGE_MAX 1000 /* the largest `limit` that lists accept (§1) */
 
 static void request_pod(const struct op_args *a, const char *method, struct http_request *req)
@@ -29,6 +30,7 @@ static void request_pod(const struct op_args *a, const char *method, struct http
 	"printf '%s\\n' \"$PUBLIC_KEY\" >> ~/.ssh/authorized_keys && chmod 600 ~/.ssh/authorized_keys; "               \
 	"PATH=$PATH:/usr/sbin:/sbin; export PATH; command -v sshd >/dev/null || { apt-get update && "                  \
 	"DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openssh-server; }; ssh-keygen -A; " \
+	BOOTLOG_PRINT_KEYS "; "                                                                                        \
 	"exec \"$(command -v sshd)\" -D -e -o \"SetEnv=PATH=$PATH LD_LIBRARY_PATH=$LD_LIBRARY_PATH\""
 
 static char *start_command(void)
@@ -388,4 +390,54 @@ RUNPOD_READ(destroy)
 		r->retry_after = 30 * SECOND;
 	}
 	return r->verdict;
+}
+
+/* ---- host keys ---- */
+
+/* Lines with `data: {"source", "line", "ts"}`; the stream stays open for what is still to come (§4.3). */
+RUNPOD_BUILD(host_keys)
+{
+	struct buf id = BUF(4 * ID_MAX);
+
+	(void)c;
+	(void)r;
+	str_percent_encode(&id, a->id);
+	http_request_url(req, "GET", "%s/pods/%s/logs?source=container&tail=%d", runpod_base_url(a), buf_str(&id), BOOTLOG_LINES);
+	buf_free(&id);
+	http_request_header(req, "Authorization: Bearer %s", a->account->token.value ? a->account->token.value : "");
+	http_request_header(req, "Accept: text/event-stream");
+	req->open = true;
+	req->timeout = LOG_WAIT;
+}
+
+static void read_event(struct bootlog *b, const char *line, size_t n)
+{
+	json_t *j = n > 5 && !strncmp(line, "data:", 5) ? json_read(line + 5, n - 5, NULL) : NULL;
+	const char *text = json_str(j, "line", "");
+
+	if (j && !strcmp(json_str(j, "source", ""), "container"))
+		bootlog_line(b, text, strlen(text));
+	json_decref(j);
+}
+
+RUNPOD_READ(host_keys)
+{
+	struct bootlog b = { .lines = 0 };
+
+	(void)a;
+	(void)c;
+	if (!runpod_is_success(res))
+		return runpod_failed_or_absent(res, r);
+	for (size_t at = 0; at < res->len;) {
+		const char *end = memchr(res->body + at, '\n', res->len - at);
+		size_t n = end ? (size_t)(end - res->body) - at : res->len - at;
+
+		if (end) /* the last line may still be on its way */
+			read_event(&b, res->body + at, n);
+		at += n + 1;
+	}
+	if (!bootlog_proves(&b))
+		return op_fail(r, VERDICT_RETRY, "the log of the pod does not begin with its host keys");
+	str_copy(r->host_keys, b.prints);
+	return r->verdict = VERDICT_OK;
 }

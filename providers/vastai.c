@@ -289,6 +289,7 @@ const struct provider provider_vastai = {
 	.give_back_tail = "/",
 	.own_id = "CONTAINER_ID",
 	.own_key = "CONTAINER_API_KEY",
+	.relay = ".vast.ai", /* sshN.vast.ai, where no port of the machine is mapped (§2.8) */
 	/* Minimum intervals per endpoint and a tenth more, since requests do not arrive evenly; 10 searches a minute (§1.2). */
 	.rate = {
 		[OP_CHECK] = { 2 * SECOND, 1 },
@@ -302,6 +303,7 @@ const struct provider provider_vastai = {
 		[OP_DESTROY] = { 3300 * MSEC, 1 },
 		[OP_BALANCE] = { 2 * SECOND, 1 },
 		[OP_BILL] = { 1100 * MSEC, 1 },
+		[OP_HOST_KEYS] = { 1100 * MSEC, 1 },
 	},
 	.op = {
 		[OP_CHECK] = { user_build, check_read },
@@ -315,5 +317,6 @@ const struct provider provider_vastai = {
 		[OP_DESTROY] = { vastai_destroy_build, vastai_destroy_read },
 		[OP_BALANCE] = { user_build, balance_read },
 		[OP_BILL] = { bill_build, bill_read },
+		[OP_HOST_KEYS] = { vastai_host_keys_build, vastai_host_keys_read },
 	},
 };

@@ -80,5 +80,7 @@ VASTAI_BUILD(mark);
 VASTAI_READ(mark);
 VASTAI_BUILD(destroy);
 VASTAI_READ(destroy);
+VASTAI_BUILD(host_keys);
+VASTAI_READ(host_keys);
 
 #endif

@@ -5,6 +5,8 @@
 #include "providers/vastai.h"
 
 #define LIST_ROWS 25
+#define TAIL      "5000" /* BOOTLOG_LINES */
+#define LOG_WAIT  (5 * SECOND)
 
 /* All paths end in a slash: without it the server redirects or finds nothing (§1). */
 static void request_instance(const struct op_args *a, const char *method, json_t *body, struct http_request *req)
@@ -49,7 +51,8 @@ static void answer(struct http_request *req, struct op_reply *r, enum verdict v)
  */
 #define ON_START \
 	"touch ~/.no_auto_tmux; [ -e ~/.gpufleet-env ] || " \
-	"{ env | grep -E '^[A-Za-z_][A-Za-z0-9_]*=' >> /etc/environment && touch ~/.gpufleet-env; }"
+	"{ env | grep -E '^[A-Za-z_][A-Za-z0-9_]*=' >> /etc/environment && touch ~/.gpufleet-env; }; " \
+	"(" BOOTLOG_PRINT_KEYS ") >/proc/1/fd/1 2>&1"
 
 static const char *image_of(const struct op_args *a, const json_t *spec)
 {
@@ -424,4 +427,55 @@ enum verdict vastai_destroy_read(const struct op_args *a, struct op_cursor *c, c
 	(void)a;
 	(void)c;
 	return done_or_failed(res, r);
+}
+
+/* ---- host keys ------------------------------------------------------------------------------------------------------- */
+
+/* cursor: step 0 asks for the log, which vast.ai then puts where token says; step 1 fetches it (§2.14). */
+void vastai_host_keys_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	(void)r;
+	if (c->step == 1) { /* a storage service: our token is none of its business */
+		http_request_url(req, "GET", "%s", c->token);
+		return;
+	}
+	http_request_url(req, "PUT", "%s/api/v0/instances/request_logs/%s", vastai_base_url(a), a->id);
+	vastai_add_headers(a, req);
+	http_request_json(req, json_pack("{ss}", "tail", TAIL));
+}
+
+static enum verdict read_place(const json_t *j, struct op_cursor *c, struct op_reply *r)
+{
+	const char *url = json_str(j, "result_url", "");
+
+	if (!json_bool(j, "success", false) || !*url || !str_copy(c->token, url))
+		return vastai_unreadable(r, "place of the log");
+	c->step = 1;
+	return VERDICT_MORE;
+}
+
+enum verdict vastai_host_keys_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res,
+    struct op_reply *r)
+{
+	struct bootlog b = { .lines = 0 };
+	enum verdict v;
+	json_t *j;
+
+	(void)a;
+	if (c->step == 0) {
+		j = vastai_body_of(res, r);
+		v = j ? read_place(j, c, r) : r->verdict;
+		json_decref(j);
+		return r->verdict = v;
+	}
+	if (!vastai_is_success(res)) { /* 403 or 404 until the machine has sent it */
+		op_fail(r, VERDICT_RETRY, "the log is not there yet (HTTP %d)", res->status);
+		r->retry_after = LOG_WAIT;
+		return r->verdict;
+	}
+	bootlog_text(&b, res->body, res->len);
+	if (!bootlog_proves(&b))
+		return op_fail(r, VERDICT_RETRY, "the log of the instance does not begin with its host keys");
+	str_copy(r->host_keys, b.prints);
+	return r->verdict = VERDICT_OK;
 }

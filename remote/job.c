@@ -83,6 +83,11 @@ static void begin(struct buf *out, const char *key)
 	put_text(out, "key", key);
 }
 
+void job_input_end(struct buf *input)
+{
+	buf_puts(input, "#gpufleet-end\n");
+}
+
 static void put_command(struct buf *out, const char *script)
 {
 	put_script(out, "remote/job-common.sh");
@@ -105,7 +110,13 @@ void job_lease_command(struct buf *out, struct buf *input, const struct job_leas
 	put_text(out, "key_name", l->key_name ? l->key_name : "");
 	put_command(out, "remote/job-lease.sh");
 	put_script(input, "remote/watchdog.sh");
-	buf_puts(input, "#gpufleet-end\n");
+	job_input_end(input);
+}
+
+void job_rekey_command(struct buf *out)
+{
+	put_text(out, "key", "none");
+	put_command(out, "remote/job-rekey.sh");
 }
 
 enum watchdog job_lease_read(const char *text, size_t n)
@@ -139,7 +150,7 @@ void job_want_command(struct buf *out, struct buf *input, const char *key, const
 	put_payload_command(out, 0, "remote/job-want.sh");
 	for (size_t k = 0; k < pieces->count; k++)
 		buf_printf(input, "%s\n", pieces->items[k].name);
-	buf_puts(input, "#gpufleet-end\n");
+	job_input_end(input);
 }
 
 void job_fill_command(struct buf *out, const char *key, size_t size)
@@ -157,7 +168,7 @@ static void put_variables(struct buf *input, const struct job_var *vars, size_t 
 		str_shell_quote(input, vars[i].value);
 		buf_putc(input, '\n');
 	}
-	buf_puts(input, "#gpufleet-end\n");
+	job_input_end(input);
 }
 
 void job_env_command(

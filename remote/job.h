@@ -77,6 +77,10 @@ struct job_lease {
 void job_lease_command(struct buf *out, struct buf *input, const struct job_lease *l);
 enum watchdog job_lease_read(const char *text, size_t n); /* what it could do; NONE: no answer of ours */
 
+/* Another host key for its sshd: the private key, as ssh -i reads it, is appended to the input, then job_input_end(). */
+void job_rekey_command(struct buf *out);
+void job_input_end(struct buf *input);
+
 /* Push: the payload is a tar stream of `size` bytes on standard input (see archive.h), unpacked under a temporary name and
  * renamed when it is complete; repeatable, and without effect once the run has started. */
 void job_push_command(struct buf *out, const char *key, size_t size);

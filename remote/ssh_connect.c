@@ -221,6 +221,10 @@ enum step ssh_step_handshake(struct ssh *s)
 		return ssh_fail(s, SSH_HOST_KEY,
 		    "%s port %d shows another host key than before; nothing was sent to it",
 		    s->target.address, s->target.port);
+	if (!s->target.host_key[0] && s->target.prints[0] && !ssh_key_printed(s->host_key, s->target.prints))
+		return ssh_fail(s, SSH_HOST_KEY,
+		    "%s port %d shows a host key that is not the machine's; nothing was sent to it",
+		    s->target.address, s->target.port);
 	ssh_set_state(s, ST_AUTH);
 	return STEP_NEXT;
 }

@@ -1,5 +1,6 @@
 #include "ssh_key.h"
 
+#include "base/crypto.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -257,6 +258,38 @@ int ssh_key_openssh(const struct ssh_key *k, struct buf *out)
 	explicit_bzero(inner, sizeof(inner));
 	explicit_bzero(all, sizeof(all));
 	return out->overflow ? -1 : 0;
+}
+
+bool ssh_key_print(const char *public_line, char out[SSH_PRINT_MAX])
+{
+	const char *base64 = strchr(public_line, ' ');
+	char *text = base64 ? xstrndup(base64 + 1, strcspn(base64 + 1, " \t\r\n")) : NULL;
+	uint8_t *blob, digest[SHA256_LEN];
+	size_t n = 0;
+
+	blob = text ? crypto_base64_decode(text, &n) : NULL;
+	free(text);
+	*out = '\0';
+	if (!blob)
+		return false;
+	crypto_sha256(blob, n, digest);
+	free(blob);
+	text = str_base64(digest, sizeof(digest));
+	snprintf(out, SSH_PRINT_MAX, "SHA256:%.43s", text);
+	free(text);
+	return true;
+}
+
+bool ssh_key_printed(const char *public_line, const char *prints)
+{
+	char print[SSH_PRINT_MAX];
+
+	if (!ssh_key_print(public_line, print))
+		return false;
+	for (const char *p = prints; *p; p += strcspn(p, "\n"), p += *p == '\n')
+		if (strlen(print) == strcspn(p, "\n") && !strncmp(p, print, strlen(print)))
+			return true;
+	return false;
 }
 
 void ssh_key_free(struct ssh_key *k)

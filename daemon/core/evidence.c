@@ -322,7 +322,7 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 	core_touch(m, &i->object);
 	if (f->contact == SSH_HOST_KEY && i->state >= INSTANCE_CONNECTING && i->state <= INSTANCE_BUSY) {
 		instance_move(m, i, first ? INSTANCE_EV_WRONG : INSTANCE_EV_LOST, CAUSE_HOST_KEY, NULL,
-		    "the SSH host key is not the one seen before; nothing was sent");
+		    "the SSH host key is not %s; nothing was sent", *i->host_key ? "the one seen before" : "the one that the provider proves");
 		if (r)
 			run_machine_lost(m, r, "the SSH host key of the machine changed");
 	} else if (first && f->contact == SSH_AUTH && i->tries >= AUTH_TRIES) {

@@ -132,11 +132,16 @@ happened() { ctl events ${3:+"$3"} --limit 500 --json | tr '{' '\n' | grep "\"ki
 states() { ctl events --limit 500 --json | tr '{' '\n' | grep "\"kind\": *\"$1\"" | sed -n 's/.*"to": *"\([A-Z]*\)".*/\1/p'; }
 in_state() { [ "$(states "$1" | tail -n 1)" = "$2" ]; }
 settled() { ctl cost --json | grep -q '"complete": *true'; }
-stop_all() {
+stop_world() { # the daemon and the clouds, with what they left
 	kill_daemon TERM 2>/dev/null
 	if [ -n "$SIM_PID" ]; then
 		kill -TERM "$SIM_PID" 2>/dev/null
 		wait "$SIM_PID" 2>/dev/null
 	fi
+	SIM_PID=
+	rm -rf "$WORK/state" "$WORK/sim"
+}
+stop_all() {
+	stop_world
 	rm -rf "$WORK"
 }

@@ -133,11 +133,11 @@ printf 'test "$WORD" = s3cr3t && echo "it came"\n' >"$WORK/word.sh"
 with_word() { WORD=s3cr3t timeout 60 "$BUILD/gpufleetctl" run "$WORK/word.sh" --gpu mi300x:2 --secret WORD --yes --for 5m "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null; }
 trusted() { ctl events --json --limit 1000 >/dev/null; ctl status --all --json | tr ',{' '\n\n' | sed -n 's/^"trust": *"\([a-z]*\)".*/\1/p' | tail -n 1; }
 kill_daemon 2>/dev/null
-echo 'secrets_min_trust: preset' >>"$GPUFLEET_CONFIG"
+echo 'secrets_min_trust: proven' >>"$GPUFLEET_CONFIG"
 start_daemon
 with_word
 same 'a secret, and a key seen once: exit status' $? 123
-check 'a secret, and a key seen once: says what to do' grep -q "known by 'tofu' only.*--trust-first-use" "$WORK/said" "$WORK/said.out"
+check 'a secret, and a key seen once: says what to do' grep -q "only seen at first contact.*--trust-first-use" "$WORK/said" "$WORK/said.out"
 wait_for 20 no_fleets
 with_word --trust-first-use
 same 'accepted for this run' "$? $(grep -c 'it came' "$WORK/said.out")" '0 1'

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A droplet whose image does not look at its user data does not take the host key that it was given: it is used all the same, at
-# the trust of a first contact, and gets no secret where more is asked for.
+# How the host key of a machine is known before anything is sent to it: a droplet has it from us, a container says it in the log of
+# its boot. Where neither works out the machine is trusted at first contact and gets no secret; where another key is shown than
+# the proven one, nothing is sent at all.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
@@ -8,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 trap stop_all EXIT
 start_sim --no-user-data
 write_config
-echo 'secrets_min_trust: preset' >>"$GPUFLEET_CONFIG"
+echo 'secrets_min_trust: proven' >>"$GPUFLEET_CONFIG"
 start_daemon || { not_ok "the daemon starts"; exit 1; }
 printf 'test "${WORD:-none}" = s3cr3t && echo "it came"\nexit 0\n' >"$WORK/word.sh"
 
@@ -23,3 +24,37 @@ start_daemon
 check "a restart keeps to the key that was seen" ctl exec odd -- true
 check "all is given back" ctl down odd --yes
 check "nothing bills" wait_for 20 nothing_bills
+
+stop_world
+start_sim
+write_config
+echo 'secrets_min_trust: proven' >>"$GPUFLEET_CONFIG"
+start_daemon || { not_ok "the daemon starts again"; exit 1; }
+reach_all() { for p in digitalocean runpod vastai; do ctl exec "on-$p" -- true || return 1; done; }
+proven() { # PROVIDER GPU TRUST
+	check "$1: it becomes ready" ctl up "$2" --provider "$1" --name "on-$1" --yes
+	check "$1: its key was known before ($3)" sh -c "'$BUILD/gpufleetctl' status 'on-$1' --json | grep -q '\"trust\":\"$3\"'"
+	WORD=s3cr3t ctl run "$WORK/word.sh" --on "on-$1" --secret WORD >"$WORK/o" 2>"$WORK/e"
+	same "$1: a secret goes there" "$? $(grep -c 'it came' "$WORK/o")" "0 1"
+}
+proven digitalocean mi300x preset
+proven runpod h100 oob
+proven vastai h100 oob
+droplet=$(echo "$WORK"/sim/machines/digitalocean-*)
+check "the droplet's sshd was told of another key than that of its user data" grep -q 'Received SIGHUP' "$droplet/sshd.log"
+shown=$(ctl status on-digitalocean --json | tr ',{' '\n\n' | sed -n 's/^"host_key": *"\(ssh-[^"]*\)".*/\1/p' | ssh-keygen -lf - | cut -d' ' -f2)
+same "and that is the one that is pinned" "$shown" "$(ssh-keygen -lf "$droplet/host_key" | cut -d' ' -f2)"
+kill -9 "$(daemon_pid)"
+start_daemon
+check "a restart reaches all three" reach_all
+check "all is given back" ctl down --all --yes
+check "nothing bills" wait_for 30 nothing_bills
+
+stop_world
+start_sim --impostor
+write_config
+start_daemon || { not_ok "the daemon starts a third time"; exit 1; }
+ctl up h100 --provider runpod --name lured --yes --detach >"$WORK/o" 2>"$WORK/e"
+check "an impostor in front of a container: the machine is given back" wait_for 30 happened instance 'not the one that the provider proves' lured
+check "nobody logged in there" sh -c "! grep -q 'Accepted publickey' '$WORK'/sim/machines/runpod-*/sshd.log"
+check "and nothing is left" ctl down --all --yes

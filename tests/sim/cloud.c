@@ -79,6 +79,7 @@ struct cloud *cloud_new(const struct cloud_model *model, const struct cloud_opti
 static void machine_free(struct sim_machine *m)
 {
 	buf_free(&m->keys);
+	buf_free(&m->log);
 	json_decref(m->env);
 	json_decref(m->ask);
 	json_decref(m->extra);
@@ -180,6 +181,7 @@ struct sim_machine *cloud_machine_new(
 	m->odd_state = cloud_fault(c, FAULT_STATE_UNKNOWN);
 	m->drivers = true;
 	m->keys.max = 256 * 1024;
+	m->log.max = 1024 * 1024;
 	m->env = json_object();
 	m->ask = ask ? json_deep_copy(ask) : json_object();
 	m->extra = json_object();

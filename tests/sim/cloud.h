@@ -44,6 +44,7 @@ enum sim_cut {
 	SIM_CUT_BEFORE, /* connection closed before any byte of the answer */
 	SIM_CUT_MID,    /* status, headers and half of the body, then closed */
 	SIM_CUT_HANG,   /* accepted and never answered */
+	SIM_CUT_OPEN,   /* a stream: the whole body, and the connection stays open for more */
 };
 
 struct sim_response {
@@ -212,6 +213,7 @@ struct sim_machine {
 	struct sim_meter *meters;
 	size_t meter_count;
 
+	struct buf log;  /* what the container wrote since it booted */
 	struct buf keys; /* authorized_keys lines fixed at create or attached later */
 	json_t *env;     /* the container's environment: name → value */
 	json_t *ask;     /* the create body, for what the API echoes */

@@ -519,6 +519,37 @@ out:
 	json_decref(body);
 }
 
+/* The last `tail` lines of the container's log as events; the stream stays open (§4.3). */
+static void logs(struct cloud *c, const struct sim_request *q, const struct sim_machine *m, struct sim_response *r)
+{
+	char source[32], tail[16], ts[32];
+	const char *text = buf_str(&m->log), *from = text + m->log.len;
+	int64_t most = 100, n = 0;
+	json_t *j;
+
+	SIM_QUERY(q, "source", source);
+	if ((SIM_QUERY(q, "tail", tail) && !str_to_i64(tail, 0, 5000, &most)) ||
+	    (*source && strcmp(source, "container") && strcmp(source, "system"))) {
+		runpod_invalid(c, r, "tail: 0..5000; source: container or system");
+		return;
+	}
+	while (from > text && (from[-1] != '\n' || n++ < most))
+		from--;
+	sim_answer_text(r, 200, "");
+	str_copy(r->type, "text/event-stream");
+	r->cut = SIM_CUT_OPEN;
+	instant_format(c->now, false, ts);
+	for (n = 0; *from && strcmp(source, "system"); from += strcspn(from, "\n") + 1) {
+		j = json_pack("{ss ss so}", "ts", ts, "source", "container", "line",
+		    json_stringn(from, strcspn(from, "\n")));
+		char *line = json_text(j);
+
+		buf_printf(&r->body, "id: %s/%012lld\ndata: %s\n\n", ts, (long long)++n, line);
+		free(line);
+		json_decref(j);
+	}
+}
+
 void runpod_pods(
     struct cloud *c, const struct sim_request *q, const struct sim_path *p, struct sim_response *r)
 {
@@ -537,6 +568,8 @@ void runpod_pods(
 		patch(c, q, m, r);
 	else if (p->n == 3 && !strcmp(q->method, "DELETE"))
 		delete (c, m, r);
+	else if (p->n == 4 && get && !strcmp(p->part[3], "logs"))
+		logs(c, q, m, r);
 	else if (p->n == 4 && post && !strcmp(p->part[3], "action"))
 		action(c, q, m, r);
 	else

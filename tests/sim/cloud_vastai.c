@@ -420,6 +420,10 @@ static void handle(struct cloud *c, const struct sim_request *q, struct sim_resp
 	bool open;
 
 	sim_path_parse(&p, q->path);
+	if (sim_path_is(&p, "instance_logs/?")) {
+		vast_stored_log(c, q, p.part[1], r);
+		return;
+	}
 	if (p.n < 3 || strcmp(p.part[0], "api")) {
 		sim_answer_text(r, 404, "Not Found");
 		return;

@@ -48,6 +48,8 @@ void vast_list(struct cloud *c, const struct sim_request *q, struct sim_response
 void vast_instance(
     struct cloud *c, const struct sim_request *q, const char *id, struct sim_response *r);
 void vast_charges(struct cloud *c, const struct sim_request *q, struct sim_response *r);
+/* What the storage service answers for a log: no authentication, as it is not vast.ai. */
+void vast_stored_log(struct cloud *c, const struct sim_request *q, const char *name, struct sim_response *r);
 json_t *vast_view(const struct cloud *c, const struct sim_machine *m);
 const char *vast_status(const struct cloud *c, const struct sim_machine *m); /* NULL: null */
 void vast_stop(struct cloud *c, struct sim_machine *m);

@@ -3,6 +3,8 @@
  */
 #include "cloud_vastai.h"
 
+#define LOG_DELAY (3 * SECOND) /* between a request for a log and the log */
+
 #include "base/crypto.h"
 
 /* null → created → loading → running, in the time the boot takes. */
@@ -375,6 +377,44 @@ static void destroy(struct cloud *c, struct sim_machine *m, struct sim_response 
 		ok(r);
 }
 
+/* The log is sent to a storage service; there it is some time later (§2.14). */
+static void request_logs(struct cloud *c, const struct sim_request *q, struct sim_machine *m, struct sim_response *r)
+{
+	const char *host = sim_header(q, "Host");
+	char url[256];
+	json_t *body = sim_body(q);
+	int64_t tail;
+
+	if (body && (!json_is_object(body) || !str_to_i64(json_str(body, "tail", "1000"), 1, 1000000, &tail))) {
+		vast_error(r, 400, "invalid_args", "error 400/2101: Invalid args: tail is a number, as text");
+		json_decref(body);
+		return;
+	}
+	json_decref(body);
+	snprintf(url, sizeof(url), "%s%s%s/instance_logs/%s.log", host ? "http://" : "https://s3.amazonaws.com/vast.ai", host ? host : "",
+	    host ? c->model->prefix : "", m->id);
+	json_put_int(m->extra, "log_ready", c->now + LOG_DELAY);
+	sim_answer_json(r, 200, json_pack("{sb ss}", "success", 1, "result_url", url));
+}
+
+void vast_stored_log(struct cloud *c, const struct sim_request *q, const char *name, struct sim_response *r)
+{
+	char id[64];
+	const struct sim_machine *m;
+	int64_t ready;
+
+	str_copy(id, name);
+	id[strcspn(id, ".")] = '\0';
+	m = cloud_find(c, id);
+	ready = m ? json_int(m->extra, "log_ready", 0) : 0;
+	if (sim_header(q, "Authorization"))
+		sim_answer_text(r, 400, "Only one auth mechanism allowed");
+	else if (!ready || c->now < ready)
+		sim_answer_text(r, ready ? 404 : 403, "<Error><Code>NoSuchKey</Code></Error>");
+	else
+		sim_answer_text(r, 200, buf_str(&m->log));
+}
+
 void vast_instance(
     struct cloud *c, const struct sim_request *q, const char *id, struct sim_response *r)
 {
@@ -392,6 +432,14 @@ void vast_instance(
 	}
 	if (p.n == 5 && put && !strcmp(id, "bid_price")) {
 		bid(c, q, p.part[4], r);
+		return;
+	}
+	if (p.n == 5 && put && !strcmp(id, "request_logs")) {
+		m = cloud_find(c, p.part[4]);
+		if (m && cloud_shown(c, m))
+			request_logs(c, q, m, r);
+		else
+			c->model->error(c, r, SIM_E_ABSENT);
 		return;
 	}
 	if (p.n == 5 && put && (!strcmp(id, "reboot") || !strcmp(id, "recycle"))) {

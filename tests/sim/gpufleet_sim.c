@@ -36,6 +36,7 @@ static const char usage[] =
     "  --fault CLOUD:NAME[=COUNT][@SECONDS]   switch a fault on (repeatable); CLOUD may be *\n"
     "  --no-ssh             machines without sshd\n"
     "  --no-user-data       images that do not look at their user data\n"
+    "  --impostor           at each container's address somebody else answers\n"
     "  --standins DIR       the stand-ins for nvidia-smi, amd-smi, rocm-smi, rocminfo\n"
     "  --list-faults        print the fault switches and exit\n"
     "  --print-inventory    print the built-in inventory and exit\n";
@@ -408,6 +409,7 @@ int main(int argc, char **argv)
 		{ "fault", required_argument, NULL, 'f' },
 		{ "no-ssh", no_argument, NULL, 'n' },
 		{ "no-user-data", no_argument, NULL, 'u' },
+		{ "impostor", no_argument, NULL, 'm' },
 		{ "standins", required_argument, NULL, 'g' },
 		{ "list-faults", no_argument, NULL, 'l' },
 		{ "print-inventory", no_argument, NULL, 'I' },
@@ -455,6 +457,7 @@ int main(int argc, char **argv)
 			break;
 		case 'n': o->no_ssh = true; break;
 		case 'u': o->no_user_data = true; break;
+		case 'm': o->impostor = true; break;
 		case 'g': o->standins = optarg; break;
 		case 'l': list_faults(); return 0;
 		case 'I': print_inventory(); return 0;

@@ -25,6 +25,7 @@ struct sim_options {
 	int64_t boot_delay; /* µs; < 0: by the timing preset */
 	bool no_ssh;        /* machines without sshd */
 	bool no_user_data;  /* their images do not look at it */
+	bool impostor;      /* somebody else answers at the address of each container */
 	const char *faults[64];
 	int fault_count;
 };
@@ -85,5 +86,6 @@ void reap_descendants(void); /* of this process, until none is left */
 
 /* sim_key.c: a new ed25519 key in OpenSSH's own format, mode 0600, and its public line beside it (.pub) */
 int key_create(const char *path, struct err *e);
+bool key_print(const char *path, char out[64]); /* "SHA256:…" of a key that key_create() made */
 
 #endif

@@ -13,6 +13,7 @@
 
 #define BODY_MAX    (4u * 1024 * 1024)
 #define HEADERS_MAX 64
+#define STREAM_LOOK SECOND /* how often an endless answer looks whether its client is still there */
 
 struct front {
 	struct sim *sim;
@@ -34,6 +35,7 @@ struct exchange {
 };
 
 static void run(struct front *f);
+static void arm_late(struct front *f);
 
 static void *begin(void *context, const char *uri, struct MHD_Connection *connection)
 {
@@ -156,6 +158,22 @@ static ssize_t half(void *context, uint64_t at, char *out, size_t max)
 	return (ssize_t)n;
 }
 
+/* All of the body, then nothing more until the client goes away. */
+static ssize_t endless(void *context, uint64_t at, char *out, size_t max)
+{
+	struct exchange *x = context;
+	size_t left = x->response.body.len - (size_t)at, n = left < max ? left : max;
+
+	if (!n) {
+		MHD_suspend_connection(x->connection);
+		heap_set(&x->front->waiting, &x->node, clock_boot() + STREAM_LOOK);
+		arm_late(x->front);
+		return 0;
+	}
+	memcpy(out, x->response.body.data + at, n);
+	return (ssize_t)n;
+}
+
 static enum MHD_Result answer(struct exchange *x)
 {
 	struct sim_response *r = &x->response;
@@ -165,7 +183,9 @@ static enum MHD_Result answer(struct exchange *x)
 
 	if (r->cut == SIM_CUT_BEFORE)
 		return MHD_NO;
-	if (r->cut == SIM_CUT_MID)
+	if (r->cut == SIM_CUT_OPEN)
+		m = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, endless, x, NULL);
+	else if (r->cut == SIM_CUT_MID)
 		m = MHD_create_response_from_callback(r->body.len, 4096, half, x, NULL);
 	else
 		m = MHD_create_response_from_buffer(
@@ -187,8 +207,6 @@ static enum MHD_Result answer(struct exchange *x)
 	MHD_destroy_response(m);
 	return rc;
 }
-
-static void arm_late(struct front *f);
 
 static enum MHD_Result access_handler(void *context, struct MHD_Connection *connection,
     const char *url, const char *method, const char *version, const char *upload,

@@ -5,7 +5,10 @@
 
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <unistd.h>
+
+#define ED25519_BLOB 51 /* bytes: the type and the key, each behind its length */
 
 static void put_u32(struct buf *b, uint32_t v)
 {
@@ -105,4 +108,31 @@ int key_create(const char *path, struct err *e)
 	buf_free(&file);
 	buf_free(&line);
 	return rc;
+}
+
+bool key_print(const char *path, char out[64])
+{
+	char pub_path[PATH_MAX], line[512] = "", *base64 = line;
+	unsigned char blob[256], digest[EVP_MAX_MD_SIZE];
+	FILE *f;
+	int len;
+	char *text;
+
+	snprintf(pub_path, sizeof(pub_path), "%s.pub", path);
+	f = fopen(pub_path, "re");
+	if (!f || !fgets(line, sizeof(line), f) || !str_starts(line, "ssh-ed25519 ")) {
+		if (f)
+			fclose(f);
+		return false;
+	}
+	fclose(f);
+	base64 += strlen("ssh-ed25519 ");
+	base64[strcspn(base64, " \n")] = '\0';
+	len = EVP_DecodeBlock(blob, (const unsigned char *)base64, (int)strlen(base64));
+	if (len < ED25519_BLOB || EVP_Digest(blob, ED25519_BLOB, digest, NULL, EVP_sha256(), NULL) != 1)
+		return false;
+	text = str_base64(digest, 32);
+	snprintf(out, 64, "SHA256:%.43s", text);
+	free(text);
+	return true;
 }

@@ -113,7 +113,7 @@ static int link_tools(
     const struct sim *s, const struct host *h, const struct sim_machine *m, struct err *e)
 {
 	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "vllm", "who", NULL },
-				 *const nvidia[] = { "nvidia-smi", "vllm", "who", NULL }, *const vm[] = { "docker", NULL };
+				 *const nvidia[] = { "nvidia-smi", "vllm", "who", NULL }, *const vm[] = { "docker", "sshd", "systemctl", NULL };
 	const char *const *lists[] = { strcmp(m->gpu->vendor, "amd") ? nvidia : amd, is_vm(m) ? vm : NULL };
 	char from[PATH_MAX], to[PATH_MAX];
 
@@ -176,11 +176,12 @@ static int put_config(
 	buf_printf(
 	    &b, "ForceCommand %s/shell\nSetEnv %s SHLVL=9\nAllowUsers %s\n", h->dir, h->mark, s->user);
 	buf_puts(&b,
-	    "PidFile none\nUsePAM no\nStrictModes no\nUseDNS no\nPasswordAuthentication no\nPermitRootLogin yes\n"
+	    "UsePAM no\nStrictModes no\nUseDNS no\nPasswordAuthentication no\nPermitRootLogin yes\n"
 	    "KbdInteractiveAuthentication no\nPermitUserEnvironment no\nPermitUserRC no\nPrintMotd no\n"
 	    "PrintLastLog no\nX11Forwarding no\nMaxStartups 200\nMaxSessions 100\nLoginGraceTime 60\n");
 	if (*s->sftp)
 		buf_printf(&b, "Subsystem sftp %s\n", s->sftp);
+	buf_printf(&b, "PidFile %s/sshd.pid\n", h->dir);
 	rc = put_file(h->dir, "sshd_config", 0644, &b, e);
 	buf_free(&b);
 	return rc;
@@ -209,6 +210,24 @@ static bool given_key(const struct sim_machine *m, struct buf *key)
 	for (line += strlen(head); !strncmp(line, "    ", 4); line += strcspn(line, "\n") + 1)
 		buf_printf(key, "%.*s\n", (int)strcspn(line + 4, "\n"), line + 4);
 	return key->len > 0;
+}
+
+/*
+ * A container prints the fingerprints of its host keys when it boots, if it is told to: RunPod's own images do when they start
+ * sshd (runpod.md §7), others when their start command says so. An impostor's sshd shows another key than that.
+ */
+static void boot_log(const struct sim *s, struct sim_machine *m, const struct host *h)
+{
+	const char *start = *json_str(m->ask, "onstart", "") ? json_str(m->ask, "onstart", "") : json_str(m->ask, "args", "");
+	char path[PATH_MAX], print[64];
+	struct err e;
+
+	if (is_vm(m) || (!str_starts(json_str(m->ask, "image", ""), "runpod/") && !strstr(start, "ssh-keygen -l")))
+		return;
+	snprintf(path, sizeof(path), "%s/%s", h->dir, s->options.impostor ? "other_key" : "host_key");
+	if ((s->options.impostor && key_create(path, &e)) || !key_print(path, print))
+		return;
+	buf_printf(&m->log, "SSH host keys:\nKey: /etc/ssh/ssh_host_ed25519_key.pub\n256 %s root@container (ED25519)\n", print);
 }
 
 static int put_host_key(const struct sim *s, const struct sim_machine *m, struct host *h, struct err *e)
@@ -304,6 +323,7 @@ static void start(struct sim *s, struct sim_machine *m, struct host *h)
 		return;
 	}
 	h->sshd = pid;
+	boot_log(s, m, h);
 }
 
 static void remove_tree(int at, const char *name)

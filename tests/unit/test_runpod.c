@@ -795,9 +795,32 @@ static void the_table_is_complete(void **state)
 	assert_ptr_equal(provider_find("runpod"), &provider_runpod);
 }
 
+/* §4.3: what the container said when it booted; not the system, and not what came later. */
+static void a_log_tells_the_host_keys(void **state)
+{
+	struct world *w = *state;
+	char *log = world_fixture(w, "logs.sse");
+
+	w->args.id = "pod1";
+	world_asks(w, OP_HOST_KEYS, "GET", "/pods/pod1/logs?source=container&tail=5000");
+	assert_true(w->req.open);
+	expect_verdict(world_hear(w, OP_HOST_KEYS, 200, "text/event-stream", log), VERDICT_OK);
+	assert_string_equal(w->r.host_keys, "SHA256:HmIxk+UMm5oEShasvw/pCI7ZGycMhfY4sDzhs9kAZWI\n");
+	world_forget(w);
+	/* Cut inside the line that matters. */
+	*strstr(log, "pCI7ZGy") = '\0';
+	expect_verdict(world_hear(w, OP_HOST_KEYS, 200, "text/event-stream", log), VERDICT_RETRY);
+	assert_string_equal(w->r.host_keys, "");
+	expect_verdict(world_hear(w, OP_HOST_KEYS, 200, "text/event-stream", ""), VERDICT_RETRY);
+	expect_verdict(world_hear(w, OP_HOST_KEYS, 404, PROBLEM, "{\"title\":\"Not Found\",\"status\":404,\"detail\":\"pod not found\"}"),
+	    VERDICT_ABSENT);
+	free(log);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(a_log_tells_the_host_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(requests_are_as_documented, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(graphql_stays_with_the_account, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_key_needs_no_request, set_up, tear_down),

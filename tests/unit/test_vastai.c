@@ -165,6 +165,8 @@ static void test_create_body(void **state)
 	assert_true(json_bool(j, "cancel_unavail", false));
 	assert_non_null(strstr(json_str(j, "onstart", ""), "touch ~/.no_auto_tmux"));
 	assert_non_null(strstr(json_str(j, "onstart", ""), ">> /etc/environment"));
+	assert_non_null(strstr(json_str(j, "onstart", ""), "ssh-keygen -lf"));
+	assert_true(strlen(json_str(j, "onstart", "")) <= 4096);
 	assert_null(json_path(j, "price")); /* would make it interruptible */
 	assert_true(req.timeout == 0 || req.timeout >= 60 * SECOND);
 	assert_true(provider_vastai.create_timeout >= 60 * SECOND);
@@ -1277,10 +1279,46 @@ static void test_spot_in_the_model(void **state)
 	drive_close(&d);
 }
 
+/* §2.14: asked for, then fetched from where vast.ai put it, without our token. */
+static void test_log_tells_the_host_keys(void **state)
+{
+	static const char place[] = "{\"success\":true,\"result_url\":\"https://s3.amazonaws.com/vast.ai/instance_logs/ab.log\"}";
+	static const char log[] = "Debug: entrypoint\nSSH host keys:\n256 SHA256:HmIxk+UMm5oEShasvw/pCI7ZGycMhfY4sDzhs9kAZWI root@C.1 (ED25519)\n"
+				  "work\n256 SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA root@C.1 (ED25519)\n";
+	struct op_cursor c = { 0 };
+	struct op_reply r = { 0 };
+	struct http_request req;
+	json_t *body;
+
+	(void)state;
+	fresh();
+	body = built(OP_HOST_KEYS, &c, &req);
+	assert_string_equal(req.method, "PUT");
+	assert_string_equal(req.url, API "/api/v0/instances/request_logs/12345678");
+	assert_string_equal(json_str(body, "tail", ""), "5000");
+	json_decref(body);
+	http_request_free(&req);
+	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, "{\"success\":true}", &r), VERDICT_RETRY);
+	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, place, &r), VERDICT_MORE);
+	json_decref(built(OP_HOST_KEYS, &c, &req));
+	assert_string_equal(req.method, "GET");
+	assert_string_equal(req.url, "https://s3.amazonaws.com/vast.ai/instance_logs/ab.log");
+	assert_int_equal(req.header_count, 0);
+	http_request_free(&req);
+	assert_int_equal(read_body(OP_HOST_KEYS, &c, 404, "<Error/>", &r), VERDICT_RETRY);
+	assert_true(r.retry_after > 0);
+	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, "nothing yet\n", &r), VERDICT_RETRY);
+	assert_string_equal(r.host_keys, "");
+	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, log, &r), VERDICT_OK);
+	assert_string_equal(r.host_keys, "SHA256:HmIxk+UMm5oEShasvw/pCI7ZGycMhfY4sDzhs9kAZWI\n");
+	op_reply_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_log_tells_the_host_keys),
 		cmocka_unit_test(test_create_body),
 		cmocka_unit_test(test_create_refuses_to_guess),
 		cmocka_unit_test(test_search_body),
