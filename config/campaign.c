@@ -5,7 +5,7 @@
 /* ---- the plain keys, as tables ---- */
 
 struct campaign_entry {
-	struct campaign c;
+	struct campaign_file c;
 	char overlap[8], finish_by[8], warn[16], alert[16];
 	char on_failure[16];
 	char blackouts[SCHEDULE_BLACKOUTS_MAX][24];
@@ -71,7 +71,7 @@ static const struct option_table notify_options = { .what = "a notification", .r
 
 /* ---- values of their own kinds ---- */
 
-static void read_schedule(struct parse *p, const struct node *root, struct campaign *c)
+static void read_schedule(struct parse *p, const struct node *root, struct campaign_file *c)
 {
 	struct cron *cron = &c->schedule.cron;
 	struct zone *z;
@@ -145,7 +145,7 @@ static bool percent(const char *text, int *ppm)
 static void read_numbers(struct parse *p, const struct node *root, struct campaign_entry *e)
 {
 	const struct node *list = node_get(root, "blackout"), *compare = node_get(root, "compare");
-	struct campaign *c = &e->c;
+	struct campaign_file *c = &e->c;
 
 	c->queue = !strcmp(e->overlap, "queue");
 	c->finish_by = -1;
@@ -168,7 +168,7 @@ static void read_numbers(struct parse *p, const struct node *root, struct campai
 }
 
 /* destroy, or { keep_for: 30m } */
-static void read_on_failure(struct parse *p, const struct node *n, struct campaign *c)
+static void read_on_failure(struct parse *p, const struct node *n, struct campaign_file *c)
 {
 	const struct node *keep = node_get(n, "keep_for");
 
@@ -180,7 +180,7 @@ static void read_on_failure(struct parse *p, const struct node *n, struct campai
 		parse_error(p, keep, "'keep_for' wants 1m to 7d, not '%s'", keep->text);
 }
 
-static void read_notify(struct parse *p, const struct node *list, struct campaign *c)
+static void read_notify(struct parse *p, const struct node *list, struct campaign_file *c)
 {
 	if (!list || !bind_wants_list(p, list))
 		return;
@@ -305,7 +305,7 @@ static bool same_cell(const struct cell *a, const struct cell *b)
 }
 
 /* Takes the cell over. */
-static void add_cell(struct parse *p, const struct node *at, struct campaign *c, struct cell *cell)
+static void add_cell(struct parse *p, const struct node *at, struct campaign_file *c, struct cell *cell)
 {
 	for (size_t k = 0; k < c->cell_count; k++)
 		if (same_cell(&c->cells[k], cell)) {
@@ -356,7 +356,7 @@ static bool check_axes(struct parse *p, const struct node *matrix)
 	return true;
 }
 
-static void multiply(struct parse *p, const struct node *matrix, const struct node *with, struct campaign *c)
+static void multiply(struct parse *p, const struct node *matrix, const struct node *with, struct campaign_file *c)
 {
 	size_t at[CAMPAIGN_AXES_MAX] = { 0 }, k;
 
@@ -393,7 +393,7 @@ static bool wants_maps(struct parse *p, const struct node *list, const char *lik
 	return true;
 }
 
-static void exclude(struct parse *p, const struct node *list, struct campaign *c)
+static void exclude(struct parse *p, const struct node *list, struct campaign_file *c)
 {
 	if (!wants_maps(p, list, "{ gpu: \"H100:2\", concurrency: 32 }"))
 		return;
@@ -415,7 +415,7 @@ static void exclude(struct parse *p, const struct node *list, struct campaign *c
 	}
 }
 
-static void include(struct parse *p, const struct node *list, const struct node *with, struct campaign *c)
+static void include(struct parse *p, const struct node *list, const struct node *with, struct campaign_file *c)
 {
 	if (!wants_maps(p, list, "{ gpu: \"H200:1\", concurrency: 1 }"))
 		return;
@@ -429,7 +429,7 @@ static void include(struct parse *p, const struct node *list, const struct node 
 	}
 }
 
-static void override(struct parse *p, const struct node *list, struct campaign *c)
+static void override(struct parse *p, const struct node *list, struct campaign_file *c)
 {
 	if (!wants_maps(p, list, "{ when: { gpu: \"H100:2\" }, with: { tensor_parallel: 2 } }"))
 		return;
@@ -457,7 +457,7 @@ static void override(struct parse *p, const struct node *list, struct campaign *
 	}
 }
 
-static void read_matrix(struct parse *p, const struct node *root, struct campaign *c)
+static void read_matrix(struct parse *p, const struct node *root, struct campaign_file *c)
 {
 	const struct node *matrix = node_get(root, "matrix"), *with = node_get(root, "with"), *more = node_get(root, "include");
 	int mistakes = parse_error_count(p);
@@ -501,7 +501,7 @@ static void read_whole(struct parse *p, const struct node *root, struct campaign
 	read_matrix(p, root, &e->c);
 }
 
-int campaign_read(struct campaign *c, const char *file, const char *text, size_t n, struct buf *report, struct err *e)
+int campaign_read(struct campaign_file *c, const char *file, const char *text, size_t n, struct buf *report, struct err *e)
 {
 	struct campaign_entry *entry = xcalloc(1, sizeof(*entry));
 	struct parse *p = parse_text(file, text, n);
@@ -525,10 +525,10 @@ int campaign_read(struct campaign *c, const char *file, const char *text, size_t
 	return rc;
 }
 
-void campaign_free(struct campaign *c)
+void campaign_free(struct campaign_file *c)
 {
 	for (size_t k = 0; k < c->cell_count; k++)
 		cell_free(&c->cells[k]);
 	free(c->cells);
-	*c = (struct campaign){ 0 };
+	*c = (struct campaign_file){ 0 };
 }

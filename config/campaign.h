@@ -45,7 +45,7 @@ struct notify {
 	int event_count;
 };
 
-struct campaign {
+struct campaign_file {
 	char name[NAME_MAX_], owner[NAME_MAX_], budget[NAME_MAX_], description[TEXT_MAX];
 	char cron[128], timezone[64];
 	struct schedule schedule; /* of them; cron "": only `campaign run` */
@@ -73,7 +73,7 @@ struct campaign {
 };
 
 /* -1: *e says the first mistake and *report (may be NULL) all of them; *c is then empty. */
-int campaign_read(struct campaign *c, const char *file, const char *text, size_t n, struct buf *report, struct err *e);
-void campaign_free(struct campaign *c);
+int campaign_read(struct campaign_file *c, const char *file, const char *text, size_t n, struct buf *report, struct err *e);
+void campaign_free(struct campaign_file *c);
 
 #endif

@@ -12,7 +12,6 @@
 
 #define BODY_MAX     (1024u * 1024)
 #define RUN_BODY_MAX (64u * 1024 * 1024)
-#define RECIPE_DIR   "remote/recipes/" /* among the embedded files */
 #define STREAM_MAX   (1024u * 1024) /* a reader that is this far behind is let go */
 
 enum role { ROLE_NOBODY, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
@@ -143,6 +142,17 @@ void get_compare(struct request *r);
 void get_imports(struct request *r);
 void post_imports(struct request *r);
 void delete_import(struct request *r);
+void post_campaigns(struct request *r);
+void get_campaigns(struct request *r);
+void get_campaign(struct request *r);
+void post_campaign_pause(struct request *r);
+void post_campaign_run(struct request *r);
+void post_campaign_stop(struct request *r);
+void delete_campaign(struct request *r);
+void get_nights(struct request *r);
+void get_night(struct request *r);
+void get_next(struct request *r);
+void get_night_report(struct request *r);
 void get_cost(struct request *r);
 void get_events(struct request *r);
 void get_why(struct request *r);

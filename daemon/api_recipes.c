@@ -2,6 +2,7 @@
  * The shipped recipes, as the API tells them.
  */
 #include "api_private.h"
+#include "wish.h"
 #include "base/embed.h"
 #include "config/recipe.h"
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "compile.h"
 #include "execute.h"
 #include "generation.h"
 #include "hostclock.h"
@@ -209,6 +210,8 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 	str_copy(en->model.site, o->site);
 	memcpy(en->model.mark_key, o->mark_key, sizeof(en->model.mark_key));
 	set_policy(&en->model.policy, en->config);
+	en->model.compile = compile_for_model;
+	en->model.compile_arg = (void *)(uintptr_t)en->config;
 	add_accounts(en);
 	if ((o->trace && trace_create(&en->trace, o->trace, en->store, &en->model, since, e) < 0) ||
 	    store_load(en->store, &en->model, since, e) < 0 || check_accounts(&en->model, e) < 0 ||

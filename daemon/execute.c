@@ -78,6 +78,9 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_POLL:
 	case ACTION_STOP:
 	case ACTION_COLLECT: remote_action(x, a); break;
+	case ACTION_SUBMIT: trial_action(x, a); break;
+	case ACTION_JUDGE: judge_action(x, a); break;
+	case ACTIONS: break;
 	}
 }
 

@@ -269,7 +269,7 @@ int trace_open(struct trace **out, const char *dir, struct model *m, instant *si
 
 static int action_from_name(const char *s)
 {
-	for (int k = 0; k <= ACTION_COLLECT; k++)
+	for (int k = 0; k < ACTIONS; k++)
 		if (!strcmp(action_name((enum action_kind)k), s))
 			return k;
 	return -1;

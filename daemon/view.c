@@ -237,13 +237,12 @@ json_t *view_run(const struct model *m, const struct run *r)
 
 json_t *view_event(const struct model *m, const struct event *e)
 {
-	static const char *const kinds[] = { "fleet", "instance", "run", "account" };
 	const struct fleet *f = model_fleet(m, e->fleet_id);
 	json_t *o = json_object();
 
 	json_put_int(o, "seq", e->seq);
 	json_put_time(o, "time", e->time);
-	json_put_str(o, "kind", kinds[e->kind]);
+	json_put_str(o, "kind", object_kind_name(e->kind));
 	json_put_int(o, "id", e->object_id);
 	json_put_str(o, "fleet", f ? f->name : "");
 	json_put_str(o, "from", e->from);

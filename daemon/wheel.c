@@ -76,6 +76,10 @@ static void add_row(struct store_batch *b, struct object *o)
 	case OBJECT_RUN: store_batch_run(b, CONTAINER_OF(o, struct run, object)); break;
 	case OBJECT_EXTRA: store_batch_extra(b, CONTAINER_OF(o, struct extra, object)); break;
 	case OBJECT_ACCOUNT: store_batch_account(b, CONTAINER_OF(o, struct account_state, object)); break;
+	case OBJECT_CAMPAIGN: store_batch_campaign(b, CONTAINER_OF(o, struct campaign, object)); break;
+	case OBJECT_NIGHT: store_batch_night(b, CONTAINER_OF(o, struct night, object)); break;
+	case OBJECT_TRIAL: store_batch_trial(b, CONTAINER_OF(o, struct trial, object)); break;
+	case OBJECT_KINDS: break;
 	}
 }
 
@@ -92,10 +96,11 @@ static void take_events(struct wheel *w)
 	m->event_count = 0;
 }
 
-/* Rows refer to each other: fleets before instances before runs. */
+/* The order of the tables (db/rows.h): rows refer to rows of those before their own. */
 static struct store_batch *make_batch(struct wheel *w)
 {
-	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA };
+	static const enum object_kind order[] = { OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_TRIAL, OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN,
+		OBJECT_ACCOUNT, OBJECT_EXTRA };
 	struct store_batch *b = store_batch_new();
 
 	for (size_t k = 0; k < ARRAY_LEN(order); k++) {
@@ -126,7 +131,7 @@ static void make_dirty(struct model *m, struct object *o)
 /* Everything that exists goes into the next batch again: cheap to say, and it happens only when the disk is in trouble. */
 static void dirty_all(struct model *m)
 {
-	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras };
+	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras, &m->campaigns, &m->nights, &m->trials };
 	struct object *o;
 
 	for (size_t k = 0; k < ARRAY_LEN(maps); k++) {

@@ -33,6 +33,17 @@ int history_results(struct history *h, int64_t run_id, json_t **out, struct err 
 /* {"imports":[{name,owner,created,bytes}…]}, and one with its source: ERR_NOT_FOUND */
 int history_imports(struct history *h, json_t **out, struct err *e);
 int history_import(struct history *h, const char *name, json_t **out, struct err *e);
+/* {"campaigns":[…]} that are not deleted, by name; one by name, deleted or not: ERR_NOT_FOUND. */
+int history_campaigns(struct history *h, json_t **out, struct err *e);
+int history_campaign(struct history *h, const char *name, json_t **out, struct err *e);
+/* {"nights":[…]} newest first, with their counts and cost. limit 0: 50. */
+int history_nights(struct history *h, int64_t campaign_id, int limit, json_t **out, struct err *e);
+/* One night (number 0: the newest that is over) with "trials", "machines" and "findings". ERR_NOT_FOUND */
+int history_night(struct history *h, int64_t campaign_id, int64_t number, json_t **out, struct err *e);
+/* The trials of a night. */
+int history_trials(struct history *h, int64_t night_id, json_t **out, struct err *e);
+/* The findings of the nights first … last of a campaign, oldest first. */
+int history_findings(struct history *h, int64_t campaign_id, int64_t first, int64_t last, json_t **out, struct err *e);
 /* A fleet by id, or (id 0) the newest of that name, with its instances, for `status` and `why`. ERR_NOT_FOUND */
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e);
 /*

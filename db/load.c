@@ -75,6 +75,21 @@ static void add_account(struct model *m, const void *row)
 	a->window_balance_known = from->window_balance_known;
 }
 
+static void add_campaign(struct model *m, const void *row)
+{
+	model_add_campaign(m, row);
+}
+
+static void add_night(struct model *m, const void *row)
+{
+	model_add_night(m, row);
+}
+
+static void add_trial(struct model *m, const void *row)
+{
+	model_add_trial(m, row);
+}
+
 static void add_extra(struct model *m, const void *row)
 {
 	const struct extra *x = row;
@@ -86,7 +101,7 @@ static void add_extra(struct model *m, const void *row)
 /* The owned strings of a row that was read go to the model. */
 typedef void add_fn(struct model *m, const void *row);
 static add_fn *const add_row[ROW_TABLES] = { [ROWS_FLEETS] = add_fleet, [ROWS_INSTANCES] = add_instance, [ROWS_RUNS] = add_run,
-	[ROWS_ACCOUNTS] = add_account, [ROWS_EXTRAS] = add_extra };
+	[ROWS_ACCOUNTS] = add_account, [ROWS_EXTRAS] = add_extra, [ROWS_CAMPAIGNS] = add_campaign, [ROWS_NIGHTS] = add_night, [ROWS_TRIALS] = add_trial };
 
 static int load_rows(sqlite3 *db, struct model *m, enum row_table t, instant since, struct err *e)
 {

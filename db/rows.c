@@ -31,6 +31,8 @@ MACHINE_NAMES(fleet_state, fleet_fsm)
 MACHINE_NAMES(instance_state, instance_fsm)
 MACHINE_NAMES(run_state, run_fsm)
 MACHINE_NAMES(extra_state, extra_fsm)
+MACHINE_NAMES(night_state, night_fsm)
+MACHINE_NAMES(trial_state, trial_fsm)
 
 static const char *extra_kind_to(int v)
 {
@@ -90,21 +92,45 @@ static int run_outcome_from(const char *s)
 	return o == OUTCOME_NONE && *s ? -1 : (int)o;
 }
 
-static const char *const object_kinds[] = { [OBJECT_FLEET] = "fleet", [OBJECT_INSTANCE] = "instance", [OBJECT_RUN] = "run",
-	[OBJECT_ACCOUNT] = "account", [OBJECT_EXTRA] = "extra" };
+static const char *night_outcome_to(int v)
+{
+	return night_outcome_name((enum night_outcome)v);
+}
+
+static int night_outcome_from(const char *s)
+{
+	return night_outcome_from_name(s);
+}
 
 static const char *object_kind_to(int v)
 {
-	return object_kinds[v];
+	return object_kind_name((enum object_kind)v);
 }
 
 static int object_kind_from(const char *s)
 {
-	for (size_t k = 0; k < ARRAY_LEN(object_kinds); k++)
-		if (!strcmp(object_kinds[k], s))
-			return (int)k;
-	return -1;
+	return object_kind_from_name(s);
 }
+
+static const struct column campaign_columns[] = {
+	ID(campaign), TEXT(campaign, name), TEXT(campaign, owner), OWNED(campaign, text), I64(campaign, number), I64(campaign, nights),
+	BOOL(campaign, paused), I64(campaign, created), I64(campaign, updated), I64(campaign, deleted), I64(campaign, last_tick),
+	I64(campaign, version),
+};
+
+static const struct column night_columns[] = {
+	ID(night), I64(night, campaign_id), I64(night, number), I64(night, definition), OWNED(night, text), I64(night, tick), BOOL(night, poc),
+	NAMED(night, state, night_state), NAMED(night, outcome, night_outcome), NAMED(night, cause, cause), TEXT(night, reason),
+	I64(night, begun), I64(night, finish_by), I64(night, measured), I64(night, ended), BOOL(night, stop_requested),
+	BOOL(night, repeated), I64(night, version),
+};
+
+static const struct column trial_columns[] = {
+	ID(trial), I64(trial, night_id), INT(trial, cell), INT(trial, repeat), BOOL(trial, again), TEXT(trial, title), TEXT(trial, gpu),
+	INT(trial, gpu_count), NAMED(trial, state, trial_state), I64(trial, fleet_id), I64(trial, run_id), INT(trial, lost),
+	INT(trial, failed), NAMED(trial, outcome, run_outcome), NAMED(trial, cause, cause), TEXT(trial, reason), I64(trial, ended),
+	I64(trial, version),
+};
 
 static const struct column fleet_columns[] = {
 	ID(fleet), TEXT(fleet, name), TEXT(fleet, owner), U32(fleet, owner_uid), NAMED(fleet, state, fleet_state),
@@ -113,7 +139,7 @@ static const struct column fleet_columns[] = {
 	BOOL(fleet, spot), I64(fleet, max_price), I64(fleet, max_cost), I64(fleet, accept_minimum), I64(fleet, lifetime),
 	I64(fleet, idle_limit), I64(fleet, retry_for), BOOL(fleet, for_run), I64(fleet, keep_on_failure), I64(fleet, created),
 	I64(fleet, ready_at), I64(fleet, expires), I64(fleet, idle_since), I64(fleet, closing_at), I64(fleet, closed),
-	I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version),
+	I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version), I64(fleet, night_id), /* since 0007 */
 };
 
 static const struct column instance_columns[] = {
@@ -143,6 +169,7 @@ static const struct column run_columns[] = {
 	TEXT(run, progress), I64(run, results_bytes), I64(run, created), I64(run, assigned), I64(run, started),
 	I64(run, run_started), I64(run, ended), I64(run, done), BOOL(run, stop_requested), INT(run, requeues), I64(run, version),
 	I64(run, out_base), I64(run, err_base), /* since 0005 */
+	I64(run, trial_id), /* since 0007 */
 };
 
 static const struct column account_columns[] = {
@@ -168,16 +195,31 @@ static const struct column result_columns[] = {
 	TEXT(result_row, text), TEXT(result_row, labels),
 };
 
+static const struct column finding_columns[] = {
+	I64(finding_row, night_id), INT(finding_row, seq), TEXT(finding_row, series), TEXT(finding_row, kind), I64(finding_row, run_id),
+	TEXT(finding_row, scenario), INT(finding_row, concurrency), TEXT(finding_row, gpu), INT(finding_row, gpu_count),
+	TEXT(finding_row, provider), TEXT(finding_row, stack_id), TEXT(finding_row, metric), TEXT(finding_row, unit),
+	BOOL(finding_row, lower_is_better), OWNED(finding_row, measured), OWNED(finding_row, first), INT(finding_row, nights),
+	REAL(finding_row, median), REAL(finding_row, baseline), REAL(finding_row, worse), REAL(finding_row, z), REAL(finding_row, p),
+	REAL(finding_row, p_holm),
+};
+
 static const struct column import_columns[] = {
 	TEXT(import_row, name), TEXT(import_row, owner), I64(import_row, created), OWNED(import_row, source),
 };
 
+#define WANTED_NIGHTS "state <> 'DONE' OR ended >= ?1"
 #define WANTED_FLEETS                                                                                                    \
 	"state <> 'CLOSED' OR closed >= ?1 OR id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"
 #define OF_WANTED_FLEETS "fleet_id IN (SELECT id FROM fleets WHERE " WANTED_FLEETS ")"
 
 #define COLUMNS(c) c, ARRAY_LEN(c)
 const struct row_kind row_kinds[ROW_TABLES] = {
+	[ROWS_CAMPAIGNS] = { "campaigns", "id", 1, false, "deleted = 0 OR id IN (SELECT campaign_id FROM nights WHERE " WANTED_NIGHTS ")",
+		sizeof(struct campaign), COLUMNS(campaign_columns) },
+	[ROWS_NIGHTS] = { "nights", "id", 1, false, WANTED_NIGHTS, sizeof(struct night), COLUMNS(night_columns) },
+	[ROWS_TRIALS] = { "trials", "id", 1, false, "night_id IN (SELECT id FROM nights WHERE " WANTED_NIGHTS ")", sizeof(struct trial),
+		COLUMNS(trial_columns) },
 	[ROWS_FLEETS] = { "fleets", "id", 1, false, WANTED_FLEETS, sizeof(struct fleet), COLUMNS(fleet_columns) },
 	/* A machine without a fleet (orphan, duplicate) stays until it is settled. */
 	[ROWS_INSTANCES] = { "instances", "id", 1, false, "state <> 'GONE' OR settled = 0 OR gone >= ?1 OR " OF_WANTED_FLEETS,
@@ -187,6 +229,7 @@ const struct row_kind row_kinds[ROW_TABLES] = {
 	[ROWS_EXTRAS] = { "extras", "id", 1, false, "state <> 'GONE'", sizeof(struct extra), COLUMNS(extra_columns) },
 	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
 	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
+	[ROWS_FINDINGS] = { "findings", "night_id, seq", 2, false, NULL, sizeof(struct finding_row), COLUMNS(finding_columns) },
 	[ROWS_IMPORTS] = { "imports", "name", 1, false, NULL, sizeof(struct import_row), COLUMNS(import_columns) },
 };
 

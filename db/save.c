@@ -63,6 +63,21 @@ void store_batch_extra(struct store_batch *b, const struct extra *row)
 	add(b, ROWS_EXTRAS, row);
 }
 
+void store_batch_campaign(struct store_batch *b, const struct campaign *row)
+{
+	add(b, ROWS_CAMPAIGNS, row);
+}
+
+void store_batch_night(struct store_batch *b, const struct night *row)
+{
+	add(b, ROWS_NIGHTS, row);
+}
+
+void store_batch_trial(struct store_batch *b, const struct trial *row)
+{
+	add(b, ROWS_TRIALS, row);
+}
+
 void store_batch_event(struct store_batch *b, const struct event *row)
 {
 	add(b, ROWS_EVENTS, row);
@@ -71,6 +86,11 @@ void store_batch_event(struct store_batch *b, const struct event *row)
 void store_batch_import(struct store_batch *b, const struct import_row *row)
 {
 	add(b, ROWS_IMPORTS, row);
+}
+
+void store_batch_finding(struct store_batch *b, const struct finding_row *row)
+{
+	add(b, ROWS_FINDINGS, row);
 }
 
 void store_batch_result(struct store_batch *b, const struct result_row *row)

@@ -27,6 +27,24 @@
 	"nullif(closed, 0) AS t_closed, nullif(keep_until, 0) AS t_keep_until, lifetime AS d_lifetime, idle_limit AS d_idle_limit, " \
 	"max_cost AS m_max_cost, version FROM fleets "
 
+#define CAMPAIGN_FIELDS                                                                                                  \
+	"SELECT id, name, owner, text, number AS definition, nights, paused AS b_paused, created AS t_created, updated AS t_updated, " \
+	"nullif(deleted, 0) AS t_deleted, last_tick AS t_last_tick FROM campaigns "
+#define OF_NIGHT "FROM instances i JOIN fleets f ON f.id = i.fleet_id WHERE f.night_id = n.id"
+#define NIGHT_FIELDS                                                                                                     \
+	"SELECT n.id, n.number, n.definition, n.campaign_id, nullif(n.tick, 0) AS t_tick, n.poc AS b_poc, n.state, n.outcome, n.cause, "  \
+	"n.reason, n.begun AS t_begun, nullif(n.finish_by, 0) AS t_finish_by, nullif(n.measured, 0) AS t_measured, "              \
+	"nullif(n.ended, 0) AS t_ended, n.repeated AS b_repeated, (SELECT count(*) FROM trials t WHERE t.night_id = n.id) AS trials, " \
+	"(SELECT count(*) FROM trials t WHERE t.night_id = n.id AND t.outcome = 'ok') AS ok, "                                   \
+	"(SELECT count(*) FROM findings g WHERE g.night_id = n.id AND g.kind IN ('warning', 'regression')) AS worse, "            \
+	"(SELECT coalesce(sum(i.metered), 0) " OF_NIGHT ") AS m_metered, (SELECT CASE WHEN count(*) = sum(i.billed_known) THEN "  \
+	"sum(i.billed) END " OF_NIGHT " AND (i.provider_id <> '' OR i.metered > 0)) AS m_billed, (SELECT count(*) = sum(i.settled <> 0) " OF_NIGHT \
+	") AS b_settled FROM nights n "
+#define FINDING_FIELDS                                                                                                   \
+	"SELECT n.number AS night, n.begun AS t_begun, g.series, g.kind, g.run_id AS run, g.scenario, g.concurrency, g.gpu, g.gpu_count, "    \
+	"g.provider, g.stack_id, g.metric, g.unit, g.lower_is_better AS b_lower_is_better, g.measured AS j_measured, g.first AS j_first, " \
+	"g.nights, g.median, g.baseline, g.worse, g.z, g.p, g.p_holm FROM findings g JOIN nights n ON n.id = g.night_id "
+
 #define AUDIT_FIELDS                                                                                                     \
 	"SELECT i.id, coalesce(f.name, '') AS fleet, i.account, i.provider, i.provider_id, i.mark AS name, i.state, i.gpu, "        \
 	"i.gpu_count, i.price_hour AS m_price_hour, i.planned AS t_planned, nullif(i.sent, 0) AS t_sent, "                        \
@@ -39,7 +57,8 @@ const char *const statements[STATEMENTS] = {
 	[SQL_META_GET] = "SELECT value FROM meta WHERE key = ?1",
 	[SQL_META_SET] = "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
 	[SQL_NEXT_ID] = "SELECT 1 + max(coalesce((SELECT max(id) FROM fleets), 0), coalesce((SELECT max(id) FROM instances), 0), "
-			"coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(id) FROM extras), 0))",
+			"coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(id) FROM extras), 0), coalesce((SELECT max(id) FROM campaigns), 0), "
+			"coalesce((SELECT max(id) FROM nights), 0), coalesce((SELECT max(id) FROM trials), 0))",
 	[SQL_NEXT_EVENT] = "SELECT 1 + coalesce(max(seq), 0) FROM events",
 
 	[SQL_EVENTS] = OLDEST(ANY),
@@ -66,6 +85,30 @@ const char *const statements[STATEMENTS] = {
 	    "nullif(deleting_at, 0) AS t_deleting_at, nullif(gone, 0) AS t_gone, hold AS m_held, metered AS m_metered, "
 	    "CASE WHEN billed_known THEN billed END AS m_billed, nullif(settled, 0) AS t_settled_at, settled <> 0 AS b_settled, "
 	    "run_id AS run, delete_accepted AS b_accepted FROM instances WHERE fleet_id = ?1 ORDER BY id",
+
+	[SQL_CAMPAIGNS] = CAMPAIGN_FIELDS "WHERE deleted = 0 ORDER BY name LIMIT ?1",
+	[SQL_CAMPAIGN] = CAMPAIGN_FIELDS "WHERE name = ?1 ORDER BY deleted = 0 DESC, id DESC LIMIT 1",
+	[SQL_NIGHTS] = NIGHT_FIELDS "WHERE n.campaign_id = ?1 ORDER BY n.number DESC LIMIT ?2",
+	[SQL_NIGHT] = NIGHT_FIELDS "WHERE n.campaign_id = ?1 AND (n.number = ?2 OR (?2 = 0 AND n.state = 'DONE' AND n.outcome <> 'missed')) "
+		      "ORDER BY n.number DESC LIMIT 1",
+	[SQL_TRIALS] = "SELECT t.id, t.cell, t.repeat, t.again AS b_again, t.title, t.gpu, t.gpu_count, t.state, t.outcome, t.cause, t.reason, "
+		       "t.lost, t.failed, nullif(t.run_id, 0) AS run, nullif(t.ended, 0) AS t_ended, coalesce(f.name, '') AS fleet, "
+		       "coalesce(i.provider, '') AS provider, coalesce(i.region, '') AS region, i.id AS instance, r.recipe, "
+		       "nullif(r.started, 0) AS t_started, nullif(r.run_started, 0) AS t_run_started, nullif(r.ended, 0) AS t_run_ended "
+		       "FROM trials t LEFT JOIN runs r ON r.id = t.run_id LEFT JOIN instances i ON i.id = r.instance_id "
+		       "LEFT JOIN fleets f ON f.id = r.fleet_id WHERE t.night_id = ?1 ORDER BY t.id",
+	[SQL_NIGHT_MACHINES] =
+	    "SELECT i.id, f.name AS fleet, i.provider, i.account, i.region, i.gpu, i.gpu_count, i.state, i.cause, i.reason, "
+	    "i.price_hour AS m_price_hour, i.planned AS t_planned, nullif(i.created, 0) AS t_created, nullif(i.ready_at, 0) AS t_ready, "
+	    "nullif(i.deleting_at, 0) AS t_deleting, nullif(i.meter_start, 0) AS t_meter_start, nullif(i.meter_end, 0) AS t_meter_end, "
+	    "nullif(i.gone, 0) AS t_gone, i.metered AS m_metered, CASE WHEN i.billed_known THEN i.billed END AS m_billed, "
+	    "i.settled <> 0 AS b_settled, (SELECT coalesce(sum(CASE WHEN r.run_started > 0 THEN r.run_started - r.started ELSE "
+	    "max(0, r.ended - r.started) END), 0) FROM runs r WHERE r.instance_id = i.id AND r.started > 0 AND r.ended > 0) AS d_setup, "
+	    "(SELECT coalesce(sum(r.ended - r.run_started), 0) FROM runs r WHERE r.instance_id = i.id AND r.run_started > 0 AND "
+	    "r.ended > 0) AS d_measuring FROM instances i JOIN fleets f ON f.id = i.fleet_id WHERE f.night_id = ?1 AND "
+	    "(i.provider_id <> '' OR i.metered > 0) ORDER BY i.id",
+	[SQL_FINDINGS] = FINDING_FIELDS "WHERE g.night_id = ?1 ORDER BY g.seq",
+	[SQL_FINDINGS_BETWEEN] = FINDING_FIELDS "WHERE n.campaign_id = ?1 AND n.number >= ?2 AND n.number <= ?3 ORDER BY n.number, g.seq",
 
 	/* Orders that never became a machine cost nothing and are left out. */
 	[SQL_COST] = "SELECT f.name, i.provider, i.account, i.gpu, f.owner, strftime('%Y-%m-%d', i.planned / 1000000, 'unixepoch'), "

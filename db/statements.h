@@ -27,6 +27,15 @@ enum statement {
 	SQL_FLEET_BY_NAME, /* name */
 	SQL_INSTANCES,     /* fleet */
 
+	SQL_CAMPAIGNS,       /* limit */
+	SQL_CAMPAIGN,        /* name */
+	SQL_NIGHTS,          /* campaign, limit */
+	SQL_NIGHT,           /* campaign, number; 0: the newest that is over */
+	SQL_TRIALS,          /* night */
+	SQL_NIGHT_MACHINES,  /* night */
+	SQL_FINDINGS,        /* night */
+	SQL_FINDINGS_BETWEEN, /* campaign, first night, last night */
+
 	SQL_COST,      /* since, until (0: no end); the columns are enum cost_column */
 	SQL_COST_RUNS, /* instance, from, until: recipe and the time its runs took */
 

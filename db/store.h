@@ -47,6 +47,9 @@ void store_batch_instance(struct store_batch *b, const struct instance *row); /*
 void store_batch_run(struct store_batch *b, const struct run *row);
 void store_batch_account(struct store_batch *b, const struct account_state *row);
 void store_batch_extra(struct store_batch *b, const struct extra *row);
+void store_batch_campaign(struct store_batch *b, const struct campaign *row);
+void store_batch_night(struct store_batch *b, const struct night *row);
+void store_batch_trial(struct store_batch *b, const struct trial *row);
 void store_batch_event(struct store_batch *b, const struct event *row);
 /* One measured figure of a run (table results). */
 struct result_row {
@@ -58,6 +61,23 @@ struct result_row {
 	char labels[TEXT_MAX]; /* JSON object of further keys, "{}" */
 	int seq;
 };
+/* What a night measured in one series and what was thought of it (table findings). Figures that are not known are NaN. */
+struct finding_row {
+	int64_t night_id;
+	int seq;
+	char series[TEXT_MAX], kind[16];
+	int64_t run_id;
+	char scenario[TEXT_MAX];
+	int concurrency;
+	char gpu[GPU_MAX];
+	int gpu_count;
+	char provider[ACCOUNT_MAX], stack_id[72], metric[NAME_MAX_], unit[32];
+	bool lower_is_better;
+	char *measured, *first; /* JSON arrays of figures; first: before it was measured once more, or NULL */
+	int nights;
+	double median, baseline, worse, z, p, p_holm;
+};
+void store_batch_finding(struct store_batch *b, const struct finding_row *row); /* copies the strings, too */
 /* Results that were read in from files (table imports). */
 struct import_row {
 	char name[NAME_MAX_], owner[NAME_MAX_];

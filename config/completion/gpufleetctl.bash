@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend resolve ssh exec cp down run runs logs results compare diff wait cancel recipes cost events why providers audit doctor version completion help"
+	local commands="init offers up status extend resolve ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -91,6 +91,10 @@ _gpufleetctl()
 	results:--weights) return ;;
 	compare:--format | compare:-f) _gpufleetctl_take "table json csv md html"; return ;;
 	compare:--adopt-if) return ;;
+	campaign:--count | campaign:-n) return ;;
+	campaign:--night) return ;;
+	campaign:--format) _gpufleetctl_take "md html json"; return ;;
+	campaign:--output) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	wait:--until | wait:-u) _gpufleetctl_take "ready down"; return ;;
 	wait:--timeout | wait:-t) return ;;
 	cost:--by | cost:-b) _gpufleetctl_take "fleet provider account gpu owner recipe day month"; return ;;
@@ -117,6 +121,7 @@ _gpufleetctl()
 		logs) _gpufleetctl_take "--follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
 		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
+		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;
 		cost) _gpufleetctl_take "--by --since --until --format $globals" ;;
 		events) _gpufleetctl_take "--follow --run --limit --after $globals" ;;

@@ -137,6 +137,14 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from compare' -a '(gpufleetct
 complete -c gpufleetctl -n __fish_use_subcommand -a diff -d 'what differs between two benchmarks: their stacks, and their figures'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from diff' -a '(gpufleetctl help --names run 2>/dev/null)'
 
+complete -c gpufleetctl -n __fish_use_subcommand -a campaign -d 'measure the same every night, and be told about what changed'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from campaign' -l poc -d 'run: only the first cell of each kind of machine, once'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from campaign' -l detach -s d -d 'run: do not wait for the end of the night'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from campaign' -l count -s n -x -d 'next, history: how many'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from campaign' -l night -x -d 'report: of this night; the last one that is over when not given'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from campaign' -l format -x -a 'md html json' -d 'report: md, html or json; by the name of the file when not given, else md'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from campaign' -l output -s o -r -F -d 'report: into this file'
+
 complete -c gpufleetctl -n __fish_use_subcommand -a wait -d 'wait until fleets are ready or runs have ended'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from wait' -l until -s u -x -a 'ready down' -d 'ready or down, for fleets; ready when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from wait' -l timeout -s t -x -d 'give up after this long, with exit status 6'

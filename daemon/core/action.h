@@ -25,6 +25,9 @@ enum action_kind {
 	ACTION_POLL,     /* run → FACT_RUN_STATUS */
 	ACTION_STOP,     /* run → FACT_RUN_STOPPED */
 	ACTION_COLLECT,  /* run → FACT_RUN_COLLECTED */
+	ACTION_SUBMIT,   /* trial: make its run → FACT_RUN_SUBMIT or FACT_TRIAL_REFUSED */
+	ACTION_JUDGE,    /* night: compare its figures with those of earlier nights → FACT_NIGHT_JUDGED */
+	ACTIONS
 };
 const char *action_name(enum action_kind k);
 

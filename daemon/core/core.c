@@ -27,8 +27,12 @@ static int64_t fleet_id_of(const struct object *o)
 	case OBJECT_FLEET: return o->id;
 	case OBJECT_INSTANCE: return CONTAINER_OF(o, const struct instance, object)->fleet_id;
 	case OBJECT_RUN: return CONTAINER_OF(o, const struct run, object)->fleet_id;
+	case OBJECT_TRIAL: return CONTAINER_OF(o, const struct trial, object)->fleet_id;
 	case OBJECT_ACCOUNT:
-	case OBJECT_EXTRA: return 0;
+	case OBJECT_EXTRA:
+	case OBJECT_CAMPAIGN:
+	case OBJECT_NIGHT:
+	case OBJECT_KINDS: return 0;
 	}
 	return 0;
 }
@@ -117,6 +121,13 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_RUN_STATUS:
 	case FACT_RUN_STOPPED:
 	case FACT_RUN_COLLECTED: run_apply(m, f); break;
+	case FACT_CAMPAIGN_APPLY:
+	case FACT_CAMPAIGN_PAUSE:
+	case FACT_CAMPAIGN_DELETE:
+	case FACT_CAMPAIGN_RUN: campaign_apply(m, f); break;
+	case FACT_NIGHT_STOP:
+	case FACT_NIGHT_JUDGED:
+	case FACT_TRIAL_REFUSED: night_apply(m, f); break;
 	case FACT_OFFERS:
 	case FACT_LISTED:
 	case FACT_BALANCE:
@@ -137,6 +148,8 @@ void core_apply(struct model *m, struct fact *f)
 		struct instance *i;
 		struct run *r;
 		struct extra *x;
+		struct campaign *c;
+		struct night *night;
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
 			if (f->flag)
@@ -156,6 +169,10 @@ void core_apply(struct model *m, struct fact *f)
 			core_touch(m, &fleet->object);
 		for (at = 0; (x = model_each(&m->extras, &at));)
 			core_touch(m, &x->object);
+		for (at = 0; (c = model_each(&m->campaigns, &at));)
+			campaign_loaded(m, c);
+		for (at = 0; (night = model_each(&m->nights, &at));)
+			night_loaded(m, night);
 		for (size_t k = 0; k < m->account_count; k++) {
 			core_touch(m, &m->accounts[k]->object);
 			if (f->flag)
@@ -187,17 +204,21 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 	case OBJECT_RUN: run_decide(m, CONTAINER_OF(o, struct run, object), now, out); break;
 	case OBJECT_EXTRA: extra_decide(m, CONTAINER_OF(o, struct extra, object), now, out); break;
 	case OBJECT_ACCOUNT: account_decide(m, CONTAINER_OF(o, struct account_state, object), now, out); break;
+	case OBJECT_CAMPAIGN: campaign_decide(m, CONTAINER_OF(o, struct campaign, object), now); break;
+	case OBJECT_NIGHT: night_decide(m, CONTAINER_OF(o, struct night, object), now, out); break;
+	case OBJECT_TRIAL:
+	case OBJECT_KINDS: break;
 	}
 }
 
 /*
- * Fleets first: their endings decide what instances and runs do. Then runs (a stop saves results), instances, accounts. An
- * object touched while its kind is being worked through is looked at again in this turn, once more at the most.
+ * Fleets first: their endings decide what instances and runs do. Then runs (a stop saves results), instances, then nights, which
+ * open and close fleets, and accounts. An object touched while its kind is being worked through is looked at again in this turn, once more at the most.
  */
 void core_decide(struct model *m, instant now, struct actions *out)
 {
-	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_RUN, OBJECT_INSTANCE, OBJECT_FLEET, OBJECT_RUN,
-		OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA };
+	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_RUN, OBJECT_INSTANCE, OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_FLEET,
+		OBJECT_RUN, OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA };
 	struct list batch;
 
 	m->now = now;
@@ -233,7 +254,7 @@ instant core_next_wake(const struct model *m, instant now)
 const char *action_name(enum action_kind k)
 {
 	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
-		"disconnect", "clean", "push", "start", "poll", "stop", "collect" };
+		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge" };
 
 	return names[k];
 }

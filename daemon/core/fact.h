@@ -14,9 +14,14 @@ enum fact_kind {
 	FACT_FLEET_EXTEND, /* id; span: new lifetime from READY */
 	FACT_FLEET_TOUCH,  /* id: somebody is using it (exec, ssh): not idle */
 	FACT_RESOLVE,      /* id: an instance in doubt; text: the provider's id of its machine, "" it does not exist → id of its fleet */
-	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, spec taken); fleet_id set → id */
+	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, spec taken); fleet_id or trial_id set → id */
 	FACT_RUN_CANCEL,   /* id */
 	FACT_RUN_WATCH,    /* id; flag: somebody follows the output */
+	FACT_CAMPAIGN_APPLY,  /* text: the file → id */
+	FACT_CAMPAIGN_PAUSE,  /* id; flag: pause, else go on */
+	FACT_CAMPAIGN_DELETE, /* id */
+	FACT_CAMPAIGN_RUN,    /* id; flag: poc → id of the night */
+	FACT_NIGHT_STOP,      /* id: a night */
 	/* from providers */
 	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
@@ -38,6 +43,8 @@ enum fact_kind {
 	FACT_RUN_STOPPED,  /* id: run; contact */
 	FACT_RUN_COLLECTED,/* id: run; contact, count = bytes, message */
 	/* from the shell */
+	FACT_TRIAL_REFUSED,   /* id: a trial that cannot be submitted; cause, message */
+	FACT_NIGHT_JUDGED,    /* id: a night; text: trials to measure once more, "12,15" */
 	FACT_RESTARTED,    /* after loading: what was in flight is unsure; flag: the database is older than what was done with it */
 	FACT_SHUTDOWN,     /* nothing new is started any more */
 };

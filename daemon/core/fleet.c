@@ -40,6 +40,7 @@ bool fleet_move(struct model *m, struct fleet *f, enum fleet_event ev, enum caus
 	core_event(m, &f->object, from, fleet_fsm.event_names[ev], fleet_fsm.state_names[f->state], cause, actor, "%s", text);
 	core_dirty(m, &f->object);
 	core_touch(m, &f->object);
+	night_of_fleet_changed(m, f);
 	return true;
 }
 

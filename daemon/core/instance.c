@@ -123,8 +123,10 @@ bool instance_move(struct model *m, struct instance *i, enum instance_event ev, 
 	i->version++;
 	core_event(m, &i->object, from, instance_fsm.event_names[ev], instance_fsm.state_names[i->state], cause, actor, "%s", text);
 	core_dirty(m, &i->object);
-	if (moved)
+	if (moved) {
 		enter(m, i);
+		night_of_fleet_changed(m, model_fleet(m, i->fleet_id));
+	}
 	instance_touch_around(m, i);
 	return true;
 }

@@ -66,6 +66,22 @@ void run_decide(struct model *m, struct run *r, instant now, struct actions *out
 void run_machine_lost(struct model *m, struct run *r, const char *why);
 void run_stop(struct model *m, struct run *r, enum cause cause, const char *actor, const char *why);
 
+void campaign_apply(struct model *m, struct fact *f);
+void campaign_loaded(struct model *m, struct campaign *c);
+void campaign_decide(struct model *m, struct campaign *c, instant now);
+/* Its trials are made, of its plan; without one it is over at once. */
+void night_begin(struct model *m, struct night *n, const char *actor);
+void night_loaded(struct model *m, struct night *n);
+void night_stop(struct model *m, struct night *n, enum cause cause, const char *actor, const char *why);
+void night_apply(struct model *m, struct fact *f);
+void night_decide(struct model *m, struct night *n, instant now, struct actions *out);
+/* Something changed on a fleet: if it works for a night, that is looked at. */
+void night_of_fleet_changed(struct model *m, const struct fleet *f);
+/* A run may begin for this trial: NULL with the fact's error, or the trial, which has it from now on. */
+struct trial *trial_takes(struct model *m, struct fact *f, int64_t trial_id);
+void trial_has_run(struct model *m, struct trial *t, const struct run *r);
+void trial_run_ended(struct model *m, const struct run *r);
+
 void account_apply(struct model *m, struct fact *f);
 void account_decide(struct model *m, struct account_state *a, instant now, struct actions *out);
 void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);

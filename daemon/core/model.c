@@ -54,8 +54,42 @@ void model_drop_fleet(struct model *m, struct fleet *f)
 	list_for_each_safe(n, &f->run_list)
 		run_free(m, RUN_OF(n));
 	object_unlink(m, &f->object);
+	list_remove(&f->night_link);
 	map_remove(&m->fleets, f->object.id);
 	free(f);
+}
+
+static void trial_free(struct model *m, struct trial *t)
+{
+	object_unlink(m, &t->object);
+	list_remove(&t->night_link);
+	map_remove(&m->trials, t->object.id);
+	free(t);
+}
+
+static void night_free(struct model *m, struct night *n)
+{
+	list_for_each_safe(l, &n->trial_list)
+		trial_free(m, TRIAL_OF(l));
+	list_for_each_safe(l, &n->fleet_list)
+		list_remove(l);
+	object_unlink(m, &n->object);
+	list_remove(&n->campaign_link);
+	map_remove(&m->nights, n->object.id);
+	plan_free(n->plan);
+	free(n->text);
+	free(n);
+}
+
+static void campaign_free_row(struct model *m, struct campaign *c)
+{
+	list_for_each_safe(l, &c->night_list)
+		night_free(m, NIGHT_OF(l));
+	object_unlink(m, &c->object);
+	map_remove(&m->campaigns, c->object.id);
+	plan_free(c->plan);
+	free(c->text);
+	free(c);
 }
 
 static void extra_free(struct model *m, struct extra *x)
@@ -79,6 +113,7 @@ void model_free(struct model *m)
 	struct fleet *f;
 	struct instance *i;
 	struct extra *x;
+	struct campaign *c;
 	size_t at = 0;
 
 	/* The maps shrink while we walk: start over after each. */
@@ -90,6 +125,8 @@ void model_free(struct model *m)
 		instance_free(m, i);
 	for (at = 0; (x = model_each(&m->extras, &at)); at = 0)
 		extra_free(m, x);
+	for (at = 0; (c = model_each(&m->campaigns, &at)); at = 0)
+		campaign_free_row(m, c);
 	for (size_t k = 0; k < m->account_count; k++)
 		account_free(m, m->accounts[k]);
 	free(m->accounts);
@@ -98,6 +135,9 @@ void model_free(struct model *m)
 	map_free(&m->instances);
 	map_free(&m->runs);
 	map_free(&m->extras);
+	map_free(&m->campaigns);
+	map_free(&m->nights);
+	map_free(&m->trials);
 	heap_free(&m->wakes);
 	explicit_bzero(m->mark_key, sizeof(m->mark_key));
 }
@@ -116,6 +156,9 @@ struct fleet *model_add_fleet(struct model *m, const struct fleet *row)
 	object_init(&f->object, OBJECT_FLEET);
 	list_init(&f->instance_list);
 	list_init(&f->run_list);
+	list_init(&f->night_link);
+	if (f->night_id && map_get(&m->nights, f->night_id))
+		list_append(&((struct night *)map_get(&m->nights, f->night_id))->fleet_list, &f->night_link);
 	map_set(&m->fleets, f->object.id, f);
 	claim_id(m, f->object.id);
 	return f;
@@ -160,6 +203,52 @@ struct run *model_add_run(struct model *m, const struct run *row)
 	if (f)
 		list_append(&f->run_list, &r->fleet_link);
 	return r;
+}
+
+struct campaign *model_add_campaign(struct model *m, const struct campaign *row)
+{
+	struct campaign *c = xmalloc(sizeof(*c));
+
+	*c = *row;
+	object_init(&c->object, OBJECT_CAMPAIGN);
+	list_init(&c->night_list);
+	map_set(&m->campaigns, c->object.id, c);
+	claim_id(m, c->object.id);
+	return c;
+}
+
+struct night *model_add_night(struct model *m, const struct night *row)
+{
+	struct night *n = xmalloc(sizeof(*n));
+	struct campaign *c = map_get(&m->campaigns, row->campaign_id);
+
+	*n = *row;
+	object_init(&n->object, OBJECT_NIGHT);
+	list_init(&n->campaign_link);
+	list_init(&n->trial_list);
+	list_init(&n->fleet_list);
+	n->activity = ACTIVITY_NONE;
+	map_set(&m->nights, n->object.id, n);
+	claim_id(m, n->object.id);
+	if (c)
+		list_append(&c->night_list, &n->campaign_link);
+	return n;
+}
+
+struct trial *model_add_trial(struct model *m, const struct trial *row)
+{
+	struct trial *t = xmalloc(sizeof(*t));
+	struct night *n = map_get(&m->nights, row->night_id);
+
+	*t = *row;
+	object_init(&t->object, OBJECT_TRIAL);
+	list_init(&t->night_link);
+	t->activity = ACTIVITY_NONE;
+	map_set(&m->trials, t->object.id, t);
+	claim_id(m, t->object.id);
+	if (n)
+		list_append(&n->trial_list, &t->night_link);
+	return t;
 }
 
 struct extra *model_add_extra(struct model *m, const struct extra *row)
@@ -224,6 +313,27 @@ struct account_state *model_account(const struct model *m, const char *name)
 		if (!strcmp(m->accounts[i]->facts.name, name))
 			return m->accounts[i];
 	return NULL;
+}
+
+struct campaign *model_campaign_by_name(const struct model *m, const char *name)
+{
+	struct campaign *c;
+	size_t at = 0;
+
+	while ((c = model_each(&m->campaigns, &at)))
+		if (!c->deleted && !strcmp(c->name, name))
+			return c;
+	return NULL;
+}
+
+struct night *model_night(const struct model *m, int64_t id)
+{
+	return map_get(&m->nights, id);
+}
+
+struct trial *model_trial(const struct model *m, int64_t id)
+{
+	return map_get(&m->trials, id);
 }
 
 void *model_each(const struct map *map, size_t *cursor)

@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/rng.h"
-#include "core/types.h"
+#include "core/plan.h"
 
 /* Why something ended (architecture §5: a cause, not a state). Stored by name. */
 enum cause {
@@ -53,7 +53,10 @@ const char *cause_name(enum cause c);      /* "no_capacity" */
 enum cause cause_from_name(const char *s); /* CAUSE_NONE when unknown */
 const char *cause_words(enum cause c);     /* "sold out" */
 
-enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA };
+enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_TRIAL,
+	OBJECT_KINDS };
+const char *object_kind_name(enum object_kind k); /* "fleet" */
+int object_kind_from_name(const char *s);         /* -1: none of them */
 
 /* What every object has: its place in the engine's queues. Not stored. */
 struct object {
@@ -94,6 +97,7 @@ struct fleet {
 	duration idle_limit; /* 0: never */
 	duration retry_for; /* keep trying to place for this long after `created` */
 	bool for_run;       /* made by `run --gpu`: closes when its run has ended */
+	int64_t night_id;   /* opened for a night of a campaign; 0: not */
 	duration keep_on_failure; /* for_run: keep this long when the run did not end ok */
 
 	/* life */
@@ -103,7 +107,7 @@ struct fleet {
 	int64_t version;     /* changes with each change; for optimistic clients */
 
 	/* not stored */
-	struct list instance_list, run_list;
+	struct list instance_list, run_list, night_link;
 	instant place_retry_at;
 	char extend_error[TEXT_MAX]; /* why the last extension was not granted */
 };
@@ -122,7 +126,7 @@ extern const struct fsm instance_fsm;
 /* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
 enum activity {
 	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
-	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
+	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
 
 struct instance {
@@ -223,6 +227,7 @@ struct run {
 	int64_t results_bytes;
 	instant created, assigned, started, run_started, ended, done;
 	bool stop_requested;
+	int64_t trial_id; /* of a night; 0: somebody's own */
 	int requeues; /* how often it was taken from a machine and given to another */
 	int64_t version;
 
@@ -233,6 +238,87 @@ struct run {
 	bool pushed, stop_said;
 	int tries;
 	bool watched; /* somebody follows: poll faster */
+};
+
+/* ---- campaigns (architecture §11) ---- */
+
+struct campaign {
+	struct object object;
+	char name[NAME_MAX_];  /* unique among those that are not deleted */
+	char owner[NAME_MAX_]; /* who applied it first */
+	char *text;            /* owned; the file as it was applied last */
+	int64_t number;        /* … for the how-manieth time */
+	int64_t nights;        /* how many there were */
+	bool paused;
+	instant created, updated, deleted;
+	instant last_tick;     /* what the schedule fired last, begun or missed */
+	int64_t version;
+
+	/* not stored */
+	struct plan *plan;      /* owned; NULL: the text cannot be used, see trouble */
+	char trouble[TEXT_MAX];
+	struct list night_list; /* those in memory, oldest first */
+};
+
+/*
+ *	RUNNING ─▶ JUDGING ─▶ CLOSING ─▶ DONE
+ *	   ▲───────────┘ once more, elsewhere, what looks like a regression
+ */
+enum night_state { NIGHT_RUNNING, NIGHT_JUDGING, NIGHT_CLOSING, NIGHT_DONE, NIGHT_STATES };
+enum night_event { NIGHT_EV_MEASURED, NIGHT_EV_AGAIN, NIGHT_EV_JUDGED, NIGHT_EV_EMPTY, NIGHT_EVENTS };
+extern const struct fsm night_fsm;
+enum night_outcome { NIGHT_UNKNOWN, NIGHT_COMPLETE, NIGHT_PARTIAL, NIGHT_FAILED, NIGHT_CANCELLED, NIGHT_MISSED };
+const char *night_outcome_name(enum night_outcome o); /* "" for unknown */
+int night_outcome_from_name(const char *s);           /* -1: no such outcome */
+
+struct night {
+	struct object object;
+	int64_t campaign_id;
+	int64_t number;     /* 1, 2, … of its campaign */
+	int64_t definition; /* campaign.number when it began */
+	char *text;         /* owned; that definition */
+	instant tick;       /* what fired; 0: somebody said so */
+	bool poc;           /* only the first cell of each kind of machine, once */
+	enum night_state state;
+	enum night_outcome outcome;
+	enum cause cause;   /* why it was stopped */
+	char reason[TEXT_MAX];
+	instant begun, finish_by, measured, ended;
+	bool stop_requested;
+	bool repeated;      /* what looked like a regression was measured once more */
+	int64_t version;
+
+	/* not stored */
+	struct plan *plan;  /* owned */
+	enum activity activity;
+	struct list campaign_link, trial_list, fleet_list;
+};
+
+/* One cell of a night, once. */
+enum trial_state { TRIAL_WAITING, TRIAL_RUNNING, TRIAL_DONE, TRIAL_GIVEN_UP, TRIAL_STATES };
+enum trial_event { TRIAL_EV_SUBMITTED, TRIAL_EV_ENDED, TRIAL_EV_AGAIN, TRIAL_EV_GIVE_UP, TRIAL_EVENTS };
+extern const struct fsm trial_fsm;
+
+struct trial {
+	struct object object;
+	int64_t night_id;
+	int cell, repeat;   /* which cell of the plan; 0, 1, … */
+	bool again;         /* measured once more, on another machine, because the first time looked like a regression */
+	char title[TEXT_MAX], gpu[GPU_MAX];
+	int gpu_count;
+	enum trial_state state;
+	int64_t fleet_id;   /* on whose machine it is, or will be; 0: none yet */
+	int64_t run_id;     /* the last one */
+	int lost, failed;   /* tries that ended so */
+	enum run_outcome outcome; /* of the last run */
+	enum cause cause;
+	char reason[TEXT_MAX];
+	instant ended;
+	int64_t version;
+
+	/* not stored */
+	enum activity activity;
+	struct list night_link;
 };
 
 /*
@@ -343,10 +429,13 @@ struct model {
 	uint8_t mark_key[32];
 	struct policy policy;
 	struct rng *rng;       /* not owned */
-	int64_t next_id;       /* shared by fleets, instances, runs and extras */
+	int64_t next_id;       /* shared by all kinds of objects but accounts */
 	int64_t next_event;
 
-	struct map fleets, instances, runs, extras; /* by id */
+	struct map fleets, instances, runs, extras, campaigns, nights, trials; /* by id */
+	/* From the text of a campaign to its plan, which the caller owns; NULL with a sentence. NULL: nobody can. */
+	struct plan *(*compile)(void *arg, const char *text, char trouble[TEXT_MAX]);
+	void *compile_arg;
 	struct account_state **accounts;    /* owned */
 	size_t account_count;
 
@@ -375,12 +464,21 @@ struct instance *model_instance(const struct model *m, int64_t id);
 struct run *model_run(const struct model *m, int64_t id);
 struct extra *model_extra(const struct model *m, int64_t id);
 /* What we have of this kind at an account and is not GONE; NULL: none. */
+struct campaign *model_add_campaign(struct model *m, const struct campaign *row); /* takes over the text */
+struct night *model_add_night(struct model *m, const struct night *row);          /* the same */
+struct trial *model_add_trial(struct model *m, const struct trial *row);
+struct campaign *model_campaign_by_name(const struct model *m, const char *name); /* NULL: none that is not deleted */
+struct night *model_night(const struct model *m, int64_t id);
+struct trial *model_trial(const struct model *m, int64_t id);
 struct extra *model_extra_at(const struct model *m, const char *account, enum extra_kind kind);
 struct account_state *model_account(const struct model *m, const char *name);
 struct fleet *model_fleet_by_name(const struct model *m, const char *name); /* not CLOSED first, else the newest */
 
 #define INSTANCE_OF(link) CONTAINER_OF(link, struct instance, fleet_link)
 #define RUN_OF(link)      CONTAINER_OF(link, struct run, fleet_link)
+#define NIGHT_OF(link)    CONTAINER_OF(link, struct night, campaign_link)
+#define TRIAL_OF(link)    CONTAINER_OF(link, struct trial, night_link)
+#define NIGHT_FLEET_OF(link) CONTAINER_OF(link, struct fleet, night_link)
 
 /* Walk a map in no particular order: `size_t at = 0; while ((f = model_each(&m->fleets, &at))) …`. NULL at the end. */
 void *model_each(const struct map *map, size_t *cursor);

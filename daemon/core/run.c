@@ -65,6 +65,8 @@ static void finished(struct model *m, struct run *r)
 			instance_move(m, i, INSTANCE_EV_RELEASED, CAUSE_NONE, NULL, "run %lld is done", (long long)r->object.id);
 	}
 	end_fleet(m, r);
+	if (r->trial_id)
+		trial_run_ended(m, r);
 }
 
 bool run_move(struct model *m, struct run *r, enum run_event ev, enum cause cause, const char *actor, const char *fmt, ...)
@@ -150,8 +152,17 @@ void run_machine_lost(struct model *m, struct run *r, const char *why)
 static void submit(struct model *m, struct fact *f)
 {
 	struct run row = *f->run, *r;
-	struct fleet *fleet = model_fleet(m, row.fleet_id);
+	struct trial *trial = row.trial_id ? trial_takes(m, f, row.trial_id) : NULL;
+	struct fleet *fleet;
 
+	if (trial)
+		row.fleet_id = trial->fleet_id;
+	fleet = model_fleet(m, row.fleet_id);
+	if (f->error.code) {
+		free(row.params);
+		free(row.spec);
+		return;
+	}
 	if (!fleet || fleet->state != FLEET_OPEN) {
 		err_set(&f->error, ERR_CONFLICT, "the fleet is %s and takes no runs", !fleet ? "not there" : "closing");
 		free(row.params);
@@ -166,6 +177,8 @@ static void submit(struct model *m, struct fact *f)
 	core_event(m, &r->object, "", "submit", "QUEUED", CAUSE_NONE, f->actor, "%s on %s", r->recipe, fleet->name);
 	core_dirty(m, &r->object);
 	touch_around(m, r);
+	if (trial)
+		trial_has_run(m, trial, r);
 	f->answer_id = r->object.id;
 }
 

@@ -66,6 +66,56 @@ static const unsigned char run_next[RUN_STATES][RUN_EVENTS] = {
 };
 const struct fsm run_fsm = { "run", RUN_STATES, RUN_EVENTS, &run_next[0][0], run_states, run_events };
 
+static const char *const night_states[] = { "RUNNING", "JUDGING", "CLOSING", "DONE" };
+static const char *const night_events[] = { "measured", "again", "judged", "empty" };
+static const unsigned char night_next[NIGHT_STATES][NIGHT_EVENTS] = {
+	[NIGHT_RUNNING] = { [NIGHT_EV_MEASURED] = FSM_TO(NIGHT_JUDGING) },
+	[NIGHT_JUDGING] = { [NIGHT_EV_AGAIN] = FSM_TO(NIGHT_RUNNING), [NIGHT_EV_JUDGED] = FSM_TO(NIGHT_CLOSING) },
+	[NIGHT_CLOSING] = { [NIGHT_EV_EMPTY] = FSM_TO(NIGHT_DONE) },
+};
+const struct fsm night_fsm = { "night", NIGHT_STATES, NIGHT_EVENTS, &night_next[0][0], night_states, night_events };
+
+static const char *const trial_states[] = { "WAITING", "RUNNING", "DONE", "GIVEN_UP" };
+static const char *const trial_events[] = { "submitted", "ended", "again", "give_up" };
+static const unsigned char trial_next[TRIAL_STATES][TRIAL_EVENTS] = {
+	[TRIAL_WAITING] = { [TRIAL_EV_SUBMITTED] = FSM_TO(TRIAL_RUNNING), [TRIAL_EV_GIVE_UP] = FSM_TO(TRIAL_GIVEN_UP) },
+	[TRIAL_RUNNING] = { [TRIAL_EV_ENDED] = FSM_TO(TRIAL_DONE), [TRIAL_EV_AGAIN] = FSM_TO(TRIAL_WAITING) },
+};
+const struct fsm trial_fsm = { "trial", TRIAL_STATES, TRIAL_EVENTS, &trial_next[0][0], trial_states, trial_events };
+
+static const char *const night_outcomes[] = { [NIGHT_UNKNOWN] = "", [NIGHT_COMPLETE] = "complete", [NIGHT_PARTIAL] = "partial",
+	[NIGHT_FAILED] = "failed", [NIGHT_CANCELLED] = "cancelled", [NIGHT_MISSED] = "missed" };
+
+const char *night_outcome_name(enum night_outcome o)
+{
+	return night_outcomes[o];
+}
+
+int night_outcome_from_name(const char *s)
+{
+	for (size_t k = 0; k < ARRAY_LEN(night_outcomes); k++)
+		if (!strcmp(night_outcomes[k], s))
+			return (int)k;
+	return -1;
+}
+
+static const char *const object_kinds[OBJECT_KINDS] = { [OBJECT_FLEET] = "fleet", [OBJECT_INSTANCE] = "instance", [OBJECT_RUN] = "run",
+	[OBJECT_ACCOUNT] = "account", [OBJECT_EXTRA] = "extra", [OBJECT_CAMPAIGN] = "campaign", [OBJECT_NIGHT] = "night",
+	[OBJECT_TRIAL] = "trial" };
+
+const char *object_kind_name(enum object_kind k)
+{
+	return object_kinds[k];
+}
+
+int object_kind_from_name(const char *s)
+{
+	for (size_t k = 0; k < ARRAY_LEN(object_kinds); k++)
+		if (!strcmp(object_kinds[k], s))
+			return (int)k;
+	return -1;
+}
+
 static const char *const extra_states[] = { "LIVE", "DELETING", "GONE" };
 static const char *const extra_events[] = { "end", "kept", "gone" };
 static const unsigned char extra_next[EXTRA_STATES][EXTRA_EVENTS] = {

@@ -21,6 +21,7 @@ const struct command *const ctl_commands[] = {
 	&command_results,
 	&command_compare,
 	&command_diff,
+	&command_campaign,
 	&command_wait,
 	&command_cancel,
 	&command_recipes,

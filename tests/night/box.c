@@ -18,7 +18,7 @@ struct errand {
 	char text[512], message[TEXT_MAX];
 };
 
-static int cloud_at(const struct night *n, const char *account)
+static int cloud_at(const struct sim_night *n, const char *account)
 {
 	for (size_t k = 0; k < n->config.account_count; k++)
 		if (!strcmp(n->accounts[k].name, account))
@@ -27,7 +27,7 @@ static int cloud_at(const struct night *n, const char *account)
 }
 
 /* Whoever has the address now; it may be somebody else's machine. */
-static struct box *at_address(struct night *n, const struct instance *i)
+static struct box *at_address(struct sim_night *n, const struct instance *i)
 {
 	int k = cloud_at(n, i->account);
 	struct cloud *c = k >= 0 ? n->clouds[k] : NULL;
@@ -118,7 +118,7 @@ static bool job_over(const struct job *j, instant now, struct fact_status *s)
 	return true;
 }
 
-static void look(const struct night *n, const struct job *j, struct fact_status *s)
+static void look(const struct sim_night *n, const struct job *j, struct fact_status *s)
 {
 	*s = (struct fact_status){ .exit_status = -1 };
 	if (!j || !j->started)
@@ -133,7 +133,7 @@ static void look(const struct night *n, const struct job *j, struct fact_status 
 		s->out_size = (n->now - j->started) / (30 * SECOND) * 100;
 }
 
-bool box_finished_well(const struct night *n, const char *key)
+bool box_finished_well(const struct sim_night *n, const char *key)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		struct job *j = job_of(n->boxes[k], key);
@@ -147,7 +147,7 @@ bool box_finished_well(const struct night *n, const char *key)
 
 /* ---- one command ---- */
 
-static void start_job(struct night *n, struct box *b, const struct run *r)
+static void start_job(struct sim_night *n, struct box *b, const struct run *r)
 {
 	struct job *j = job_of(b, r->key);
 
@@ -168,7 +168,7 @@ static void start_job(struct night *n, struct box *b, const struct run *r)
 	}
 }
 
-static void command(struct night *n, struct errand *e, struct box *b, const struct instance *i, const struct run *r)
+static void command(struct sim_night *n, struct errand *e, struct box *b, const struct instance *i, const struct run *r)
 {
 	struct fact *f = &e->fact;
 	struct buf keys = BUF(1 << 20);
@@ -211,14 +211,14 @@ static void command(struct night *n, struct errand *e, struct box *b, const stru
 	}
 }
 
-static void errand_free(struct night *n, struct errand *e)
+static void errand_free(struct sim_night *n, struct errand *e)
 {
 	night_not(n, &e->tick);
 	list_remove(&e->link);
 	free(e);
 }
 
-static void errand_back(struct night *n, struct tick *t)
+static void errand_back(struct sim_night *n, struct tick *t)
 {
 	struct errand *e = CONTAINER_OF(t, struct errand, tick);
 
@@ -233,7 +233,7 @@ static void errand_back(struct night *n, struct tick *t)
 	errand_free(n, e);
 }
 
-static void errand_arrives(struct night *n, struct tick *t)
+static void errand_arrives(struct sim_night *n, struct tick *t)
 {
 	struct errand *e = CONTAINER_OF(t, struct errand, tick);
 	const struct model *m = n->p && n->p->epoch == e->epoch ? &n->p->model : NULL;
@@ -268,7 +268,7 @@ static void errand_arrives(struct night *n, struct tick *t)
 	night_point(n, "ssh command ran");
 }
 
-void box_action(struct night *n, const struct action *a)
+void box_action(struct sim_night *n, const struct action *a)
 {
 	static const enum fact_kind kinds[] = { [ACTION_CONNECT] = FACT_CONNECTED, [ACTION_CLEAN] = FACT_CLEANED,
 		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_POLL] = FACT_RUN_STATUS,
@@ -286,7 +286,7 @@ void box_action(struct night *n, const struct action *a)
 	night_at(n, &e->tick, n->now + night_random(&n->box_rng, 5 * MSEC, 200 * MSEC), errand_arrives);
 }
 
-void box_close(struct night *n)
+void box_close(struct sim_night *n)
 {
 	list_for_each_safe(l, &n->errands)
 		errand_free(n, CONTAINER_OF(l, struct errand, link));

@@ -34,7 +34,7 @@ static void live(const struct sweep *s, const struct death *d, bool trace, struc
 {
 	struct night_options o = { .trace = trace };
 	struct crash *c = &o.crash;
-	struct night *n = xmalloc(sizeof(*n));
+	struct sim_night *n = xmalloc(sizeof(*n));
 
 	switch (d->kind) {
 	case KIND_KILL:

@@ -11,7 +11,7 @@
 
 struct scenario {
 	const char *name;
-	struct plan plan;
+	struct sim_plan plan;
 };
 
 #define SCENARIOS_MAX 64

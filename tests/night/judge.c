@@ -19,7 +19,7 @@ bool judge_names(const struct instance *i, const struct box *b)
 	return !strcmp(i->provider_id, b->m->id) || (b->m->cloud->model == &cloud_hotaisle && !strcmp(i->provider_id, b->m->host));
 }
 
-const struct instance *judge_row(const struct night *n, const struct box *b, bool final_too)
+const struct instance *judge_row(const struct sim_night *n, const struct box *b, bool final_too)
 {
 	const struct account_state *a = n->p ? model_account(&n->p->model, b->m->cloud->model->name) : NULL;
 	const struct instance *gone = NULL;
@@ -39,7 +39,7 @@ const struct instance *judge_row(const struct night *n, const struct box *b, boo
 }
 
 /* Faults that are on now excuse: the listing may fail or lie. */
-static bool trouble_on_the_way(const struct night *n, int cloud)
+static bool trouble_on_the_way(const struct sim_night *n, int cloud)
 {
 	for (int k = 0; k < n->plan.count; k++)
 		if (n->active[k] && (n->plan.items[k].cloud == cloud || n->plan.items[k].cloud < 0))
@@ -47,7 +47,7 @@ static bool trouble_on_the_way(const struct night *n, int cloud)
 	return false;
 }
 
-static bool looked_after(const struct night *n, const struct box *b)
+static bool looked_after(const struct sim_night *n, const struct box *b)
 {
 	const struct instance *i;
 
@@ -59,14 +59,14 @@ static bool looked_after(const struct night *n, const struct box *b)
 	return i && (i->state == INSTANCE_DISPATCHING || i->state == INSTANCE_AMBIGUOUS);
 }
 
-static bool past_deadline(const struct night *n, const struct box *b)
+static bool past_deadline(const struct sim_night *n, const struct box *b)
 {
 	struct mark mark;
 
 	return mark_read(&mark, b->m->name, n->mark_key, b->m->cloud->model->name, NIGHT_SITE) == MARK_OURS && mark.deadline < n->now;
 }
 
-static void check_leaks(struct night *n)
+static void check_leaks(struct sim_night *n)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		struct box *b = n->boxes[k];
@@ -84,7 +84,7 @@ static void check_leaks(struct night *n)
 }
 
 /* One kept machine per slot at the most. */
-static void check_doubles(struct night *n)
+static void check_doubles(struct sim_night *n)
 {
 	struct fleet *f;
 	size_t at = 0;
@@ -106,7 +106,7 @@ static void check_doubles(struct night *n)
 
 /* ---- what rows say happened: I5, I7, I9 ---- */
 
-const struct box *judge_box(const struct night *n, const struct instance *i)
+const struct box *judge_box(const struct sim_night *n, const struct instance *i)
 {
 	for (size_t k = n->box_count; k-- > 0;)
 		if (judge_names(i, n->boxes[k]) && !strcmp(n->boxes[k]->m->cloud->model->name, i->account))
@@ -121,7 +121,7 @@ static bool listing_lies(const struct cloud *c)
 	return cloud_fault_on(c, FAULT_LIST_EMPTY) || cloud_fault_on(c, FAULT_LIST_DROPS_ONE) || cloud_fault_on(c, FAULT_LIST_STALE);
 }
 
-static void check_absent(struct night *n, const struct instance *i)
+static void check_absent(struct sim_night *n, const struct instance *i)
 {
 	if (n->now - i->sent < n->config.proof.settle || i->absent_listings < n->config.proof.absence_listings)
 		night_violation(n, "I7: instance %lld is called absent after %lld s and %d listings", (long long)i->object.id,
@@ -129,7 +129,7 @@ static void check_absent(struct night *n, const struct instance *i)
 }
 
 /* What is in use can be told from others' by anybody who knows the key. */
-static void check_name(struct night *n, const struct instance *i)
+static void check_name(struct sim_night *n, const struct instance *i)
 {
 	const struct box *b = judge_box(n, i);
 
@@ -138,7 +138,7 @@ static void check_name(struct night *n, const struct instance *i)
 }
 
 /* `decided`: a disk that lets nobody write keeps what was decided from being said for many minutes. */
-static void check_gone(struct night *n, const struct instance *i, instant decided)
+static void check_gone(struct sim_night *n, const struct instance *i, instant decided)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		struct box *b = n->boxes[k];
@@ -154,13 +154,13 @@ static void check_gone(struct night *n, const struct instance *i, instant decide
 	}
 }
 
-static void check_run(struct night *n, const struct run *r)
+static void check_run(struct sim_night *n, const struct run *r)
 {
 	if (r->outcome == OUTCOME_OK && !box_finished_well(n, r->key))
 		night_violation(n, "I9: run %lld is called ok, but its script never ended with 0", (long long)r->object.id);
 }
 
-void judge_event(struct night *n, const struct event *e)
+void judge_event(struct sim_night *n, const struct event *e)
 {
 	const struct instance *i = e->kind == OBJECT_INSTANCE ? model_instance(&n->p->model, e->object_id) : NULL;
 	const struct run *r = e->kind == OBJECT_RUN ? model_run(&n->p->model, e->object_id) : NULL;
@@ -184,7 +184,7 @@ void judge_event(struct night *n, const struct event *e)
 /* ---- steps ---- */
 
 /* An account that tells only a balance says nothing about what was there before the first look at it. */
-static bool waits_for_bill(const struct night *n, const struct instance *i)
+static bool waits_for_bill(const struct sim_night *n, const struct instance *i)
 {
 	const struct account_state *a = model_account(&n->p->model, i->account);
 
@@ -202,7 +202,7 @@ static bool key_left(const struct cloud *c)
 }
 
 /* What is not settled yet, in words; "" when everything is. */
-static void unsettled(const struct night *n, char *out, size_t size)
+static void unsettled(const struct sim_night *n, char *out, size_t size)
 {
 	const struct model *m = &n->p->model;
 	const struct instance *i;
@@ -238,7 +238,7 @@ static void unsettled(const struct night *n, char *out, size_t size)
 }
 
 /* The last object that asked to be looked at, for a loop that never waits. */
-static void restless(const struct night *n, char *out, size_t size)
+static void restless(const struct sim_night *n, char *out, size_t size)
 {
 	const struct model *m = &n->p->model;
 	const struct heap_node *first = heap_first(&m->wakes);
@@ -249,7 +249,7 @@ static void restless(const struct night *n, char *out, size_t size)
 	    o->kind == OBJECT_INSTANCE ? "instance" : "account", o ? (long long)o->id : 0);
 }
 
-void judge_overdue(struct night *n, bool spinning)
+void judge_overdue(struct sim_night *n, bool spinning)
 {
 	char what[128] = "the daemon is not there";
 
@@ -263,7 +263,7 @@ void judge_overdue(struct night *n, bool spinning)
 		night_violation(n, "not everything has settled %lld h after the last fault: %s", (long long)(NIGHT_BOUND / HOUR), what);
 }
 
-void judge_step(struct night *n)
+void judge_step(struct sim_night *n)
 {
 	char what[128];
 
@@ -287,7 +287,7 @@ void judge_step(struct night *n)
 		n->settled = n->now;
 }
 
-bool judge_settled(const struct night *n)
+bool judge_settled(const struct sim_night *n)
 {
 	return n->settled != 0;
 }

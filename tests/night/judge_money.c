@@ -14,7 +14,7 @@ static money precision(const struct cloud *c)
 }
 
 /* Our own clock comes near the bill: a quantum, and what answers take (I5). Faults make answers late, so only without them. */
-static void check_meter(struct night *n, const struct instance *i, const struct box *b, const struct billing_rule *rule)
+static void check_meter(struct sim_night *n, const struct instance *i, const struct box *b, const struct billing_rule *rule)
 {
 	money cost = cloud_cost(b->m->cloud, b->m), off = i->metered > cost ? i->metered - cost : cost - i->metered;
 	char ours[32], theirs[32];
@@ -26,7 +26,7 @@ static void check_meter(struct night *n, const struct instance *i, const struct 
 	night_violation(n, "I5: %s at %s was metered at %s and cost %s", b->m->id, i->account, ours, theirs);
 }
 
-void judge_bill(struct night *n, const struct instance *i)
+void judge_bill(struct sim_night *n, const struct instance *i)
 {
 	const struct account_state *a = model_account(&n->p->model, i->account);
 	const struct box *b = judge_box(n, i);
@@ -56,7 +56,7 @@ void judge_bill(struct night *n, const struct instance *i)
 /* ---- the end: the sums ---- */
 
 /* What our rows say the machines of the account cost. False: something of it is not known, or has left memory. */
-static bool booked_sum(const struct night *n, const struct cloud *c, money *sum)
+static bool booked_sum(const struct sim_night *n, const struct cloud *c, money *sum)
 {
 	const struct model *m = &n->p->model;
 	const struct instance *i;
@@ -73,7 +73,7 @@ static bool booked_sum(const struct night *n, const struct cloud *c, money *sum)
 	return n->now < NIGHT_START + DAY;
 }
 
-static void check_account(struct night *n, struct cloud *c)
+static void check_account(struct sim_night *n, struct cloud *c)
 {
 	const struct account_state *a = model_account(&n->p->model, c->model->name);
 	money bill = 0, booked, slack = 0;
@@ -98,7 +98,7 @@ static void check_account(struct night *n, struct cloud *c)
 	night_violation(n, "I5: %s bills %s, the ledger has %s", c->model->name, theirs, ours);
 }
 
-static void check_caps(struct night *n)
+static void check_caps(struct sim_night *n)
 {
 	const struct fleet *f;
 	size_t at = 0;
@@ -118,7 +118,7 @@ static void check_caps(struct night *n)
 	}
 }
 
-void judge_end(struct night *n)
+void judge_end(struct sim_night *n)
 {
 	if (*n->violation || !n->p)
 		return;

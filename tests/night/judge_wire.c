@@ -6,7 +6,7 @@
 
 /* ---- orders: I2 ---- */
 
-struct order *judge_order(struct night *n, const struct instance *i)
+struct order *judge_order(struct sim_night *n, const struct instance *i)
 {
 	struct order *o;
 
@@ -20,7 +20,7 @@ struct order *judge_order(struct night *n, const struct instance *i)
 	return o;
 }
 
-void judge_sent(struct night *n, const struct action *a, enum provider_op_kind op)
+void judge_sent(struct sim_night *n, const struct action *a, enum provider_op_kind op)
 {
 	const struct instance *i = op == OP_CREATE ? model_instance(&n->p->model, a->id) : NULL;
 	struct order *o;
@@ -45,7 +45,7 @@ void judge_sent(struct night *n, const struct action *a, enum provider_op_kind o
 	}
 }
 
-void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed)
+void judge_made(struct sim_night *n, int cloud, size_t before, int64_t instance_id, bool replayed)
 {
 	struct cloud *c = n->clouds[cloud];
 
@@ -65,14 +65,14 @@ void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, 
 }
 
 /* Without faults, and alone, nobody may be told that he asks too often. */
-void judge_answered(struct night *n, int cloud, int status)
+void judge_answered(struct sim_night *n, int cloud, int status)
 {
 	if (status == 429 && !n->plan.faults && !n->reaper)
 		night_violation(n, "%s says that we ask too often", n->clouds[cloud]->model->name);
 }
 
 /* What was sent was written down first, so the next process knows of it. */
-void judge_restarted(struct night *n)
+void judge_restarted(struct sim_night *n)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		const struct box *b = n->boxes[k];
@@ -89,7 +89,7 @@ static bool changed(const struct box *b)
 }
 
 /* Machines that are not ours, before and after a request of ours that may change something: I6. */
-void judge_foreign(struct night *n, int cloud, bool after)
+void judge_foreign(struct sim_night *n, int cloud, bool after)
 {
 	for (size_t k = 0; k < n->box_count; k++) {
 		struct box *b = n->boxes[k];

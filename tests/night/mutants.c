@@ -40,7 +40,7 @@ static int hunt_one(const struct hunt *h, const char *name)
 {
 	struct night_options no = { .trace = false };
 	char violation[1024];
-	struct plan p;
+	struct sim_plan p;
 
 	setenv("GPUFLEET_MUTANT", name, 1);
 	for (int64_t seed = 1; seed <= h->nights; seed++) {

@@ -4,13 +4,13 @@
 
 #define STEPS_MAX 400000 /* of one night: more is a loop that never waits */
 
-void night_at(struct night *n, struct tick *t, instant when, void (*fire)(struct night *n, struct tick *t))
+void night_at(struct sim_night *n, struct tick *t, instant when, void (*fire)(struct sim_night *n, struct tick *t))
 {
 	t->fire = fire;
 	heap_set(&n->events, &t->node, when > n->now ? when : n->now);
 }
 
-void night_not(struct night *n, struct tick *t)
+void night_not(struct sim_night *n, struct tick *t)
 {
 	heap_remove(&n->events, &t->node);
 }
@@ -20,7 +20,7 @@ duration night_random(struct rng *r, duration least, duration most)
 	return least + (duration)rng_below(r, (uint64_t)(most - least) + 1);
 }
 
-void night_note(struct night *n, const char *fmt, ...)
+void night_note(struct sim_night *n, const char *fmt, ...)
 {
 	char text[1024], at[32];
 	va_list ap;
@@ -39,7 +39,7 @@ void night_note(struct night *n, const char *fmt, ...)
 		printf("%s %s\n", at, text);
 }
 
-void night_violation(struct night *n, const char *fmt, ...)
+void night_violation(struct sim_night *n, const char *fmt, ...)
 {
 	char at[24];
 	va_list ap;
@@ -55,7 +55,7 @@ void night_violation(struct night *n, const char *fmt, ...)
 	night_note(n, "VIOLATION %s", n->violation);
 }
 
-bool night_point(struct night *n, const char *what)
+bool night_point(struct sim_night *n, const char *what)
 {
 	struct crash *c = &n->o.crash;
 	enum disk_end how = c->how;
@@ -76,7 +76,7 @@ bool night_point(struct night *n, const char *what)
 static int disk_hook(void *arg, enum disk_call call)
 {
 	static const char *const names[] = { "write", "sync", "truncate", "delete", "read", "lock" };
-	struct night *n = arg;
+	struct sim_night *n = arg;
 
 	if (call == DISK_LOCK) { /* not a call that anything is written by: not a point */
 		if (!trouble_active(n, TROUBLE_DISK_LOCKED) || !trouble_strikes(n, TROUBLE_DISK_LOCKED, -1))
@@ -100,12 +100,12 @@ static int disk_hook(void *arg, enum disk_call call)
 	return 0;
 }
 
-static void begin_item(struct night *n, struct tick *t)
+static void begin_item(struct sim_night *n, struct tick *t)
 {
 	item_begin(n, (int)(t - n->ticks));
 }
 
-static void end_of_chaos(struct night *n, struct tick *t)
+static void end_of_chaos(struct sim_night *n, struct tick *t)
 {
 	(void)t;
 	n->over = true;
@@ -113,7 +113,7 @@ static void end_of_chaos(struct night *n, struct tick *t)
 	night_note(n, "the faults are over");
 }
 
-void night_open(struct night *n, const struct plan *plan, const struct night_options *o)
+void night_open(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o)
 {
 	memset(n, 0, sizeof(*n));
 	n->plan = *plan;
@@ -140,7 +140,7 @@ void night_open(struct night *n, const struct plan *plan, const struct night_opt
 }
 
 /* The daemon is removed for ever at this step: only the reaper is left. */
-static void maybe_orphan(struct night *n)
+static void maybe_orphan(struct sim_night *n)
 {
 	if (n->orphaned || !n->o.orphan_step || n->steps < n->o.orphan_step)
 		return;
@@ -151,7 +151,7 @@ static void maybe_orphan(struct night *n)
 	process_end(n, DISK_KILLED);
 }
 
-static void step(struct night *n)
+static void step(struct sim_night *n)
 {
 	struct heap_node *first = heap_first(&n->events);
 	instant turn = n->p ? n->p->turn_at : FOREVER;
@@ -173,7 +173,7 @@ static void step(struct night *n)
 	maybe_orphan(n);
 }
 
-void night_live(struct night *n)
+void night_live(struct sim_night *n)
 {
 	instant bound = NIGHT_START + n->plan.chaos + NIGHT_BOUND;
 
@@ -189,7 +189,7 @@ void night_live(struct night *n)
 	judge_end(n);
 }
 
-void night_close(struct night *n)
+void night_close(struct sim_night *n)
 {
 	process_free(n);
 	orphan_close(n);

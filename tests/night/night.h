@@ -5,7 +5,7 @@
  * the cloud models of tests/sim), SSH (box.c), the disk (disk.c) and the process itself (process.c), which may end at any step.
  * The judge (judge.c) believes the cloud models only, never our tables.
  *
- *	struct night n;
+ *	struct sim_night n;
  *	night_open(&n, &plan, &options);
  *	night_live(&n);            until everything has settled, or 36 h after the last fault, or a violation
  *	n.violation                "" when nothing was wrong
@@ -30,12 +30,12 @@
 #define NIGHT_KEY   "ssh-ed25519 " NIGHT_KEY_BLOB " night"
 #define NIGHT_SITE  "night2"
 
-struct night;
+struct sim_night;
 
 /* Something that happens later. Embedded in what it happens to. */
 struct tick {
 	struct heap_node node;
-	void (*fire)(struct night *n, struct tick *t);
+	void (*fire)(struct sim_night *n, struct tick *t);
 };
 
 /* The daemon, from start to death. What it had in memory goes with it. */
@@ -115,8 +115,8 @@ struct night_options {
 	int64_t orphan_step; /* the daemon is gone for ever from this step on; 0: not */
 };
 
-struct night {
-	struct plan plan;
+struct sim_night {
+	struct sim_plan plan;
 	struct night_options o;
 	instant now;
 	struct heap events;
@@ -158,77 +158,77 @@ struct night {
 };
 
 /* night.c */
-void night_open(struct night *n, const struct plan *plan, const struct night_options *o);
-void night_live(struct night *n);
-void night_close(struct night *n);
-void night_at(struct night *n, struct tick *t, instant when, void (*fire)(struct night *n, struct tick *t));
-void night_not(struct night *n, struct tick *t);
-void night_note(struct night *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void night_open(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o);
+void night_live(struct sim_night *n);
+void night_close(struct sim_night *n);
+void night_at(struct sim_night *n, struct tick *t, instant when, void (*fire)(struct sim_night *n, struct tick *t));
+void night_not(struct sim_night *n, struct tick *t);
+void night_note(struct sim_night *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The first one counts. */
-void night_violation(struct night *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void night_violation(struct sim_night *n, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* A place where the process may be killed; true: it is dying, nothing may leave it any more. */
-bool night_point(struct night *n, const char *what);
+bool night_point(struct sim_night *n, const char *what);
 duration night_random(struct rng *r, duration least, duration most);
 
 /* world.c: clouds, accounts, and what is there before us */
-void world_open(struct night *n);
-void world_close(struct night *n);
-struct box *box_of(struct night *n, struct sim_machine *m);
+void world_open(struct sim_night *n);
+void world_close(struct sim_night *n);
+struct box *box_of(struct sim_night *n, struct sim_machine *m);
 
 /* process.c */
-instant process_now(struct night *n); /* what the daemon takes the time for */
-void process_start(struct night *n);
-void process_end(struct night *n, enum disk_end how); /* and plans its return */
-void process_shutdown(struct night *n);               /* SIGTERM */
-void process_fact(struct night *n, struct fact *f);
-int process_request(struct night *n, struct fact *f);
-void process_turn(struct night *n);
-void process_free(struct night *n);
+instant process_now(struct sim_night *n); /* what the daemon takes the time for */
+void process_start(struct sim_night *n);
+void process_end(struct sim_night *n, enum disk_end how); /* and plans its return */
+void process_shutdown(struct sim_night *n);               /* SIGTERM */
+void process_fact(struct sim_night *n, struct fact *f);
+int process_request(struct sim_night *n, struct fact *f);
+void process_turn(struct sim_night *n);
+void process_free(struct sim_night *n);
 
 /* wire.c */
-void wire_action(struct night *n, const struct action *a);
-void wire_forget(struct night *n, struct process *p); /* nobody waits for answers any more */
-void wire_close(struct night *n);
+void wire_action(struct sim_night *n, const struct action *a);
+void wire_forget(struct sim_night *n, struct process *p); /* nobody waits for answers any more */
+void wire_close(struct sim_night *n);
 
 /* box.c */
-void box_action(struct night *n, const struct action *a);
-void box_close(struct night *n);
-bool box_finished_well(const struct night *n, const char *key); /* some machine ran this to the end, status 0 */
+void box_action(struct sim_night *n, const struct action *a);
+void box_close(struct sim_night *n);
+bool box_finished_well(const struct sim_night *n, const char *key); /* some machine ran this to the end, status 0 */
 
 /* watchdog.c: what remote/watchdog.sh does on the machine when nobody renews its lease. */
-enum watchdog watchdog_renew(struct night *n, struct box *b, duration lease);
+enum watchdog watchdog_renew(struct sim_night *n, struct box *b, duration lease);
 
 /* trouble.c: which trouble strikes now? Counts it. */
-instant trouble_wall(struct night *n); /* what the host's clock says */
-bool trouble_strikes(struct night *n, enum trouble t, int cloud);
-bool trouble_active(const struct night *n, enum trouble t);
-void trouble_count_modes(struct night *n, int cloud);
-void item_begin(struct night *n, int index);
-void trouble_over(struct night *n);
+instant trouble_wall(struct sim_night *n); /* what the host's clock says */
+bool trouble_strikes(struct sim_night *n, enum trouble t, int cloud);
+bool trouble_active(const struct sim_night *n, enum trouble t);
+void trouble_count_modes(struct sim_night *n, int cloud);
+void item_begin(struct sim_night *n, int index);
+void trouble_over(struct sim_night *n);
 
 /* people.c */
-void person_asks(struct night *n, int index);
+void person_asks(struct sim_night *n, int index);
 
 /* judge.c: who looks after what */
-void judge_step(struct night *n);
-void judge_event(struct night *n, const struct event *e);
-void judge_overdue(struct night *n, bool spinning);
-bool judge_settled(const struct night *n);
+void judge_step(struct sim_night *n);
+void judge_event(struct sim_night *n, const struct event *e);
+void judge_overdue(struct sim_night *n, bool spinning);
+bool judge_settled(const struct sim_night *n);
 /* The row of a machine that is not final (or with final_too the last final one); NULL: none. */
-const struct instance *judge_row(const struct night *n, const struct box *b, bool final_too);
-const struct box *judge_box(const struct night *n, const struct instance *i); /* the newest machine of a row */
+const struct instance *judge_row(const struct sim_night *n, const struct box *b, bool final_too);
+const struct box *judge_box(const struct sim_night *n, const struct instance *i); /* the newest machine of a row */
 bool judge_names(const struct instance *i, const struct box *b);              /* does the row mean this machine? */
 
 /* judge_wire.c: what leaves, and whom it touches */
-struct order *judge_order(struct night *n, const struct instance *i);
-void judge_sent(struct night *n, const struct action *a, enum provider_op_kind op);
-void judge_made(struct night *n, int cloud, size_t before, int64_t instance_id, bool replayed);
-void judge_foreign(struct night *n, int cloud, bool after);
-void judge_answered(struct night *n, int cloud, int status); /* by the model itself */
-void judge_restarted(struct night *n);
+struct order *judge_order(struct sim_night *n, const struct instance *i);
+void judge_sent(struct sim_night *n, const struct action *a, enum provider_op_kind op);
+void judge_made(struct sim_night *n, int cloud, size_t before, int64_t instance_id, bool replayed);
+void judge_foreign(struct sim_night *n, int cloud, bool after);
+void judge_answered(struct sim_night *n, int cloud, int status); /* by the model itself */
+void judge_restarted(struct sim_night *n);
 
 /* judge_money.c */
-void judge_bill(struct night *n, const struct instance *i); /* it was settled just now */
-void judge_end(struct night *n);
+void judge_bill(struct sim_night *n, const struct instance *i); /* it was settled just now */
+void judge_end(struct sim_night *n);
 
 #endif

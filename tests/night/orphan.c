@@ -13,7 +13,7 @@
 #define REAPER_SLACK  (6 * MINUTE) /* a delete that has to be said twice, and is shown for a while */
 
 /* Everything that could still be lost when the daemon died, as it would have been printed (cost_leak_bound). */
-void orphan_begins(struct night *n)
+void orphan_begins(struct sim_night *n)
 {
 	for (size_t k = 0; n->p && k < n->box_count; k++) {
 		struct box *b = n->boxes[k];
@@ -50,7 +50,7 @@ static void end_one(struct visitor *v, struct reap_memory *memory, struct reap_i
 	call_free(look);
 }
 
-static void pass_account(struct night *n, int at)
+static void pass_account(struct sim_night *n, int at)
 {
 	struct visitor v = { .n = n, .account = at };
 	struct site site = { .id = NIGHT_SITE };
@@ -80,20 +80,20 @@ static void pass_account(struct night *n, int at)
 	call_free(list);
 }
 
-static void pass(struct night *n, struct tick *t)
+static void pass(struct sim_night *n, struct tick *t)
 {
 	for (size_t k = 0; k < n->config.account_count; k++)
 		pass_account(n, (int)k);
 	night_at(n, t, n->now + REAPER_PERIOD, pass);
 }
 
-void orphan_open(struct night *n)
+void orphan_open(struct sim_night *n)
 {
 	n->reaper = xcalloc(CLOUDS, sizeof(*n->reaper));
 	night_at(n, &n->reaper_tick, n->now + (duration)(n->plan.seed % 10) * MINUTE, pass);
 }
 
-void orphan_close(struct night *n)
+void orphan_close(struct sim_night *n)
 {
 	for (int k = 0; n->reaper && k < CLOUDS; k++)
 		reap_memory_free(&n->reaper[k]);
@@ -101,7 +101,7 @@ void orphan_close(struct night *n)
 }
 
 /* Until when the machine may live without a daemon; 0: nobody can tell that it is ours (an account shared, no name). */
-static instant last_moment(const struct night *n, const struct box *b)
+static instant last_moment(const struct sim_night *n, const struct box *b)
 {
 	struct mark mark;
 	bool exclusive = false;
@@ -121,7 +121,7 @@ static instant last_moment(const struct night *n, const struct box *b)
 	return instant_max(end, n->orphan_since) + REAPER_PERIOD * (1 + REAP_EMPTY_BELIEVED) + REAPER_SLACK;
 }
 
-bool orphan_judged(struct night *n)
+bool orphan_judged(struct sim_night *n)
 {
 	bool over = n->over;
 	char cost[32], bound[32];

@@ -11,7 +11,7 @@ static const struct wish {
 	{ "L40S", 1 }, { "RTX 4090", 1 }, { "RTX 4090", 4 }, { "A100", 1 }, { "MI325X", 1 }, { "B200", 1 }, { "H100 NVL", 1 } };
 
 /* A scenario says what it wants (scenario.c): 1000 + wish × 10 + instances. */
-static void ask_written(struct night *n, int index, int count)
+static void ask_written(struct sim_night *n, int index, int count)
 {
 	const struct wish *w = &wishes[count / 10 % 100];
 	struct fleet f = { .gpu_count = w->count, .instances = count % 10, .lifetime = 20 * MINUTE, .idle_limit = 5 * MINUTE,
@@ -31,7 +31,7 @@ static void ask_written(struct night *n, int index, int count)
 		n->fleet_ids[index] = fact.answer_id;
 }
 
-static void ask_up(struct night *n, int index, struct rng *r)
+static void ask_up(struct sim_night *n, int index, struct rng *r)
 {
 	const struct wish *w = &wishes[rng_below(r, ARRAY_LEN(wishes))];
 	struct fleet f = { .gpu_count = w->count, .instances = rng_below(r, 3) ? 1 : 2 + (int)rng_below(r, 2) };
@@ -55,7 +55,7 @@ static void ask_up(struct night *n, int index, struct rng *r)
 		n->fleet_ids[index] = fact.answer_id;
 }
 
-static void ask_run(struct night *n, int index, const struct item *i, struct rng *r)
+static void ask_run(struct sim_night *n, int index, const struct item *i, struct rng *r)
 {
 	struct run run = { .fleet_id = n->fleet_ids[i->what] };
 	struct fact fact = { .kind = FACT_RUN_SUBMIT, .actor = "ann", .run = &run };
@@ -77,13 +77,13 @@ static void ask_run(struct night *n, int index, const struct item *i, struct rng
 	}
 }
 
-static void refused(struct night *n, struct fact *f, const char *what)
+static void refused(struct sim_night *n, struct fact *f, const char *what)
 {
 	if (n->p && !n->dying && process_request(n, f) == 0)
 		night_violation(n, "%s was not refused", what);
 }
 
-static void ask_nonsense(struct night *n, const struct item *i, struct rng *r)
+static void ask_nonsense(struct sim_night *n, const struct item *i, struct rng *r)
 {
 	const struct fleet *f = n->p ? model_fleet(&n->p->model, n->fleet_ids[i->what]) : NULL;
 	struct fleet same = { .gpu_count = 1, .instances = 1, .lifetime = HOUR };
@@ -105,7 +105,7 @@ static void ask_nonsense(struct night *n, const struct item *i, struct rng *r)
 	}
 }
 
-void person_asks(struct night *n, int index)
+void person_asks(struct sim_night *n, int index)
 {
 	const struct item *i = &n->plan.items[index];
 	struct rng r;

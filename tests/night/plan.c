@@ -6,7 +6,7 @@ const char *const trouble_names[TROUBLE_NR] = { "net_refused", "net_lost_request
 	"machine_vanishes", "machine_stopped", "machine_reboots", "machine_new_host_key", "disk_full", "disk_error", "disk_slow",
 	"process_killed", "process_power_lost", "process_restarted", "clock_set", "clock_drifts", "machine_unfit", "disk_locked" };
 
-static struct item *add(struct plan *p, struct rng *r, enum item_kind kind, instant at)
+static struct item *add(struct sim_plan *p, struct rng *r, enum item_kind kind, instant at)
 {
 	struct item *i;
 
@@ -17,7 +17,7 @@ static struct item *add(struct plan *p, struct rng *r, enum item_kind kind, inst
 	return i;
 }
 
-static int a_cloud(const struct plan *p, struct rng *r)
+static int a_cloud(const struct sim_plan *p, struct rng *r)
 {
 	int k;
 
@@ -33,7 +33,7 @@ static duration between(struct rng *r, duration least, duration most)
 }
 
 /* An earlier item of this kind; -1: none. */
-static int earlier(const struct plan *p, struct rng *r, enum item_kind kind)
+static int earlier(const struct sim_plan *p, struct rng *r, enum item_kind kind)
 {
 	int found = -1, n = 0;
 
@@ -43,7 +43,7 @@ static int earlier(const struct plan *p, struct rng *r, enum item_kind kind)
 	return found;
 }
 
-static void add_people(struct plan *p, struct rng *r)
+static void add_people(struct sim_plan *p, struct rng *r)
 {
 	int ups = 2 + (int)rng_below(r, 4), others = (int)rng_below(r, 10);
 
@@ -62,7 +62,7 @@ static void add_people(struct plan *p, struct rng *r)
 	}
 }
 
-static void add_switch(struct plan *p, struct rng *r)
+static void add_switch(struct sim_plan *p, struct rng *r)
 {
 	int cloud = a_cloud(p, r), fault;
 	const struct sim_fault_info *info;
@@ -111,7 +111,7 @@ static void add_switch(struct plan *p, struct rng *r)
 }
 
 /* One of `count` kinds of trouble from `first` on. */
-static void add_trouble(struct plan *p, struct rng *r, enum trouble first, int count)
+static void add_trouble(struct sim_plan *p, struct rng *r, enum trouble first, int count)
 {
 	struct item *i = add(p, r, ITEM_TROUBLE, between(r, 0, p->chaos * 3 / 4));
 
@@ -132,7 +132,7 @@ static void add_trouble(struct plan *p, struct rng *r, enum trouble first, int c
 	}
 }
 
-void plan_make(struct plan *p, uint64_t seed, bool faults)
+void plan_make(struct sim_plan *p, uint64_t seed, bool faults)
 {
 	struct rng r;
 	int n;

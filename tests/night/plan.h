@@ -76,7 +76,7 @@ struct item {
 	uint64_t luck;
 };
 
-struct plan {
+struct sim_plan {
 	uint64_t seed;
 	bool faults;
 	unsigned clouds;       /* bit per cloud model that has an account */
@@ -88,7 +88,7 @@ struct plan {
 	int count;
 };
 
-void plan_make(struct plan *p, uint64_t seed, bool faults);
+void plan_make(struct sim_plan *p, uint64_t seed, bool faults);
 /* One line about an item, for the trace. */
 void item_format(const struct item *i, char *out, size_t size);
 

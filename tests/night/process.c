@@ -9,13 +9,13 @@
 #define LONGEST_SLEEP MINUTE
 
 /* The clock since the boot is the one that nobody can set. */
-instant process_now(struct night *n)
+instant process_now(struct sim_night *n)
 {
 	return clock_steady_at(&n->clock, trouble_wall(n), n->now);
 }
 
 /* As engine.c arms its one timer: anew after everything that happens, for a length of time. */
-static void arm(struct night *n)
+static void arm(struct sim_night *n)
 {
 	struct process *p = n->p;
 	instant now, wake;
@@ -27,7 +27,7 @@ static void arm(struct night *n)
 	p->turn_at = n->now + (wake == FOREVER ? LONGEST_SLEEP : instant_min(wake > now ? wake - now : 0, LONGEST_SLEEP));
 }
 
-static void deliver(struct night *n, struct tick *t)
+static void deliver(struct sim_night *n, struct tick *t)
 {
 	struct process *p = n->p;
 
@@ -39,7 +39,7 @@ static void deliver(struct night *n, struct tick *t)
 /* The writer is another thread: its answer reaches the loop a moment later, and facts come in between. */
 static void on_store_wake(void *arg)
 {
-	struct night *n = arg;
+	struct sim_night *n = arg;
 	struct process *p = n->p;
 	duration took = night_random(&n->life_rng, 0, 4 * MSEC);
 
@@ -56,7 +56,7 @@ static void on_store_wake(void *arg)
 
 static void act(void *arg, const struct action *a)
 {
-	struct night *n = arg;
+	struct sim_night *n = arg;
 
 	if (!n->p || n->dying || night_point(n, action_name(a->kind)))
 		return;
@@ -68,7 +68,7 @@ static void act(void *arg, const struct action *a)
 
 static void durable(void *arg, const struct event *events, size_t count)
 {
-	struct night *n = arg;
+	struct sim_night *n = arg;
 
 	for (size_t k = 0; k < count && n->p; k++) {
 		const struct event *e = &events[k];
@@ -90,7 +90,7 @@ static void set_policy(struct policy *p, const struct config *c)
 	        .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched };
 }
 
-static void add_accounts(struct night *n, struct model *m)
+static void add_accounts(struct sim_night *n, struct model *m)
 {
 	for (size_t k = 0; k < n->config.account_count; k++) {
 		struct account_facts facts;
@@ -102,20 +102,20 @@ static void add_accounts(struct night *n, struct model *m)
 	}
 }
 
-static void come_back(struct night *n, struct tick *t)
+static void come_back(struct sim_night *n, struct tick *t)
 {
 	(void)t;
 	process_start(n);
 }
 
 /* systemd starts what failed again. */
-static void later(struct night *n)
+static void later(struct sim_night *n)
 {
 	if (!n->orphaned)
 		night_at(n, &n->restart, n->now + night_random(&n->life_rng, SECOND, 2 * MINUTE), come_back);
 }
 
-static void forget(struct night *n, struct process *p)
+static void forget(struct sim_night *n, struct process *p)
 {
 	wire_forget(n, p);
 	night_not(n, &p->delivery);
@@ -131,7 +131,7 @@ static void forget(struct night *n, struct process *p)
 	free(p);
 }
 
-static int load(struct night *n, struct process *p, struct err *e)
+static int load(struct sim_night *n, struct process *p, struct err *e)
 {
 	struct store_options o = { .path = "night.db", .wake = on_store_wake, .wake_arg = n };
 
@@ -141,7 +141,7 @@ static int load(struct night *n, struct process *p, struct err *e)
 	return store_load(p->store, &p->model, process_now(n) - LOAD_BACK, e);
 }
 
-void process_start(struct night *n)
+void process_start(struct sim_night *n)
 {
 	struct process *p = xcalloc(1, sizeof(*p));
 	struct fact restarted = { .kind = FACT_RESTARTED };
@@ -180,7 +180,7 @@ void process_start(struct night *n)
 	process_fact(n, &restarted);
 }
 
-void process_end(struct night *n, enum disk_end how)
+void process_end(struct sim_night *n, enum disk_end how)
 {
 	struct process *p = n->p;
 
@@ -195,7 +195,7 @@ void process_end(struct night *n, enum disk_end how)
 	later(n);
 }
 
-void process_shutdown(struct night *n)
+void process_shutdown(struct sim_night *n)
 {
 	struct fact f = { .kind = FACT_SHUTDOWN };
 	struct process *p = n->p;
@@ -214,7 +214,7 @@ void process_shutdown(struct night *n)
 	later(n);
 }
 
-void process_fact(struct night *n, struct fact *f)
+void process_fact(struct sim_night *n, struct fact *f)
 {
 	if (!n->p || n->dying)
 		return;
@@ -223,7 +223,7 @@ void process_fact(struct night *n, struct fact *f)
 	arm(n);
 }
 
-int process_request(struct night *n, struct fact *f)
+int process_request(struct sim_night *n, struct fact *f)
 {
 	if (!n->p || n->dying)
 		return -1;
@@ -234,14 +234,14 @@ int process_request(struct night *n, struct fact *f)
 	return 0;
 }
 
-void process_turn(struct night *n)
+void process_turn(struct sim_night *n)
 {
 	n->p->turn_at = FOREVER;
 	wheel_turn(&n->p->wheel, process_now(n));
 	arm(n);
 }
 
-void process_free(struct night *n)
+void process_free(struct sim_night *n)
 {
 	struct process *p = n->p;
 

@@ -78,7 +78,7 @@ static int too_often(const struct cloud *c)
 	return n;
 }
 
-static bool judge(const struct night *n, int k)
+static bool judge(const struct sim_night *n, int k)
 {
 	const struct cloud *c = n->clouds[k];
 	const struct limit *l = &limits[k];
@@ -108,9 +108,9 @@ int rate_measure(void)
 	bool good = true;
 
 	for (int k = 0; k < CLOUDS; k++) {
-		struct plan p = { .seed = 4711, .clouds = 1u << k, .crowd = true, .faults = true, .work = 10 * HOUR, .chaos = BACK };
+		struct sim_plan p = { .seed = 4711, .clouds = 1u << k, .crowd = true, .faults = true, .work = 10 * HOUR, .chaos = BACK };
 		struct night_options o = { .inventory = json_read(limits[k].inventory, strlen(limits[k].inventory), NULL) };
-		struct night *n = xmalloc(sizeof(*n));
+		struct sim_night *n = xmalloc(sizeof(*n));
 
 		enlarge((json_t *)(uintptr_t)o.inventory);
 		for (int f = 0; f < MACHINES / 25; f++)

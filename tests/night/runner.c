@@ -28,7 +28,7 @@ static int64_t orphan_step(int64_t seed)
 	return 1 + (int64_t)rng_below(&r, rng_below(&r, 2) ? 500 : 3000);
 }
 
-static void add(struct totals *t, const struct night *n)
+static void add(struct totals *t, const struct sim_night *n)
 {
 	t->nights++;
 	t->steps += n->steps;
@@ -50,9 +50,9 @@ static void add(struct totals *t, const struct night *n)
 	}
 }
 
-uint64_t runner_night(const struct plan *p, const struct night_options *o, struct totals *t, char *violation, size_t size)
+uint64_t runner_night(const struct sim_plan *p, const struct night_options *o, struct totals *t, char *violation, size_t size)
 {
-	struct night *n = xmalloc(sizeof(*n));
+	struct sim_night *n = xmalloc(sizeof(*n));
 	uint64_t digest;
 
 	night_open(n, p, o);
@@ -71,7 +71,7 @@ int runner_single(const struct run_options *o)
 {
 	struct night_options no = { .trace = o->trace, .digest = o->digest };
 	char violation[1024];
-	struct plan p;
+	struct sim_plan p;
 	uint64_t digest;
 
 	if (o->orphan)
@@ -94,7 +94,7 @@ int runner_regressions(const struct run_options *o)
 	struct night_options no = { .trace = false };
 	char line[512], violation[1024];
 	int bad = 0, count = 0;
-	struct plan p;
+	struct sim_plan p;
 
 	if (!f)
 		BUG("cannot read '%s'", o->regressions);
@@ -119,7 +119,7 @@ static void work(const struct run_options *o, int64_t job, struct shared *s)
 {
 	struct night_options no = { .digest = o->digest || o->again };
 	char violation[1024];
-	struct plan p;
+	struct sim_plan p;
 
 	for (int64_t seed = s->seed ? s->seed + o->jobs : o->from + job; seed < o->from + o->count; seed += o->jobs) {
 		uint64_t digest;
@@ -159,7 +159,7 @@ static void explain(const struct run_options *o, int64_t seed)
 {
 	struct night_options no = { .orphan_step = o->orphan ? orphan_step(seed) : 0 };
 	char violation[1024];
-	struct plan p;
+	struct sim_plan p;
 
 	plan_make(&p, (uint64_t)seed, seed_has_faults(seed));
 	if (!shrink(&p, &no, violation, sizeof(violation)))

@@ -22,7 +22,7 @@ struct totals {
 
 bool seed_has_faults(int64_t seed);
 /* One night from its plan; figures are added to *t (may be NULL), the violation copied ("" for none). */
-uint64_t runner_night(const struct plan *p, const struct night_options *o, struct totals *t, char *violation, size_t size);
+uint64_t runner_night(const struct sim_plan *p, const struct night_options *o, struct totals *t, char *violation, size_t size);
 
 int runner_single(const struct run_options *o);
 int runner_regressions(const struct run_options *o);

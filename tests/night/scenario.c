@@ -1,7 +1,7 @@
 #include "base/str.h"
 #include "crash.h"
 
-static struct plan *begin(struct scenario *list, int *count, const char *name, int cloud)
+static struct sim_plan *begin(struct scenario *list, int *count, const char *name, int cloud)
 {
 	struct scenario *s = &list[(*count)++];
 
@@ -15,7 +15,7 @@ static struct plan *begin(struct scenario *list, int *count, const char *name, i
 	return &s->plan;
 }
 
-static struct item *add(struct plan *p, enum item_kind kind, instant at, int what)
+static struct item *add(struct sim_plan *p, enum item_kind kind, instant at, int what)
 {
 	struct item *i = &p->items[p->count++];
 
@@ -25,7 +25,7 @@ static struct item *add(struct plan *p, enum item_kind kind, instant at, int wha
 }
 
 /* A fleet whose wish is written down (people.c): what the clouds of this scenario sell. */
-static void up(struct plan *p, instant at, int instances)
+static void up(struct sim_plan *p, instant at, int instances)
 {
 	static const int wishes[CLOUDS] = { 0, 10, 7, 7 }; /* MI300X, A100, L40S, L40S */
 	int cloud = 0;
@@ -35,7 +35,7 @@ static void up(struct plan *p, instant at, int instances)
 	add(p, ITEM_UP, at, 0)->count = 1000 + wishes[cloud] * 10 + instances;
 }
 
-static void with_switch(struct plan *p, int cloud, enum sim_fault f, int seconds)
+static void with_switch(struct sim_plan *p, int cloud, enum sim_fault f, int seconds)
 {
 	struct item *i = add(p, ITEM_SWITCH, 5 * SECOND, (int)f);
 
@@ -57,7 +57,7 @@ int scenarios_make(struct scenario *list)
 		{ "success false at vastai", FAULT_CREATE_SUCCESS_FALSE_WITH_ID, 3, -1 }, { "empty listing at runpod", FAULT_LIST_EMPTY, 1, -1 },
 	};
 	static const char *const lives[CLOUDS] = { "a life at hotaisle", "a life at runpod", "a life at digitalocean", "a life at vastai" };
-	struct plan *p;
+	struct sim_plan *p;
 	int n = 0;
 
 	/* The short one: ordered and given up at once. */

@@ -11,7 +11,7 @@ static void kind_of(const char *violation, char *out, size_t size)
 	str_copy_n(out, strcspn(s, ":0123456789") + 2 < size ? strcspn(s, ":0123456789") + 2 : size, s);
 }
 
-static bool still_wrong(const struct plan *p, const struct night_options *o, const char *kind, char *violation, size_t size)
+static bool still_wrong(const struct sim_plan *p, const struct night_options *o, const char *kind, char *violation, size_t size)
 {
 	char text[1024], now[64];
 
@@ -25,7 +25,7 @@ static bool still_wrong(const struct plan *p, const struct night_options *o, con
 	return true;
 }
 
-bool shrink(struct plan *p, const struct night_options *given, char *violation, size_t size)
+bool shrink(struct sim_plan *p, const struct night_options *given, char *violation, size_t size)
 {
 	struct night_options o = *given;
 	bool smaller = true;
@@ -51,7 +51,7 @@ bool shrink(struct plan *p, const struct night_options *given, char *violation, 
 	return true;
 }
 
-void shrink_print(const struct plan *p)
+void shrink_print(const struct sim_plan *p)
 {
 	char text[256];
 

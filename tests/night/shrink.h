@@ -7,8 +7,8 @@
 #include "night.h"
 
 /* Turns items of *p off until each that is left is needed. False: nothing goes wrong in that night. */
-bool shrink(struct plan *p, const struct night_options *o, char *violation, size_t size);
+bool shrink(struct sim_plan *p, const struct night_options *o, char *violation, size_t size);
 /* What is left, one line per item. */
-void shrink_print(const struct plan *p);
+void shrink_print(const struct sim_plan *p);
 
 #endif

@@ -9,7 +9,7 @@ static bool matches(const struct item *i, enum trouble t, int cloud)
 	return i->kind == ITEM_TROUBLE && i->what == (int)t && (i->cloud < 0 || cloud < 0 || i->cloud == cloud);
 }
 
-bool trouble_active(const struct night *n, enum trouble t)
+bool trouble_active(const struct sim_night *n, enum trouble t)
 {
 	for (int k = 0; k < n->plan.count; k++)
 		if (n->active[k] && matches(&n->plan.items[k], t, -1))
@@ -17,7 +17,7 @@ bool trouble_active(const struct night *n, enum trouble t)
 	return false;
 }
 
-bool trouble_strikes(struct night *n, enum trouble t, int cloud)
+bool trouble_strikes(struct sim_night *n, enum trouble t, int cloud)
 {
 	for (int k = 0; k < n->plan.count; k++) {
 		const struct item *i = &n->plan.items[k];
@@ -30,7 +30,7 @@ bool trouble_strikes(struct night *n, enum trouble t, int cloud)
 	return false;
 }
 
-instant trouble_wall(struct night *n)
+instant trouble_wall(struct sim_night *n)
 {
 	static const instant set[] = { HOUR, -HOUR, DAY, -DAY };
 
@@ -53,7 +53,7 @@ instant trouble_wall(struct night *n)
 }
 
 /* Switches that only change how a cloud speaks use nothing up: what was asked while they were on counts. */
-void trouble_count_modes(struct night *n, int cloud)
+void trouble_count_modes(struct sim_night *n, int cloud)
 {
 	static const enum sim_fault modes[] = { FAULT_CREATE_201, FAULT_NO_DEPLOYMENT_ID, FAULT_HIDE_SOLD_OUT, FAULT_SPEC_STATES,
 		FAULT_NO_PAGING, FAULT_ERROR_BODY, FAULT_AUTH_401, FAULT_RATE_JSON, FAULT_GONE_410, FAULT_GONE_400, FAULT_IGNORE_FILTERS };
@@ -62,7 +62,7 @@ void trouble_count_modes(struct night *n, int cloud)
 		n->clouds[cloud]->fault_fired[modes[k]] += cloud_fault_on(n->clouds[cloud], modes[k]);
 }
 
-static void item_end(struct night *n, struct tick *t)
+static void item_end(struct sim_night *n, struct tick *t)
 {
 	int k = (int)(t - n->ticks);
 	const struct item *i = &n->plan.items[k];
@@ -73,7 +73,7 @@ static void item_end(struct night *n, struct tick *t)
 }
 
 /* One of our machines that lives now. */
-static struct box *some_box(struct night *n, const struct item *i)
+static struct box *some_box(struct sim_night *n, const struct item *i)
 {
 	struct box *found = NULL;
 	uint64_t luck = i->luck;
@@ -90,7 +90,7 @@ static struct box *some_box(struct night *n, const struct item *i)
 	return found;
 }
 
-static void strike_machine(struct night *n, const struct item *i)
+static void strike_machine(struct sim_night *n, const struct item *i)
 {
 	static const char *const how[] = { [TROUBLE_HOST_DIES] = "host", [TROUBLE_VANISHES] = "vanish", [TROUBLE_STOPPED] = "stop",
 		[TROUBLE_REBOOTS] = "reboot" };
@@ -107,7 +107,7 @@ static void strike_machine(struct night *n, const struct item *i)
 		cloud_happen(b->m->cloud, b->m, how[i->what]);
 }
 
-static void strike_process(struct night *n, const struct item *i)
+static void strike_process(struct sim_night *n, const struct item *i)
 {
 	if (!n->p)
 		return;
@@ -121,7 +121,7 @@ static void strike_process(struct night *n, const struct item *i)
 	night_note(n, "the process ends %d points from here", n->kill_in);
 }
 
-void item_begin(struct night *n, int index)
+void item_begin(struct sim_night *n, int index)
 {
 	const struct item *i = &n->plan.items[index];
 	char text[256];
@@ -147,7 +147,7 @@ void item_begin(struct night *n, int index)
 	night_at(n, &n->ticks[index], n->now + i->span, item_end);
 }
 
-void trouble_over(struct night *n)
+void trouble_over(struct sim_night *n)
 {
 	for (int k = 0; k < n->plan.count; k++) {
 		if (n->active[k])

@@ -8,7 +8,7 @@
 #include "night.h"
 
 struct visitor {
-	struct night *n;
+	struct sim_night *n;
 	int account;
 	struct call_limits limits;
 	struct rng rng;

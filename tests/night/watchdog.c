@@ -14,7 +14,7 @@ static const struct provider *provider_of(const struct box *b)
 	return provider_find(b->m->cloud->model->name);
 }
 
-static void delete_itself(struct night *n, struct box *b)
+static void delete_itself(struct sim_night *n, struct box *b)
 {
 	const struct provider *p = provider_of(b);
 	struct cloud *c = b->m->cloud;
@@ -32,7 +32,7 @@ static void delete_itself(struct night *n, struct box *b)
 	sim_response_free(&out);
 }
 
-static void lease_over(struct night *n, struct tick *t)
+static void lease_over(struct sim_night *n, struct tick *t)
 {
 	struct box *b = CONTAINER_OF(t, struct box, watchdog);
 
@@ -52,7 +52,7 @@ static void lease_over(struct night *n, struct tick *t)
 	}
 }
 
-enum watchdog watchdog_renew(struct night *n, struct box *b, duration lease)
+enum watchdog watchdog_renew(struct sim_night *n, struct box *b, duration lease)
 {
 	b->lapsed = 0;
 	b->watched_boot = b->boots;

@@ -43,11 +43,11 @@ struct packet {
 	struct buf body;
 };
 
-static void task_step(struct night *n, struct task *t);
+static void task_step(struct sim_night *n, struct task *t);
 
 /* ---- tasks ---- */
 
-static void task_free(struct night *n, struct task *t)
+static void task_free(struct sim_night *n, struct task *t)
 {
 	night_not(n, &t->tick);
 	if (t->packet)
@@ -58,12 +58,12 @@ static void task_free(struct night *n, struct task *t)
 	free(t);
 }
 
-static void task_fire(struct night *n, struct tick *tick)
+static void task_fire(struct sim_night *n, struct tick *tick)
 {
 	task_step(n, CONTAINER_OF(tick, struct task, tick));
 }
 
-static void begin(struct night *n, struct task *t, enum provider_op_kind op)
+static void begin(struct sim_night *n, struct task *t, enum provider_op_kind op)
 {
 	struct op_args args;
 
@@ -85,7 +85,7 @@ static bool key_under_way(const struct process *p, const struct account *a)
 	return false;
 }
 
-void wire_action(struct night *n, const struct action *a)
+void wire_action(struct sim_night *n, const struct action *a)
 {
 	struct process *p = n->p;
 	const struct account *account = operation_account(&n->config, &p->model, a);
@@ -120,7 +120,7 @@ void wire_action(struct night *n, const struct action *a)
 		begin(n, t, OP_KEY);
 }
 
-static void report(struct night *n, struct task *t, struct op_reply *r)
+static void report(struct sim_night *n, struct task *t, struct op_reply *r)
 {
 	struct fact f;
 
@@ -131,7 +131,7 @@ static void report(struct night *n, struct task *t, struct op_reply *r)
 	operation_fact_free(&f);
 }
 
-static void release_waiting(struct night *n, struct process *p, const struct account *a, struct op_reply *r)
+static void release_waiting(struct sim_night *n, struct process *p, const struct account *a, struct op_reply *r)
 {
 	list_for_each_safe(l, &p->tasks) {
 		struct task *t = CONTAINER_OF(l, struct task, link);
@@ -148,7 +148,7 @@ static void release_waiting(struct night *n, struct process *p, const struct acc
 	}
 }
 
-static void task_done(struct night *n, struct task *t)
+static void task_done(struct sim_night *n, struct task *t)
 {
 	struct op_reply *r = call_reply(t->call);
 	struct fact f;
@@ -175,7 +175,7 @@ static void task_done(struct night *n, struct task *t)
 
 /* ---- packets ---- */
 
-static void packet_free(struct night *n, struct packet *k)
+static void packet_free(struct sim_night *n, struct packet *k)
 {
 	night_not(n, &k->tick);
 	list_remove(&k->link);
@@ -184,7 +184,7 @@ static void packet_free(struct night *n, struct packet *k)
 	free(k);
 }
 
-static void packet_back(struct night *n, struct tick *tick)
+static void packet_back(struct sim_night *n, struct tick *tick)
 {
 	struct packet *k = CONTAINER_OF(tick, struct packet, tick);
 	struct task *t = k->task;
@@ -219,7 +219,7 @@ static void get_header(const struct sim_response *r, const char *name, char *out
 }
 
 /* The cloud hears the request; what it says is kept for the way back. Returns how long it thinks. */
-static duration ask_cloud(struct night *n, struct packet *k, struct sim_response *out)
+static duration ask_cloud(struct sim_night *n, struct packet *k, struct sim_response *out)
 {
 	struct cloud *c = n->clouds[k->cloud];
 	struct sim_header headers[HTTP_HEADERS_MAX + 1];
@@ -272,7 +272,7 @@ static void keep_answer(struct packet *k, const struct sim_response *out)
 	}
 }
 
-static void packet_arrives(struct night *n, struct tick *tick)
+static void packet_arrives(struct sim_night *n, struct tick *tick)
 {
 	struct packet *k = CONTAINER_OF(tick, struct packet, tick);
 	struct sim_response out;
@@ -317,7 +317,7 @@ static void proxy_says(struct packet *k, int status, const char *type, const cha
 }
 
 /* What the network does to this request. True: it never arrives, and comes back as it is after *wait. */
-static bool fate(struct night *n, struct packet *k, duration *wait)
+static bool fate(struct sim_night *n, struct packet *k, duration *wait)
 {
 	*wait = night_random(&n->wire_rng, 5 * MSEC, 80 * MSEC);
 	if (trouble_strikes(n, TROUBLE_REFUSED, k->cloud)) {
@@ -345,7 +345,7 @@ static bool fate(struct night *n, struct packet *k, duration *wait)
 	return true;
 }
 
-static void packet_send(struct night *n, struct task *t, const struct http_request *req)
+static void packet_send(struct sim_night *n, struct task *t, const struct http_request *req)
 {
 	struct packet *k = xcalloc(1, sizeof(*k));
 	duration wait;
@@ -367,7 +367,7 @@ static void packet_send(struct night *n, struct task *t, const struct http_reque
 		night_at(n, &k->tick, n->now + wait, packet_arrives);
 }
 
-static void task_step(struct night *n, struct task *t)
+static void task_step(struct sim_night *n, struct task *t)
 {
 	const struct http_request *req;
 	instant wake = 0;
@@ -382,13 +382,13 @@ static void task_step(struct night *n, struct task *t)
 	}
 }
 
-void wire_forget(struct night *n, struct process *p)
+void wire_forget(struct sim_night *n, struct process *p)
 {
 	list_for_each_safe(l, &p->tasks)
 		task_free(n, CONTAINER_OF(l, struct task, link));
 }
 
-void wire_close(struct night *n)
+void wire_close(struct sim_night *n)
 {
 	list_for_each_safe(l, &n->packets)
 		packet_free(n, CONTAINER_OF(l, struct packet, link));

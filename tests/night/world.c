@@ -17,7 +17,7 @@ static int model_index(const char *provider)
 	BUG("no cloud model '%s'", provider);
 }
 
-static void open_cloud(struct night *n, int k)
+static void open_cloud(struct sim_night *n, int k)
 {
 	const struct cloud_model *model = cloud_models[k];
 	struct cloud_options o = { .seed = n->plan.seed, .start = n->now, .index = k, .inventory = n->o.inventory };
@@ -42,7 +42,7 @@ static void open_cloud(struct night *n, int k)
 	n->cloud_of[n->config.account_count++] = k;
 }
 
-static void set_config(struct night *n)
+static void set_config(struct sim_night *n)
 {
 	struct config *c = &n->config;
 
@@ -111,7 +111,7 @@ static bool unnamed_sold(int k)
 	return cloud_models[k] == &cloud_hotaisle || cloud_models[k] == &cloud_vastai;
 }
 
-static void others(struct night *n)
+static void others(struct sim_night *n)
 {
 	struct visitor r = { .n = n };
 	uint8_t other_key[32] = { 9, 9, 9 };
@@ -148,7 +148,7 @@ static void others(struct night *n)
 	n->now += 10 * SECOND; /* they have had their turn: the limits of the clouds are the daemon's now */
 }
 
-struct box *box_of(struct night *n, struct sim_machine *m)
+struct box *box_of(struct sim_night *n, struct sim_machine *m)
 {
 	struct box *b = m->front;
 
@@ -166,7 +166,7 @@ struct box *box_of(struct night *n, struct sim_machine *m)
 }
 
 /* The empty database, made once for all nights of this process. */
-static void give_database(struct night *n)
+static void give_database(struct sim_night *n)
 {
 	static struct disk first;
 	static bool made;
@@ -187,7 +187,7 @@ static void give_database(struct night *n)
 	disk_current = &n->disk;
 }
 
-void world_open(struct night *n)
+void world_open(struct sim_night *n)
 {
 	for (size_t k = 0; k < sizeof(n->mark_key); k++)
 		n->mark_key[k] = (uint8_t)(k * 7 + 1);
@@ -199,7 +199,7 @@ void world_open(struct night *n)
 	others(n);
 }
 
-void world_close(struct night *n)
+void world_close(struct sim_night *n)
 {
 	for (size_t k = 0; k < n->box_count; k++)
 		free(n->boxes[k]);

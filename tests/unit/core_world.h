@@ -22,7 +22,7 @@
 #include "core/place.h"
 
 #define WORLD_START ((instant)1795132800 * SECOND)
-#define ACTION_NR   (ACTION_COLLECT + 1)
+#define ACTION_NR   ACTIONS
 #define WORLD_IDS   4096
 #define FOREIGN     (-1) /* unit.instance: somebody else's */
 

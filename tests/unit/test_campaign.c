@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-static void read_good(struct campaign *c, const char *text)
+static void read_good(struct campaign_file *c, const char *text)
 {
 	struct buf report = BUF(65536);
 	struct err e;
@@ -20,7 +20,7 @@ static void read_good(struct campaign *c, const char *text)
 }
 
 /* "MI300X:1 CONCURRENCY=1 MODEL=m" of each cell, a line each. */
-static char *cells(const struct campaign *c)
+static char *cells(const struct campaign_file *c)
 {
 	struct buf b = BUF(65536);
 
@@ -37,7 +37,7 @@ static char *cells(const struct campaign *c)
 	return buf_take(&b);
 }
 
-static void expect_cells(const struct campaign *c, const char *want)
+static void expect_cells(const struct campaign_file *c, const char *want)
 {
 	char *got = cells(c);
 
@@ -47,7 +47,7 @@ static void expect_cells(const struct campaign *c, const char *want)
 
 static void everything(void **state)
 {
-	struct campaign c;
+	struct campaign_file c;
 
 	(void)state;
 	read_good(&c,
@@ -109,7 +109,7 @@ static void everything(void **state)
 
 static void the_least_that_is_enough(void **state)
 {
-	struct campaign c;
+	struct campaign_file c;
 
 	(void)state;
 	read_good(&c, "campaign: once\nrecipe: gpu-check\nmatrix: { gpu: MI300X }\n");
@@ -211,7 +211,7 @@ static void fifty_mistakes(void **state)
 	assert_true(ARRAY_LEN(cases) >= 50);
 	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
 		struct buf report = BUF(65536);
-		struct campaign c;
+		struct campaign_file c;
 		struct err e;
 
 		if (campaign_read(&c, "c.yaml", cases[k].text, strlen(cases[k].text), &report, &e) == 0) {
@@ -231,7 +231,7 @@ static void fifty_mistakes(void **state)
 static void too_large(void **state)
 {
 	struct buf b = BUF(65536);
-	struct campaign c;
+	struct campaign_file c;
 	struct err e;
 
 	(void)state;

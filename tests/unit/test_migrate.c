@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCHEMA 6 /* the last file of db/migrations/ */
+#define SCHEMA 7 /* the last file of db/migrations/ */
 
 /* ---- the schema ---- */
 

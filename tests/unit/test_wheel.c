@@ -21,7 +21,7 @@ struct bench {
 	struct model model;
 	struct wheel wheel;
 	instant now;
-	int acts[ACTION_COLLECT + 1];
+	int acts[ACTIONS];
 	size_t events;
 	int64_t last_seq;
 	int answers, refusals;

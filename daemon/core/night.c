@@ -1,0 +1,593 @@
+/*
+ * A night: the cells of a campaign's plan, measured on machines that are rented for it and shared where cells take the same kind.
+ *
+ * Which trial goes to which fleet is decided when the fleet is opened, and stored: a restart finds each where it was. A fleet that
+ * ends under its trials gives them back, and why it ended decides whether they wait for another one (architecture §11 `retry`).
+ */
+#include "base/str.h"
+#include "core/cost.h"
+#include "core/internal.h"
+
+#define SLACK         (5 * MINUTE)  /* pushing, collecting: beside what a run may take by itself */
+#define LONGEST_FLEET (7 * DAY)
+#define SHORTEST_FLEET (10 * MINUTE)
+#define IDLE_NET      (15 * MINUTE) /* should nobody submit anything */
+#define JUDGE_AGAIN   (30 * SECOND)
+
+static struct campaign *campaign_of(const struct model *m, const struct night *n)
+{
+	return map_get(&m->campaigns, n->campaign_id);
+}
+
+static struct night *night_of(const struct model *m, const struct trial *t)
+{
+	return map_get(&m->nights, t->night_id);
+}
+
+/* ---- moves ---- */
+
+static void night_move(struct model *m, struct night *n, enum night_event ev, const char *actor, const char *fmt, ...) PRINTF_LIKE(5, 6);
+static void night_move(struct model *m, struct night *n, enum night_event ev, const char *actor, const char *fmt, ...)
+{
+	int next = fsm_next(&night_fsm, (int)n->state, (int)ev);
+	const char *from = night_fsm.state_names[n->state];
+	char text[TEXT_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (next < 0) {
+		core_event(m, &n->object, from, night_fsm.event_names[ev], "illegal", CAUSE_NONE, actor, "%s", text);
+		return;
+	}
+	n->state = (enum night_state)next;
+	n->activity = ACTIVITY_NONE;
+	n->version++;
+	core_event(m, &n->object, from, night_fsm.event_names[ev], night_fsm.state_names[n->state], CAUSE_NONE, actor, "%s", text);
+	core_dirty(m, &n->object);
+	core_touch(m, &n->object);
+	if (n->state == NIGHT_DONE) {
+		n->ended = m->now;
+		if (campaign_of(m, n))
+			core_touch(m, &campaign_of(m, n)->object); /* the next one may wait for it */
+	}
+}
+
+static void trial_move(struct model *m, struct trial *t, enum trial_event ev, enum cause cause, const char *fmt, ...) PRINTF_LIKE(5, 6);
+static void trial_move(struct model *m, struct trial *t, enum trial_event ev, enum cause cause, const char *fmt, ...)
+{
+	int next = fsm_next(&trial_fsm, (int)t->state, (int)ev);
+	const char *from = trial_fsm.state_names[t->state];
+	struct night *n = night_of(m, t);
+	va_list ap;
+	char text[TEXT_MAX];
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (next < 0) {
+		core_event(m, &t->object, from, trial_fsm.event_names[ev], "illegal", cause, NULL, "%s", text);
+		return;
+	}
+	t->state = (enum trial_state)next;
+	t->activity = ACTIVITY_NONE;
+	t->cause = cause;
+	memcpy(t->reason, text, sizeof(t->reason));
+	if (t->state >= TRIAL_DONE)
+		t->ended = m->now;
+	t->version++;
+	core_event(m, &t->object, from, trial_fsm.event_names[ev], trial_fsm.state_names[t->state], cause, NULL, "%s: %.150s", t->title, text);
+	core_dirty(m, &t->object);
+	if (n)
+		core_touch(m, &n->object);
+}
+
+static void give_up(struct model *m, struct trial *t, enum cause cause, const char *why)
+{
+	trial_move(m, t, TRIAL_EV_GIVE_UP, cause, "%s", why);
+}
+
+/* ---- its beginning ---- */
+
+static struct trial *add_trial(struct model *m, struct night *n, size_t cell, int repeat, bool again)
+{
+	const struct plan_cell *x = &n->plan->cells[cell];
+	struct trial row = { .night_id = n->object.id, .cell = (int)cell, .repeat = repeat, .again = again, .gpu_count = x->gpu_count }, *t;
+
+	row.object.id = m->next_id;
+	str_copy(row.title, x->title);
+	str_copy(row.gpu, x->gpu);
+	t = model_add_trial(m, &row);
+	core_dirty(m, &t->object);
+	return t;
+}
+
+static bool first_of_its_kind(const struct plan *p, size_t cell)
+{
+	for (size_t k = 0; k < cell; k++)
+		if (plan_same_machine(&p->cells[k], &p->cells[cell]))
+			return false;
+	return true;
+}
+
+void night_begin(struct model *m, struct night *n, const char *actor)
+{
+	const struct campaign *c = campaign_of(m, n);
+	const struct plan *p = n->plan;
+
+	for (int repeat = 0; p && repeat < (n->poc ? 1 : p->runs); repeat++)
+		for (size_t k = 0; k < p->cell_count; k++)
+			if (!n->poc || first_of_its_kind(p, k))
+				add_trial(m, n, k, repeat, false);
+	core_event(m, &n->object, "", "begin", "RUNNING", CAUSE_NONE, actor, "%s night %lld%s", c ? c->name : "", (long long)n->number,
+	    n->poc ? ", a proof of concept" : "");
+	core_dirty(m, &n->object);
+	core_touch(m, &n->object);
+}
+
+void night_loaded(struct model *m, struct night *n)
+{
+	char trouble[TEXT_MAX] = "";
+
+	if (n->state == NIGHT_DONE)
+		return;
+	plan_free(n->plan);
+	n->plan = m->compile ? m->compile(m->compile_arg, n->text, trouble) : NULL;
+	if (!n->plan && m->compile)
+		night_stop(m, n, CAUSE_REFUSED, NULL, trouble);
+	core_touch(m, &n->object);
+}
+
+void night_stop(struct model *m, struct night *n, enum cause cause, const char *actor, const char *why)
+{
+	if (n->stop_requested || n->state == NIGHT_DONE)
+		return;
+	n->stop_requested = true;
+	n->cause = cause;
+	str_copy(n->reason, why);
+	core_event(m, &n->object, night_fsm.state_names[n->state], "stop", night_fsm.state_names[n->state], cause, actor, "%s", why);
+	core_dirty(m, &n->object);
+	core_touch(m, &n->object);
+}
+
+/* ---- runs of its trials ---- */
+
+struct trial *trial_takes(struct model *m, struct fact *f, int64_t trial_id)
+{
+	struct trial *t = map_get(&m->trials, trial_id);
+	const struct fleet *fleet = t ? model_fleet(m, t->fleet_id) : NULL;
+
+	if (t && t->state == TRIAL_WAITING && fleet && fleet->state == FLEET_OPEN)
+		return t;
+	if (t)
+		t->activity = ACTIVITY_NONE;
+	err_set(&f->error, ERR_CONFLICT, "the trial does not wait for a run any more");
+	return NULL;
+}
+
+void trial_has_run(struct model *m, struct trial *t, const struct run *r)
+{
+	t->run_id = r->object.id;
+	trial_move(m, t, TRIAL_EV_SUBMITTED, CAUSE_NONE, "run %lld", (long long)r->object.id);
+}
+
+/* Whose fault it was decides which patience it costs. */
+static bool machine_is_to_blame(const struct run *r)
+{
+	return r->outcome == OUTCOME_LOST || r->cause == CAUSE_BAD_MACHINE || r->cause == CAUSE_LOST || r->cause == CAUSE_HOST_KEY ||
+	       r->cause == CAUSE_PUSH_FAILED;
+}
+
+void trial_run_ended(struct model *m, const struct run *r)
+{
+	struct trial *t = map_get(&m->trials, r->trial_id);
+	const struct night *n = t ? night_of(m, t) : NULL;
+	bool lost = machine_is_to_blame(r);
+
+	if (!t || t->state != TRIAL_RUNNING || t->run_id != r->object.id)
+		return;
+	t->outcome = r->outcome;
+	t->lost += lost;
+	t->failed += !lost && r->outcome != OUTCOME_OK;
+	if (r->outcome == OUTCOME_OK)
+		trial_move(m, t, TRIAL_EV_ENDED, CAUSE_NONE, "run %lld is ok", (long long)r->object.id);
+	else if (r->outcome != OUTCOME_CANCELLED && n && n->plan && !n->stop_requested &&
+	    (lost ? t->lost <= n->plan->retry_lost : t->failed <= n->plan->retry_failed))
+		trial_move(m, t, TRIAL_EV_AGAIN, r->cause, "run %lld: %.180s; once more", (long long)r->object.id, r->reason);
+	else
+		trial_move(m, t, TRIAL_EV_ENDED, r->cause, "run %lld: %.200s", (long long)r->object.id, r->reason);
+}
+
+/* ---- its machines ---- */
+
+void night_of_fleet_changed(struct model *m, const struct fleet *f)
+{
+	struct night *n = f && f->night_id ? map_get(&m->nights, f->night_id) : NULL;
+
+	if (n && n->state != NIGHT_DONE)
+		core_touch(m, &n->object);
+}
+
+static bool of_fleet(const struct trial *t, const struct fleet *f)
+{
+	return t->fleet_id == f->object.id;
+}
+
+/* The fleet is no more: what still waited for it waits for another one, or is given up, by the cause of its end. */
+static void take_back(struct model *m, struct night *n, const struct fleet *f)
+{
+	bool for_good = f->cause == CAUSE_UNPLACEABLE || f->cause == CAUSE_MONEY || f->cause == CAUSE_RELEASED || f->cause == CAUSE_DENIED;
+
+	list_for_each(l, &n->trial_list) {
+		struct trial *t = TRIAL_OF(l);
+
+		if (!of_fleet(t, f) || t->state != TRIAL_WAITING)
+			continue;
+		t->fleet_id = 0;
+		t->activity = ACTIVITY_NONE;
+		core_dirty(m, &t->object);
+		if (for_good)
+			give_up(m, t, f->cause, f->reason);
+		else if (!t->run_id && ++t->lost > n->plan->retry_lost)
+			give_up(m, t, CAUSE_LOST, f->reason);
+	}
+}
+
+/* What the night may still spend on each of `more` fleets: what the others have spent, or may spend, is taken. */
+static money left_for(const struct night *n, int more)
+{
+	money taken = 0, left;
+
+	if (!n->plan->per_night)
+		return 0;
+	list_for_each(l, &n->fleet_list) {
+		const struct fleet *f = NIGHT_FLEET_OF(l);
+		money cost = 0;
+
+		list_for_each(k, &f->instance_list)
+			cost = money_add(cost, INSTANCE_OF(k)->metered);
+		taken = money_add(taken, f->state == FLEET_CLOSED ? cost : f->max_cost);
+	}
+	left = n->plan->per_night - taken;
+	return left > 0 ? left / (more > 0 ? more : 1) : -1;
+}
+
+static duration life_of(const struct night *n, int trials, instant now)
+{
+	const struct plan *p = n->plan;
+	duration life = (duration)trials * (p->run_limit + SLACK) + SLACK;
+
+	if (n->finish_by)
+		life = instant_min(life, n->finish_by - now + SLACK);
+	return instant_max(SHORTEST_FLEET, instant_min(life, LONGEST_FLEET));
+}
+
+static struct fleet *open_fleet(struct model *m, struct night *n, const struct plan_cell *x, int trials, money money_left, instant now)
+{
+	const struct campaign *c = campaign_of(m, n);
+	const struct plan *p = n->plan;
+	struct fleet row = { .gpu_count = x->gpu_count, .instances = 1, .max_price = p->max_price, .accept_minimum = p->accept_minimum,
+		.max_cost = money_left, .lifetime = life_of(n, trials, now), .idle_limit = IDLE_NET, .retry_for = p->retry_no_capacity,
+		.night_id = n->object.id };
+	struct fact f = { .kind = FACT_FLEET_OPEN, .time = now, .fleet = &row };
+
+	for (int k = 1; !*row.name || (model_fleet_by_name(m, row.name) && model_fleet_by_name(m, row.name)->state != FLEET_CLOSED); k++)
+		snprintf(row.name, sizeof(row.name), "%.40s-n%lld-%d", c ? c->name : "night", (long long)n->number, k);
+	str_copy(row.owner, *p->owner ? p->owner : c ? c->owner : "");
+	str_copy(row.gpu, x->gpu);
+	str_copy(row.accounts, x->accounts);
+	str_copy(row.region, x->region);
+	snprintf(row.labels, sizeof(row.labels), "campaign=%.60s,night=%lld", p->name, (long long)n->number);
+	fleet_apply(m, &f);
+	return model_fleet(m, f.answer_id);
+}
+
+static bool unplaced(const struct trial *t)
+{
+	return t->state == TRIAL_WAITING && !t->fleet_id;
+}
+
+/* How many kinds of machine still have to be rented. */
+static int kinds_unplaced(const struct night *n)
+{
+	int kinds = 0;
+
+	list_for_each(l, &n->trial_list) {
+		const struct trial *t = TRIAL_OF(l);
+		bool first = unplaced(t);
+
+		for (const struct list *k = n->trial_list.next; first && k != l; k = k->next)
+			first = !unplaced(TRIAL_OF(k)) || !plan_same_machine(&n->plan->cells[TRIAL_OF(k)->cell], &n->plan->cells[t->cell]);
+		kinds += first;
+	}
+	return kinds;
+}
+
+/* The cells of one kind are dealt out to `shards` fleets; all repeats of a cell go to the same one. `others` will want money, too. */
+static void place_kind(struct model *m, struct night *n, const struct plan_cell *kind, int shards, int others, instant now)
+{
+	struct fleet *fleets[100] = { NULL };
+	int trials[100] = { 0 }, order = -1, last_cell = -1;
+	money each = left_for(n, shards + others);
+
+	if (each < 0) {
+		list_for_each(l, &n->trial_list)
+			if (unplaced(TRIAL_OF(l)) && plan_same_machine(&n->plan->cells[TRIAL_OF(l)->cell], kind))
+				give_up(m, TRIAL_OF(l), CAUSE_MONEY, "nothing is left of limits.per_night");
+		return;
+	}
+	for (int pass = 0; pass < 2; pass++) {
+		for (size_t cell = 0; cell < n->plan->cell_count; cell++) {
+			if (!plan_same_machine(&n->plan->cells[cell], kind))
+				continue;
+			list_for_each(l, &n->trial_list) {
+				struct trial *t = TRIAL_OF(l);
+
+				if (!unplaced(t) || t->cell != (int)cell)
+					continue;
+				order += (int)cell != last_cell;
+				last_cell = (int)cell;
+				if (!pass) {
+					trials[order % shards]++;
+					continue;
+				}
+				if (!fleets[order % shards])
+					fleets[order % shards] = open_fleet(m, n, kind, trials[order % shards], each, now);
+				if (!fleets[order % shards])
+					return; /* the daemon is closing */
+				t->fleet_id = fleets[order % shards]->object.id;
+				core_dirty(m, &t->object);
+			}
+		}
+		order = last_cell = -1;
+	}
+}
+
+static int cells_unplaced(const struct night *n, const struct plan_cell *kind)
+{
+	int cells = 0;
+
+	for (size_t cell = 0; cell < n->plan->cell_count; cell++) {
+		bool any = false;
+
+		list_for_each(l, &n->trial_list)
+			any |= unplaced(TRIAL_OF(l)) && TRIAL_OF(l)->cell == (int)cell;
+		cells += any && plan_same_machine(&n->plan->cells[cell], kind);
+	}
+	return cells;
+}
+
+static void rent(struct model *m, struct night *n, instant now)
+{
+	int open = 0, spare, shards;
+
+	list_for_each(l, &n->fleet_list)
+		open += NIGHT_FLEET_OF(l)->state == FLEET_OPEN;
+	list_for_each(l, &n->trial_list) {
+		const struct plan_cell *kind;
+		int others;
+
+		if (!unplaced(TRIAL_OF(l)))
+			continue;
+		kind = &n->plan->cells[TRIAL_OF(l)->cell];
+		others = kinds_unplaced(n) - 1;
+		spare = n->plan->parallel - open - others;
+		if (n->plan->parallel <= open || m->closing)
+			return;
+		shards = cells_unplaced(n, kind);
+		shards = spare < 1 ? 1 : shards < spare ? shards : spare;
+		open += shards;
+		place_kind(m, n, kind, shards, others, now);
+	}
+}
+
+/* The machine of a fleet is free: its next trial. */
+static void feed(struct model *m, struct night *n, struct fleet *f, struct actions *out)
+{
+	struct trial *next = NULL;
+	bool free_machine = false;
+
+	list_for_each(l, &f->instance_list)
+		free_machine |= INSTANCE_OF(l)->state == INSTANCE_READY && !INSTANCE_OF(l)->run_id;
+	list_for_each(l, &n->trial_list) {
+		struct trial *t = TRIAL_OF(l);
+
+		if (!of_fleet(t, f) || t->state > TRIAL_RUNNING)
+			continue;
+		if (t->state == TRIAL_RUNNING || t->activity)
+			return;
+		next = next ? next : t;
+	}
+	if (!next || !free_machine || m->closing)
+		return;
+	next->activity = ACTIVITY_SUBMIT;
+	actions_add(out, ACTION_SUBMIT, next->object.id);
+}
+
+/* Nothing is left for it to do. A machine whose run failed may be kept for a look. */
+static void release(struct model *m, struct night *n, struct fleet *f)
+{
+	bool failed = false;
+	char text[24];
+
+	list_for_each(l, &n->trial_list) {
+		const struct trial *t = TRIAL_OF(l);
+
+		if (!of_fleet(t, f))
+			continue;
+		if (t->state == TRIAL_WAITING || t->state == TRIAL_RUNNING)
+			return;
+		failed |= t->failed > 0;
+	}
+	if (!failed || !n->plan->keep_for || !f->ready_at || n->stop_requested) {
+		fleet_close(m, f, CAUSE_RUN_ENDED, NULL, "its part of the night is done");
+	} else if (!f->keep_until) {
+		f->keep_until = m->now + n->plan->keep_for;
+		duration_format(n->plan->keep_for, text);
+		core_event(m, &f->object, "OPEN", "keep", "OPEN", CAUSE_FAILED, NULL, "kept for %s after a failed run", text);
+		core_dirty(m, &f->object);
+		core_touch(m, &f->object);
+	}
+}
+
+/* ---- deciding ---- */
+
+static void stop_all(struct model *m, struct night *n)
+{
+	list_for_each(l, &n->trial_list) {
+		struct trial *t = TRIAL_OF(l);
+		struct run *r = t->state == TRIAL_RUNNING ? model_run(m, t->run_id) : NULL;
+
+		if (t->state == TRIAL_WAITING)
+			give_up(m, t, n->cause, n->reason);
+		else if (r)
+			run_stop(m, r, n->cause == CAUSE_EXPIRED ? CAUSE_TIMED_OUT : CAUSE_CANCELLED, NULL, n->reason);
+	}
+}
+
+static bool all_trials_ended(const struct night *n)
+{
+	list_for_each(l, &n->trial_list)
+		if (TRIAL_OF(l)->state < TRIAL_DONE)
+			return false;
+	return true;
+}
+
+static bool all_fleets_closed(const struct night *n)
+{
+	list_for_each(l, &n->fleet_list)
+		if (NIGHT_FLEET_OF(l)->state != FLEET_CLOSED)
+			return false;
+	return true;
+}
+
+static void conclude(struct night *n)
+{
+	int ok = 0, all = 0;
+
+	list_for_each(l, &n->trial_list) {
+		if (TRIAL_OF(l)->again)
+			continue;
+		all++;
+		ok += TRIAL_OF(l)->state == TRIAL_DONE && TRIAL_OF(l)->outcome == OUTCOME_OK;
+	}
+	n->outcome = n->cause == CAUSE_CANCELLED ? NIGHT_CANCELLED : ok == all && all ? NIGHT_COMPLETE : ok ? NIGHT_PARTIAL : NIGHT_FAILED;
+}
+
+static void decide_running(struct model *m, struct night *n, instant now, struct actions *out)
+{
+	if (n->finish_by && now >= n->finish_by)
+		night_stop(m, n, CAUSE_EXPIRED, NULL, "it had to end by finish_by");
+	list_for_each(l, &n->fleet_list)
+		if (NIGHT_FLEET_OF(l)->state != FLEET_OPEN)
+			take_back(m, n, NIGHT_FLEET_OF(l));
+	if (n->stop_requested)
+		stop_all(m, n);
+	else
+		rent(m, n, now);
+	list_for_each(l, &n->fleet_list) {
+		struct fleet *f = NIGHT_FLEET_OF(l);
+
+		if (f->state != FLEET_OPEN)
+			continue;
+		feed(m, n, f, out);
+		release(m, n, f);
+	}
+	if (all_trials_ended(n)) {
+		if (!n->measured)
+			n->measured = now;
+		conclude(n);
+		night_move(m, n, NIGHT_EV_MEASURED, NULL, "%s", night_outcome_name(n->outcome));
+	} else if (n->finish_by && !n->stop_requested) {
+		core_wake(m, &n->object, n->finish_by);
+	}
+}
+
+void night_decide(struct model *m, struct night *n, instant now, struct actions *out)
+{
+	if (n->state != NIGHT_DONE && !n->plan && m->compile) {
+		if (!n->stop_requested)
+			night_stop(m, n, CAUSE_REFUSED, NULL, "its definition cannot be used");
+		stop_all(m, n);
+		list_for_each(l, &n->fleet_list)
+			fleet_close(m, NIGHT_FLEET_OF(l), CAUSE_RUN_ENDED, NULL, "the night is over");
+		if (n->state == NIGHT_RUNNING && all_trials_ended(n)) {
+			conclude(n);
+			night_move(m, n, NIGHT_EV_MEASURED, NULL, "%s", n->reason);
+		}
+	} else if (n->state == NIGHT_RUNNING && n->plan) {
+		decide_running(m, n, now, out);
+	}
+	if (n->state == NIGHT_JUDGING && !n->activity && !m->closing) {
+		n->activity = ACTIVITY_JUDGE;
+		actions_add(out, ACTION_JUDGE, n->object.id);
+		core_wake(m, &n->object, now + JUDGE_AGAIN);
+	}
+	if (n->state == NIGHT_CLOSING && all_fleets_closed(n))
+		night_move(m, n, NIGHT_EV_EMPTY, NULL, "%s", night_outcome_name(n->outcome));
+}
+
+/* ---- facts ---- */
+
+/* "12,15": measured once more, each on a machine that it was not on before, since theirs are given back by now. */
+static bool repeat_trials(struct model *m, struct night *n, const char *list)
+{
+	char copy[4096], *rest = copy, *one;
+	bool any = false;
+
+	str_copy(copy, list);
+	while ((one = str_split(&rest, ","))) {
+		int64_t id;
+		const struct trial *t = str_to_i64(one, 1, INT64_MAX, &id) ? map_get(&m->trials, id) : NULL;
+
+		if (!t || t->night_id != n->object.id || !n->plan || t->cell < 0 || (size_t)t->cell >= n->plan->cell_count)
+			continue;
+		add_trial(m, n, (size_t)t->cell, t->repeat, true);
+		any = true;
+	}
+	return any;
+}
+
+static void judged(struct model *m, struct night *n, const struct fact *f)
+{
+	n->activity = ACTIVITY_NONE;
+	if (n->state != NIGHT_JUDGING)
+		return;
+	if (!n->repeated && !n->stop_requested && f->text && *f->text && (!n->finish_by || m->now < n->finish_by) &&
+	    repeat_trials(m, n, f->text)) {
+		n->repeated = true;
+		night_move(m, n, NIGHT_EV_AGAIN, NULL, "what looks worse is measured once more, elsewhere");
+		return;
+	}
+	night_move(m, n, NIGHT_EV_JUDGED, NULL, "%s", f->message ? f->message : "");
+}
+
+void night_apply(struct model *m, struct fact *f)
+{
+	struct trial *t;
+	struct night *n;
+
+	if (f->kind == FACT_TRIAL_REFUSED) {
+		t = map_get(&m->trials, f->id);
+		if (t) {
+			t->activity = ACTIVITY_NONE;
+			if (t->state == TRIAL_WAITING)
+				give_up(m, t, f->cause ? f->cause : CAUSE_REFUSED, f->message ? f->message : "it cannot be run");
+		}
+		return;
+	}
+	n = map_get(&m->nights, f->id);
+	if (!n) {
+		err_set(&f->error, ERR_NOT_FOUND, "no such night");
+		return;
+	}
+	f->answer_id = n->object.id;
+	if (f->kind == FACT_NIGHT_JUDGED)
+		judged(m, n, f);
+	else if (n->state == NIGHT_DONE || n->state == NIGHT_CLOSING)
+		err_set(&f->error, ERR_CONFLICT, "the night is over");
+	else
+		night_stop(m, n, CAUSE_CANCELLED, f->actor, "stopped");
+	core_touch(m, &n->object);
+}

@@ -1,0 +1,48 @@
+/*
+ * What a campaign does with a night, ready for use: made from its file by whoever can read files and recipes (daemon/compile.h),
+ * and constant from then on. The text stays the truth; a plan is made of it again after each start.
+ */
+#ifndef GPUFLEET_PLAN_H
+#define GPUFLEET_PLAN_H
+
+#include "core/schedule.h"
+#include "core/types.h"
+
+/* One combination of the matrix; it is measured `runs` times. */
+struct plan_cell {
+	char gpu[GPU_MAX];
+	int gpu_count;
+	char accounts[TEXT_MAX], region[REGION_MAX]; /* "": any */
+	char *params; /* owned; JSON object, as a run takes them with `set` */
+	char title[TEXT_MAX]; /* "MI300X:1 CONCURRENCY=8" */
+};
+
+struct plan {
+	char name[NAME_MAX_], owner[NAME_MAX_], recipe[NAME_MAX_];
+	struct schedule schedule;
+	struct zone *zone;       /* owned */
+	bool scheduled;          /* else only when somebody says so */
+	bool queue;              /* a night that is due while one runs waits for it; else it is skipped */
+	int finish_by;           /* minutes behind local midnight; -1: any time */
+	struct plan_cell *cells; /* owned */
+	size_t cell_count;
+	int runs;                /* of each cell */
+	money max_price, per_night, accept_minimum;
+	duration run_limit;      /* setup and run of one cell, the longest that they may take */
+	duration per_run;        /* … of the run alone, where the campaign says so; 0: the recipe's */
+	char secrets[TEXT_MAX];  /* names, comma-separated: beside those of the recipe */
+	int parallel;            /* fleets at a time */
+	duration retry_no_capacity;
+	int retry_lost, retry_failed;
+	duration keep_for;       /* a machine whose run failed */
+	size_t baseline;         /* nights */
+	int warn_ppm, alert_ppm;
+};
+
+void plan_free(struct plan *p);
+/* The first instant after `begun` at which a night of it must be over; 0: none. */
+instant plan_finish(const struct plan *p, instant begun);
+/* Do two cells take machines of the same kind, so that one may follow the other on one of them? */
+bool plan_same_machine(const struct plan_cell *a, const struct plan_cell *b);
+
+#endif

@@ -1,0 +1,255 @@
+#include "report/night.h"
+#include "base/instant.h"
+#include "base/str.h"
+#include "core/model.h"
+#include "report/verdicts.h"
+
+enum part { PART_BOOT, PART_SETUP, PART_MEASURE, PART_IDLE, PART_TEARDOWN, PARTS };
+static const char *const part_names[PARTS] = { "boot", "setup", "measure", "idle", "teardown" };
+
+const char *blame_of(const char *cause)
+{
+	switch ((int)cause_from_name(cause)) {
+	case CAUSE_UNPLACEABLE: case CAUSE_NO_CAPACITY: case CAUSE_LIMIT: case CAUSE_DENIED: case CAUSE_BOOT_TIMEOUT:
+	case CAUSE_BOOT_FAILED: case CAUSE_NOT_SENT: case CAUSE_ABSENT: return "provider";
+	case CAUSE_LOST: case CAUSE_BAD_MACHINE: case CAUSE_WRONG_MACHINE: case CAUSE_SSH_TIMEOUT: case CAUSE_SSH_AUTH:
+	case CAUSE_HOST_KEY: return "machine";
+	case CAUSE_FAILED: case CAUSE_TIMED_OUT: return "script";
+	case CAUSE_MONEY: case CAUSE_EXPIRED: case CAUSE_IDLE: return "limit";
+	case CAUSE_RELEASED: case CAUSE_CANCELLED: return "person";
+	default: return "gpufleet";
+	}
+}
+
+/* ---- cost by part ---- */
+
+static instant time_of(const json_t *o, const char *key)
+{
+	instant t;
+
+	return json_time(o, key, &t) ? t : 0;
+}
+
+static duration clamp(duration d, duration most)
+{
+	return d < 0 ? 0 : d > most ? most : d;
+}
+
+/* How the metered time of a machine was spent; the parts add up to it. */
+static void spans_of(const json_t *machine, duration spans[PARTS])
+{
+	instant from = time_of(machine, "meter_start"), to = time_of(machine, "meter_end"), ready = time_of(machine, "ready"),
+		deleting = time_of(machine, "deleting");
+	duration all = from && to > from ? to - from : 0, left = all;
+
+	memset(spans, 0, PARTS * sizeof(*spans));
+	if (!ready) {
+		spans[PART_BOOT] = all;
+		return;
+	}
+	left -= spans[PART_BOOT] = clamp(ready - from, left);
+	left -= spans[PART_TEARDOWN] = deleting ? clamp(to - deleting, left) : 0;
+	left -= spans[PART_SETUP] = clamp((duration)(json_num(machine, "setup", 0) * SECOND), left);
+	left -= spans[PART_MEASURE] = clamp((duration)(json_num(machine, "measuring", 0) * SECOND), left);
+	spans[PART_IDLE] = left;
+}
+
+/* Money shared out by time, to the micro-dollar: what rounding leaves goes to the largest part. */
+static void share_out(money total, const duration spans[PARTS], money out[PARTS])
+{
+	duration all = 0;
+	money given = 0;
+	int largest = 0;
+
+	for (int k = 0; k < PARTS; k++) {
+		all += spans[k];
+		largest = spans[k] > spans[largest] ? k : largest;
+	}
+	for (int k = 0; k < PARTS; k++)
+		given += out[k] = all ? (money)((__int128)total * spans[k] / all) : 0;
+	out[largest] += total - given;
+}
+
+static json_t *parts_json(const money parts[PARTS])
+{
+	json_t *o = json_object();
+
+	for (int k = 0; k < PARTS; k++)
+		json_put_money(o, part_names[k], parts[k]);
+	return o;
+}
+
+static json_t *cost_json(const json_t *machines)
+{
+	json_t *o = json_object(), *list = json_array(), *row;
+	money sums[PARTS] = { 0 }, total = 0, metered;
+	const json_t *m;
+	size_t k;
+
+	json_array_foreach(machines, k, m) {
+		money parts[PARTS];
+		duration spans[PARTS];
+
+		if (!json_money(m, "metered", &metered))
+			metered = 0;
+		spans_of(m, spans);
+		share_out(metered, spans, parts);
+		for (int p = 0; p < PARTS; p++)
+			sums[p] += parts[p];
+		total += metered;
+		row = json_deep_copy(m);
+		json_put(row, "parts", parts_json(parts));
+		json_array_append_new(list, row);
+	}
+	json_put_money(o, "total", total);
+	json_put(o, "parts", parts_json(sums));
+	json_put(o, "machines", list);
+	return o;
+}
+
+/* ---- providers ---- */
+
+struct provider_sum {
+	const char *name;
+	int machines, ready;
+	double seconds[200]; /* order to SSH */
+	int times;
+};
+
+static int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return a < b ? -1 : a > b;
+}
+
+static json_t *providers_json(const json_t *machines)
+{
+	struct provider_sum all[32] = { { NULL } };
+	json_t *out = json_array();
+	const json_t *m;
+	size_t k, n = 0, at;
+
+	json_array_foreach(machines, k, m) {
+		const char *name = json_str(m, "provider", "");
+		instant ready = time_of(m, "ready"), planned = time_of(m, "planned");
+
+		for (at = 0; at < n && strcmp(all[at].name, name) != 0; at++)
+			;
+		if (at == ARRAY_LEN(all))
+			continue;
+		n = at == n ? n + 1 : n;
+		all[at].name = name;
+		all[at].machines++;
+		all[at].ready += ready > 0;
+		if (ready && all[at].times < (int)ARRAY_LEN(all[at].seconds))
+			all[at].seconds[all[at].times++] = (double)(ready - planned) / (double)SECOND;
+	}
+	for (at = 0; at < n; at++) {
+		json_t *o = json_object();
+		int times = all[at].times;
+
+		qsort(all[at].seconds, (size_t)times, sizeof(double), by_value);
+		json_put_str(o, "provider", all[at].name);
+		json_put_int(o, "machines", all[at].machines);
+		json_put_int(o, "ready", all[at].ready);
+		json_put(o, "time_to_ssh", !times ? json_null() : json_real(times % 2 ? all[at].seconds[times / 2] :
+		    (all[at].seconds[times / 2 - 1] + all[at].seconds[times / 2]) / 2));
+		json_array_append_new(out, o);
+	}
+	return out;
+}
+
+/* ---- series ---- */
+
+static json_t *of_series(const json_t *findings, const char *series)
+{
+	json_t *out = json_array();
+	const json_t *f;
+	size_t k;
+
+	json_array_foreach(findings, k, f)
+		if (!strcmp(json_str(f, "series", ""), series))
+			json_array_append_new(out, json_deep_copy(f));
+	return out;
+}
+
+static bool same_but_stack(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = { "scenario", "gpu", "provider", "metric" };
+
+	for (size_t k = 0; k < ARRAY_LEN(keys); k++)
+		if (strcmp(json_str(a, keys[k], ""), json_str(b, keys[k], "")) != 0)
+			return false;
+	return json_int(a, "concurrency", 0) == json_int(b, "concurrency", 0) && json_int(a, "gpu_count", 0) == json_int(b, "gpu_count", 0) &&
+	       strcmp(json_str(a, "stack_id", ""), json_str(b, "stack_id", "")) != 0;
+}
+
+/* The run of the last night of the series that this one takes the place of, since its stack is another; 0: there is none. */
+static int64_t run_before(const json_t *findings, const json_t *f)
+{
+	int64_t run = 0;
+	const json_t *old;
+	size_t k;
+
+	json_array_foreach(findings, k, old)
+		if (same_but_stack(old, f) && json_int(old, "night", 0) < json_int(f, "night", 0))
+			run = json_int(old, "run", 0);
+	return run;
+}
+
+static json_t *series_json(const json_t *findings, const json_t *tonight)
+{
+	json_t *out = json_array(), *row, *past;
+	const json_t *f;
+	size_t k;
+
+	json_array_foreach(tonight, k, f) {
+		past = of_series(findings, json_str(f, "series", ""));
+		row = json_deep_copy(f);
+		json_put(row, "steps", verdicts_steps(past));
+		json_put(row, "history", past);
+		if (json_array_size(past) == 1 && run_before(findings, f))
+			json_put_int(row, "run_of_old_stack", run_before(findings, f));
+		json_array_append_new(out, row);
+	}
+	return out;
+}
+
+/* ---- the document ---- */
+
+static json_t *trials_json(const json_t *trials)
+{
+	json_t *out = json_deep_copy(trials), *t;
+	size_t k;
+
+	json_array_foreach(out, k, t) {
+		bool ok = !strcmp(json_str(t, "outcome", ""), "ok"), ended = !strcmp(json_str(t, "state", ""), "DONE") ||
+			!strcmp(json_str(t, "state", ""), "GIVEN_UP");
+
+		json_put_str(t, "blame", ok || !ended ? "" : blame_of(json_str(t, "cause", "")));
+	}
+	return out;
+}
+
+json_t *night_report(const json_t *source)
+{
+	json_t *o = json_object(), *night = json_deep_copy(json_object_get(source, "night"));
+	json_t *machines = json_incref(json_object_get(night, "machines")), *trials = json_incref(json_object_get(night, "trials")),
+	       *tonight = json_incref(json_object_get(night, "findings"));
+
+	json_object_del(night, "machines");
+	json_object_del(night, "findings");
+	json_put_int(night, "count", (int64_t)json_array_size(trials));
+	json_put(night, "trials", trials_json(trials));
+	json_put_str(o, "campaign", json_str(source, "campaign", ""));
+	json_put(o, "night", night);
+	json_put(o, "cost", cost_json(machines));
+	json_put(o, "providers", providers_json(machines));
+	json_put(o, "series", series_json(json_object_get(source, "findings"), tonight));
+	json_put(o, "nights", json_deep_copy(json_object_get(source, "nights")));
+	json_decref(machines);
+	json_decref(trials);
+	json_decref(tonight);
+	return o;
+}
