@@ -3,7 +3,7 @@
 
 static bool about_run(enum action_kind k)
 {
-	return k >= ACTION_PUSH;
+	return k >= ACTION_PUSH && k <= ACTION_COLLECT;
 }
 
 static bool about_account(enum action_kind k)
@@ -294,6 +294,21 @@ static void answer_status(struct world *w, struct fact *f)
 	world_fact(w, f);
 }
 
+static void answer_submit(struct world *w, struct fact *f)
+{
+	struct run row = { .trial_id = f->id, .recipe = "script", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
+
+	if (w->k.refuse_trials) {
+		f->kind = FACT_TRIAL_REFUSED;
+		f->message = "the secret is not known";
+	} else {
+		f->kind = FACT_RUN_SUBMIT;
+		f->run = &row;
+		snprintf(row.key, sizeof(row.key), "run%d", ++w->names);
+	}
+	world_fact(w, f);
+}
+
 void world_answer(struct world *w, const struct answer *a)
 {
 	static const enum fact_kind kinds[ACTION_NR] = { [ACTION_CREATE] = FACT_CREATED, [ACTION_MARK] = FACT_MARKED,
@@ -310,6 +325,12 @@ void world_answer(struct world *w, const struct answer *a)
 		return;
 	}
 	switch ((int)a->action.kind) {
+	case ACTION_SUBMIT: answer_submit(w, &f); return;
+	case ACTION_JUDGE:
+		f.kind = FACT_NIGHT_JUDGED;
+		f.text = w->k.again ? w->k.again : "";
+		w->k.again = NULL; /* what was measured once more looks right */
+		break;
 	case ACTION_DESCRIBE: answer_describe(w, &f); return;
 	case ACTION_CONNECT: answer_connect(w, &f); return;
 	case ACTION_POLL: answer_status(w, &f); return;

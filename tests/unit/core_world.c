@@ -17,6 +17,7 @@ static void model_fresh(struct world *w)
 	memset(w->m.mark_key, 7, sizeof(w->m.mark_key));
 	w->m.policy = POLICY;
 	w->m.now = w->now;
+	w->m.compile = w->compile;
 }
 
 int world_setup(void **state)
@@ -319,6 +320,31 @@ static void unlink_all(struct list *head)
 		list_remove(n);
 }
 
+/* Rows refer to rows with smaller ids: in their order they are loaded. */
+static void carry_campaigns(struct model *m, const struct model *old)
+{
+	for (int64_t id = 1; id < old->next_id; id++) {
+		const struct campaign *c = map_get(&old->campaigns, id);
+		const struct night *n = model_night(old, id);
+
+		if (c) {
+			struct campaign row = *c;
+
+			row.text = xstrdup(c->text);
+			row.plan = NULL;
+			model_add_campaign(m, &row);
+		} else if (n) {
+			struct night row = *n;
+
+			row.text = xstrdup(n->text);
+			row.plan = NULL;
+			model_add_night(m, &row);
+		} else if (model_trial(old, id)) {
+			model_add_trial(m, model_trial(old, id));
+		}
+	}
+}
+
 void world_restart(struct world *w)
 {
 	struct account_state *a;
@@ -336,6 +362,7 @@ void world_restart(struct world *w)
 		a->window_since = old.accounts[k]->window_since;
 		a->window_balance_known = old.accounts[k]->window_balance_known;
 	}
+	carry_campaigns(&w->m, &old);
 	for (int64_t id = 1; id < old.next_id; id++) {
 		const struct fleet *f = model_fleet(&old, id);
 		struct fleet row;

@@ -68,6 +68,8 @@ struct knobs {
 	int exit_status;
 	const char *signal;
 	bool timed_out, setup_failed, vanish, lapsed, refuse; /* lapsed: the watchdog ended the run; refuse: push and start answer "no" for good */
+	const char *again;     /* trials that the judge wants measured once more, as FACT_NIGHT_JUDGED says it; once */
+	bool refuse_trials;
 	money available;       /* balance; 0: not known */
 	money bill;            /* what the provider's record says of any machine; 0: what we metered */
 };
@@ -100,6 +102,7 @@ struct world {
 	int count[ACTION_NR]; /* actions so far */
 	uint8_t creates[WORLD_IDS], last_state[WORLD_IDS];
 	int illegal, foreign_destroys, names;
+	struct plan *(*compile)(void *arg, const char *text, char trouble[TEXT_MAX]); /* of campaigns; NULL: there are none */
 	bool price_moved;     /* caps may be passed */
 	bool junk;            /* answers come twice: more than one action of an object may be under way */
 	char last_event[24], last_text[TEXT_MAX];

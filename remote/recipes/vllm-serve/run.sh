@@ -141,12 +141,20 @@ measure()
 
 # ---- all of it --------------------------------------------------------------------------------------------------------------
 
+# On the next port when something else has this one: a second run on the host, or somebody's own server.
 start()
 {
-	reason=
-	! get /health >/dev/null || fail "something else answers on port $PORT already; choose another: --set port=N"
-	server_start && server_wait
-	rc=$?
+	last_port=$((PORT + 20))
+	while :; do
+		reason=
+		while get /health >/dev/null && [ "$PORT" -lt "$last_port" ]; do PORT=$((PORT + 1)); done
+		said=$(wc -c <"$server_log" 2>/dev/null || echo 0)
+		server_start && server_wait
+		rc=$?
+		[ $rc -ne 0 ] && [ "$reason" = server_exited ] && [ "$PORT" -lt "$last_port" ] &&
+			tail -c "+$((said + 1))" "$server_log" | grep -qi 'address already in use' || break
+		PORT=$((PORT + 1))
+	done
 	if [ $rc -ne 0 ]; then
 		reason=${reason:-server_exited}
 		detail=$(json_text "$(server_complaint)")

@@ -1,0 +1,465 @@
+/*
+ * Nights of a campaign: that every cell is measured once on shared machines, what a failure of each kind costs, that a schedule fires
+ * once whatever happens to the daemon, and that the caps hold.
+ */
+#include "core_world.h"
+
+/* "small;runs=2;parallel=3;cron=0 2 * * *;cells=H100:1,MI300X:1 b,…": words of a plan that the tests need. */
+static struct plan *compile(void *arg, const char *text, char trouble[TEXT_MAX])
+{
+	struct plan *p = xcalloc(1, sizeof(*p));
+	char copy[512], *rest = copy, *word;
+	struct err e;
+
+	(void)arg;
+	*p = (struct plan){ .runs = 1, .parallel = 1, .finish_by = -1, .run_limit = HOUR, .retry_lost = 1, .baseline = 14, .warn_ppm = 30000,
+		.alert_ppm = 50000, .schedule.catch_up = 3 * HOUR };
+	p->zone = zone_load("UTC", &e);
+	str_copy(copy, text);
+	while ((word = str_split(&rest, ";"))) {
+		char *value = strchr(word, '=');
+		int64_t n = 0;
+
+		if (!value) {
+			str_copy(p->name, word);
+			continue;
+		}
+		*value++ = '\0';
+		str_to_i64(value, 0, INT64_MAX, &n);
+		if (!strcmp(word, "runs"))
+			p->runs = (int)n;
+		else if (!strcmp(word, "parallel"))
+			p->parallel = (int)n;
+		else if (!strcmp(word, "lost"))
+			p->retry_lost = (int)n;
+		else if (!strcmp(word, "failed"))
+			p->retry_failed = (int)n;
+		else if (!strcmp(word, "keep"))
+			p->keep_for = n * MINUTE;
+		else if (!strcmp(word, "patience"))
+			p->retry_no_capacity = n * MINUTE;
+		else if (!strcmp(word, "cents"))
+			p->per_night = n * CENT;
+		else if (!strcmp(word, "until"))
+			p->finish_by = (int)n;
+		else if (!strcmp(word, "queue"))
+			p->queue = n != 0;
+		else if (!strcmp(word, "cron"))
+			p->scheduled = cron_parse(&p->schedule.cron, value, &e) == 0;
+		else if (!strcmp(word, "bad"))
+			str_copy_n(trouble, TEXT_MAX, value);
+		for (char *one; !strcmp(word, "cells") && (one = str_split(&value, ","));) {
+			struct plan_cell *x;
+			char *count = strchr(one, ':');
+
+			p->cells = xreallocarray(p->cells, p->cell_count + 1, sizeof(*p->cells));
+			x = &p->cells[p->cell_count++];
+			memset(x, 0, sizeof(*x));
+			str_copy(x->title, one);
+			x->params = xstrdup("{}");
+			*count++ = '\0';
+			str_copy(x->gpu, one);
+			str_to_i64(count, 1, 100, &n);
+			x->gpu_count = (int)n;
+		}
+	}
+	if (!*trouble)
+		return p;
+	plan_free(p);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	struct world *w;
+
+	world_setup(state);
+	w = *state;
+	w->compile = w->m.compile = compile;
+	world_simple(w);
+	str_copy(world_offer(w, "cloud", "m", 2 * USD)->gpu, "MI300X");
+	return 0;
+}
+#define night_test(f) cmocka_unit_test_setup_teardown(f, setup, world_teardown)
+
+static struct campaign *apply(struct world *w, const char *text)
+{
+	struct fact f = { .kind = FACT_CAMPAIGN_APPLY, .text = text, .actor = "ann" };
+
+	world_fact(w, &f);
+	assert_int_equal(f.error.code, ERR_NONE);
+	return map_get(&w->m.campaigns, f.answer_id);
+}
+
+static struct night *run_now(struct world *w, const struct campaign *c, bool poc)
+{
+	struct fact f = { .kind = FACT_CAMPAIGN_RUN, .id = c->object.id, .flag = poc, .actor = "ann" };
+
+	world_fact(w, &f);
+	assert_int_equal(f.error.code, ERR_NONE);
+	return model_night(&w->m, f.answer_id);
+}
+
+/* By number, as a restart moves them. */
+static struct night *night(const struct world *w, int64_t number)
+{
+	struct night *n;
+	size_t at = 0;
+
+	while ((n = model_each(&w->m.nights, &at)))
+		if (n->number == number)
+			return n;
+	return NULL;
+}
+
+static void until_done(struct world *w, int64_t number, duration most)
+{
+	for (duration t = 0; t < most && night(w, number)->state != NIGHT_DONE; t += 5 * SECOND)
+		world_pass(w, 5 * SECOND);
+	if (night(w, number)->state != NIGHT_DONE)
+		fail_msg("night %lld is still %s", (long long)number, night_fsm.state_names[night(w, number)->state]);
+	world_pass(w, 10 * MINUTE);
+	assert_int_equal(world_alive(w), 0);
+}
+
+struct tally {
+	int trials, ok, given_up, again, runs, fleets;
+};
+
+static struct tally count(const struct world *w, int64_t number)
+{
+	struct night *n = night(w, number);
+	struct tally t = { 0 };
+	const struct run *r;
+	size_t at = 0;
+
+	list_for_each(l, &n->trial_list) {
+		const struct trial *x = TRIAL_OF(l);
+
+		t.trials++;
+		t.ok += x->state == TRIAL_DONE && x->outcome == OUTCOME_OK;
+		t.given_up += x->state == TRIAL_GIVEN_UP;
+		t.again += x->again;
+	}
+	while ((r = model_each(&w->m.runs, &at)))
+		t.runs += model_trial(&w->m, r->trial_id) && model_trial(&w->m, r->trial_id)->night_id == n->object.id;
+	list_for_each(l, &n->fleet_list)
+		t.fleets++;
+	return t;
+}
+
+static void expect(const struct world *w, int64_t number, enum night_outcome outcome, struct tally want)
+{
+	struct tally got = count(w, number);
+
+	assert_string_equal(night_outcome_name(night(w, number)->outcome), night_outcome_name(outcome));
+	if (memcmp(&got, &want, sizeof(got)) != 0)
+		fail_msg("%d trials, %d ok, %d given up, %d once more, %d runs, %d fleets; wanted %d %d %d %d %d %d", got.trials, got.ok, got.given_up,
+		    got.again, got.runs, got.fleets, want.trials, want.ok, want.given_up, want.again, want.runs, want.fleets);
+}
+
+/* ---- tests ---- */
+
+static void cells_of_a_kind_share_a_machine(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;runs=2;cells=H100:1,MI300X:1,H100:1,MI300X:1"), false);
+	until_done(w, 1, 2 * HOUR);
+	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 8, .ok = 8, .runs = 8, .fleets = 2 });
+	assert_int_equal(world_instances(w), 2);
+}
+
+static void more_fleets_where_they_are_allowed(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;runs=2;parallel=3;cells=H100:1,H100:1,H100:1,H100:1"), false);
+	until_done(w, 1, HOUR);
+	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 8, .ok = 8, .runs = 8, .fleets = 3 });
+	/* All repeats of a cell were on one machine. */
+	list_for_each(a, &night(w, 1)->trial_list)
+		list_for_each(b, &night(w, 1)->trial_list)
+			assert_true(TRIAL_OF(a)->cell != TRIAL_OF(b)->cell || TRIAL_OF(a)->fleet_id == TRIAL_OF(b)->fleet_id);
+}
+
+static void a_proof_of_concept_is_the_first_of_each_kind(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;runs=3;cells=H100:1,H100:1,MI300X:1"), true);
+	until_done(w, 1, HOUR);
+	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 2, .ok = 2, .runs = 2, .fleets = 2 });
+}
+
+static void nobody_sells_one_of_them(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;cells=B200:8,H100:1,B200:8"), false);
+	until_done(w, 1, HOUR);
+	expect(w, 1, NIGHT_PARTIAL, (struct tally){ .trials = 3, .ok = 1, .given_up = 2, .runs = 1, .fleets = 2 });
+	list_for_each(l, &night(w, 1)->trial_list)
+		assert_int_equal(TRIAL_OF(l)->cause, TRIAL_OF(l)->cell == 1 ? CAUSE_NONE : CAUSE_UNPLACEABLE);
+}
+
+/* Its machine ends in the middle of a run. */
+static void lose_the_machine(struct world *w)
+{
+	for (int k = 0; k < 1000; k++) {
+		world_pass(w, SECOND);
+		for (size_t u = 0; u < w->unit_count; u++)
+			if (!w->units[u].gone && w->job_count && !w->jobs[w->job_count - 1].ended) {
+				w->units[u].state = MACHINE_ENDED;
+				return;
+			}
+	}
+	fail_msg("nothing was begun");
+}
+
+static void a_lost_machine_is_replaced(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;cells=H100:1,H100:1"), false);
+	lose_the_machine(w);
+	until_done(w, 1, 2 * HOUR);
+	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 2, .ok = 2, .runs = 3, .fleets = 2 });
+}
+
+static void patience_with_machines_has_an_end(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;lost=0;cells=H100:1"), false);
+	lose_the_machine(w);
+	until_done(w, 1, 2 * HOUR);
+	expect(w, 1, NIGHT_FAILED, (struct tally){ .trials = 1, .runs = 1, .fleets = 1 });
+}
+
+static void a_failed_script_is_tried_as_often_as_said(void **state)
+{
+	struct world *w = *state;
+
+	w->k.exit_status = 3;
+	run_now(w, apply(w, "small;failed=2;cells=H100:1"), false);
+	until_done(w, 1, 2 * HOUR);
+	expect(w, 1, NIGHT_FAILED, (struct tally){ .trials = 1, .runs = 3, .fleets = 1 });
+	assert_int_equal(world_instances(w), 1); /* the machine is not to blame */
+}
+
+static void a_machine_is_kept_for_a_look(void **state)
+{
+	struct world *w = *state;
+	const struct night *n;
+
+	w->k.exit_status = 3;
+	n = run_now(w, apply(w, "small;keep=30;cells=H100:1"), false);
+	for (int k = 0; k < 1000 && !n->measured; k++)
+		world_pass(w, SECOND);
+	world_pass(w, 25 * MINUTE);
+	assert_int_equal(world_alive(w), 1);
+	world_pass(w, 10 * MINUTE);
+	until_done(w, 1, HOUR);
+	expect(w, 1, NIGHT_FAILED, (struct tally){ .trials = 1, .runs = 1, .fleets = 1 });
+}
+
+static void what_cannot_be_run_is_said(void **state)
+{
+	struct world *w = *state;
+
+	w->k.refuse_trials = true;
+	run_now(w, apply(w, "small;cells=H100:1"), false);
+	until_done(w, 1, HOUR);
+	expect(w, 1, NIGHT_FAILED, (struct tally){ .trials = 1, .given_up = 1, .fleets = 1 });
+	list_for_each(l, &night(w, 1)->trial_list)
+		assert_string_equal(TRIAL_OF(l)->reason, "the secret is not known");
+}
+
+static void it_ends_when_it_must(void **state)
+{
+	struct world *w = *state;
+	instant midnight = w->now / DAY * DAY;
+	char text[128];
+
+	/* 20 minutes from now, whatever time the world begins with. */
+	snprintf(text, sizeof(text), "small;runs=100;until=%d;cells=H100:1", (int)((w->now - midnight) / MINUTE + 20) % 1440);
+	run_now(w, apply(w, text), false);
+	until_done(w, 1, HOUR);
+	assert_int_equal(night(w, 1)->outcome, NIGHT_PARTIAL);
+	assert_int_equal(night(w, 1)->cause, CAUSE_EXPIRED);
+	assert_true(night(w, 1)->measured <= night(w, 1)->finish_by + 3 * MINUTE);
+	assert_true(count(w, 1).ok > 2);
+}
+
+static void a_person_stops_it(void **state)
+{
+	struct world *w = *state;
+	struct night *n = run_now(w, apply(w, "small;runs=5;cells=H100:1"), false);
+
+	world_pass(w, 3 * MINUTE);
+	world_fact(w, &(struct fact){ .kind = FACT_NIGHT_STOP, .id = n->object.id, .actor = "ann" });
+	until_done(w, 1, HOUR);
+	assert_int_equal(night(w, 1)->outcome, NIGHT_CANCELLED);
+}
+
+static void a_night_keeps_to_its_money(void **state)
+{
+	struct world *w = *state;
+	money spent = 0;
+
+	/* Two machines for two hours each would take $8. */
+	run_now(w, apply(w, "small;runs=100;cents=300;parallel=2;cells=H100:1,MI300X:1"), false);
+	until_done(w, 1, 6 * HOUR);
+	assert_int_equal(night(w, 1)->outcome, NIGHT_PARTIAL);
+	list_for_each(l, &night(w, 1)->fleet_list)
+		list_for_each(k, &NIGHT_FLEET_OF(l)->instance_list)
+			spent += INSTANCE_OF(k)->metered;
+	assert_in_range(spent, 150 * CENT, 300 * CENT);
+	assert_true(count(w, 1).given_up > 0);
+}
+
+static void what_looks_worse_is_measured_once_more(void **state)
+{
+	struct world *w = *state;
+	char list[32];
+
+	run_now(w, apply(w, "small;cells=H100:1,H100:1"), false);
+	list_for_each(l, &night(w, 1)->trial_list)
+		snprintf(list, sizeof(list), "%lld", (long long)TRIAL_OF(l)->object.id);
+	w->k.again = list;
+	until_done(w, 1, 2 * HOUR);
+	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 3, .ok = 3, .again = 1, .runs = 3, .fleets = 2 });
+}
+
+static void a_schedule_fires_once_a_day(void **state)
+{
+	struct world *w = *state;
+
+	apply(w, "small;cron=0 2 * * *;cells=H100:1");
+	for (int day = 1; day <= 3; day++) {
+		world_pass(w, 12 * HOUR);
+		world_restart(w);
+		world_pass(w, 12 * HOUR);
+		world_restart(w);
+	}
+	for (int64_t k = 1; k <= 3; k++) {
+		assert_int_equal(night(w, k)->outcome, NIGHT_COMPLETE); /* its fleets have left memory by now */
+		assert_int_equal(count(w, k).ok, 1);
+		assert_int_equal(night(w, k)->tick % DAY, 2 * HOUR);
+	}
+	assert_null(night(w, 4));
+}
+
+static void what_was_missed_is_in_the_history(void **state)
+{
+	struct world *w = *state;
+
+	apply(w, "small;cron=0 2 * * *;cells=H100:1");
+	w->m.compile = NULL; /* as if the daemon were away: nothing fires */
+	w->compile = NULL;
+	world_restart(w);
+	world_pass(w, MINUTE);
+	w->now += 2 * DAY + 12 * HOUR;
+	w->compile = compile;
+	world_restart(w);
+	world_pass(w, MINUTE);
+	assert_non_null(night(w, 1));
+	assert_int_equal(night(w, 1)->outcome, NIGHT_MISSED);
+	assert_non_null(strstr(night(w, 1)->reason, "nobody was there"));
+	assert_null(night(w, 2));
+}
+
+static void the_next_night_is_skipped_or_waits(void **state)
+{
+	struct world *w = *state;
+	const struct campaign *c = apply(w, "slow;cron=0 * * * *;runs=60;cells=H100:1"); /* each night takes 80 minutes */
+
+	world_pass(w, 3 * HOUR);
+	assert_int_equal(night(w, 1)->outcome, NIGHT_COMPLETE);
+	assert_int_equal(night(w, 2)->outcome, NIGHT_MISSED);
+	assert_non_null(strstr(night(w, 2)->reason, "was still running"));
+	world_fact(w, &(struct fact){ .kind = FACT_CAMPAIGN_DELETE, .id = c->object.id });
+	world_pass(w, HOUR);
+	assert_int_equal(world_alive(w), 0);
+	apply(w, "slow;queue=1;cron=30 * * * *;runs=60;cells=H100:1");
+	world_pass(w, 3 * HOUR);
+	assert_int_equal(world_alive(w), 1); /* one after the other */
+}
+
+static void a_pause_makes_up_for_nothing(void **state)
+{
+	struct world *w = *state;
+	const struct campaign *c = apply(w, "small;cron=0 2 * * *;cells=H100:1");
+
+	world_fact(w, &(struct fact){ .kind = FACT_CAMPAIGN_PAUSE, .id = c->object.id, .flag = true });
+	world_pass(w, 2 * DAY);
+	world_fact(w, &(struct fact){ .kind = FACT_CAMPAIGN_PAUSE, .id = c->object.id, .flag = false });
+	world_pass(w, MINUTE);
+	assert_null(night(w, 1));
+	world_pass(w, DAY);
+	assert_non_null(night(w, 1));
+	assert_null(night(w, 2));
+}
+
+/* Killed at ten moments by chance, the same set of results comes out: each cell and repeat once ok, and no machine more than needed. */
+static void restarts_change_nothing(void **state)
+{
+	struct world *w = *state;
+
+	for (int64_t number = 1; number <= 6; number++) {
+		run_now(w, apply(w, "small;runs=2;parallel=2;lost=5;cells=H100:1,MI300X:1,H100:1"), false);
+		for (int k = 0; k < 10; k++) {
+			world_pass(w, (duration)rng_below(&w->rng, 60) * SECOND + SECOND);
+			world_restart(w);
+		}
+		until_done(w, number, 3 * HOUR);
+		assert_int_equal(night(w, number)->outcome, NIGHT_COMPLETE);
+		assert_int_equal(count(w, number).ok, 6);
+		assert_int_equal(count(w, number).runs, 6); /* none was run twice */
+		assert_int_equal(count(w, number).fleets, 2);
+	}
+}
+
+static void a_bad_definition_changes_nothing(void **state)
+{
+	struct world *w = *state;
+	struct fact f = { .kind = FACT_CAMPAIGN_APPLY, .text = "small;bad=no such recipe", .actor = "ann" };
+	const struct campaign *c = apply(w, "small;cells=H100:1");
+
+	world_fact(w, &f);
+	assert_int_equal(f.error.code, ERR_USAGE);
+	assert_string_equal(f.error.msg, "no such recipe");
+	assert_int_equal(c->number, 1);
+	assert_string_equal(c->text, "small;cells=H100:1");
+	apply(w, "small;cells=H100:1,H100:1");
+	assert_int_equal(c->number, 2);
+	assert_int_equal(c->plan->cell_count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		night_test(cells_of_a_kind_share_a_machine),
+		night_test(more_fleets_where_they_are_allowed),
+		night_test(a_proof_of_concept_is_the_first_of_each_kind),
+		night_test(nobody_sells_one_of_them),
+		night_test(a_lost_machine_is_replaced),
+		night_test(patience_with_machines_has_an_end),
+		night_test(a_failed_script_is_tried_as_often_as_said),
+		night_test(a_machine_is_kept_for_a_look),
+		night_test(what_cannot_be_run_is_said),
+		night_test(it_ends_when_it_must),
+		night_test(a_person_stops_it),
+		night_test(a_night_keeps_to_its_money),
+		night_test(what_looks_worse_is_measured_once_more),
+		night_test(a_schedule_fires_once_a_day),
+		night_test(what_was_missed_is_in_the_history),
+		night_test(the_next_night_is_skipped_or_waits),
+		night_test(a_pause_makes_up_for_nothing),
+		night_test(restarts_change_nothing),
+		night_test(a_bad_definition_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
