@@ -280,7 +280,7 @@ void judge_step(struct sim_night *n)
 	check_leaks(n);
 	if (n->p)
 		check_doubles(n);
-	if (!n->over || !n->p || n->now < NIGHT_START + n->plan.work * 3 / 2)
+	if (!n->over || !n->p || n->now < NIGHT_START + (n->plan.season ? n->plan.chaos : n->plan.work * 3 / 2))
 		return;
 	unsettled(n, what, sizeof(what));
 	if (!*what)

@@ -113,7 +113,7 @@ static void end_of_chaos(struct sim_night *n, struct tick *t)
 	night_note(n, "the faults are over");
 }
 
-void night_open(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o)
+void night_prepare(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o)
 {
 	memset(n, 0, sizeof(*n));
 	n->plan = *plan;
@@ -136,7 +136,17 @@ void night_open(struct sim_night *n, const struct sim_plan *plan, const struct n
 	night_at(n, &n->chaos_end, n->now + plan->chaos, end_of_chaos);
 	if (o->orphan_step)
 		orphan_open(n);
+}
+
+void night_begin_process(struct sim_night *n)
+{
 	process_start(n);
+}
+
+void night_open(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o)
+{
+	night_prepare(n, plan, o);
+	night_begin_process(n);
 }
 
 /* The daemon is removed for ever at this step: only the reaper is left. */
@@ -180,7 +190,7 @@ void night_live(struct sim_night *n)
 	while (!*n->violation && !judge_settled(n)) {
 		if (n->now > bound)
 			judge_overdue(n, false);
-		else if (++n->steps > STEPS_MAX * (n->plan.crowd ? 20 : 1))
+		else if (++n->steps > STEPS_MAX * (n->plan.crowd ? 20 : n->plan.season ? 200 : 1))
 			judge_overdue(n, true);
 		else
 			step(n);

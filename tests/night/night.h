@@ -150,6 +150,7 @@ struct sim_night {
 	int64_t durable_event; /* the newest event that the store said is durable */
 	int64_t steps, requests;
 	instant settled;       /* when everything was */
+	struct season *season; /* NULL: people ask for what they like */
 	struct reap_memory *reaper; /* per account; NULL: no reaper in this night */
 	struct tick reaper_tick;
 	instant orphan_since;
@@ -159,6 +160,9 @@ struct sim_night {
 
 /* night.c */
 void night_open(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o);
+/* … or in two steps, with something between them. */
+void night_prepare(struct sim_night *n, const struct sim_plan *plan, const struct night_options *o);
+void night_begin_process(struct sim_night *n);
 void night_live(struct sim_night *n);
 void night_close(struct sim_night *n);
 void night_at(struct sim_night *n, struct tick *t, instant when, void (*fire)(struct sim_night *n, struct tick *t));

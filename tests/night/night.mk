@@ -4,6 +4,7 @@
 #	make sim-crash           the process killed, and the power lost, at every point of the core scenarios
 #	make sim-mutants         planted bugs, each of which must be caught
 #	make sim-rate            how often providers are asked, with a hundred machines and after an outage
+#	make sim-season          sixty nights of a campaign, ten times
 #	make sim-orphan          the daemon removed for ever at some step; the reaper bounds the loss
 # One night again, told in full: build/gpufleet-night --seed N --trace
 
@@ -24,11 +25,12 @@ endif
 sim-seeds: $(NIGHT)
 	@$(NIGHT) --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS) --table
 
-# Part of `make check`: 200 nights, the same twice, and the seeds that once found something.
+# Part of `make check`: 200 nights, the same twice, the seeds that once found something, and a season.
 check: check-night
 check-night: $(NIGHT)
 	@$(NIGHT) --seeds 200 --jobs $(JOBS) --again
 	@$(NIGHT) --regressions tests/night/regressions
+	@$(NIGHT) --seasons 1
 
 .PHONY: sim-seeds check-night
 
@@ -49,3 +51,8 @@ ORPHANS ?= 3000
 sim-orphan: $(NIGHT)
 	@$(NIGHT) --seeds $(ORPHANS) --jobs $(JOBS) --orphan
 .PHONY: sim-orphan
+
+SEASONS ?= 10
+sim-season: $(NIGHT)
+	@$(NIGHT) --seasons $(SEASONS)
+.PHONY: sim-season

@@ -82,6 +82,7 @@ struct sim_plan {
 	unsigned clouds;       /* bit per cloud model that has an account */
 	bool shared_hotaisle;  /* not exclusive: other people's machines are there too */
 	bool crowd;            /* fleets of 25 for many hours, and a cloud that has them (rate.c) */
+	bool season;           /* sixty nights of a campaign (season.c) */
 	bool slow_bills;       /* bills as late as the fact sheets say */
 	duration work, chaos;  /* people ask until `work`, faults end at `chaos` */
 	struct item items[PLAN_MAX];

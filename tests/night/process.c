@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "night.h"
 #include "daemon/operation.h"
+#include "season.h"
 
 #define LOAD_BACK     (2 * DAY)
 #define LONGEST_SLEEP MINUTE
@@ -60,7 +61,9 @@ static void act(void *arg, const struct action *a)
 
 	if (!n->p || n->dying || night_point(n, action_name(a->kind)))
 		return;
-	if (a->kind < ACTION_CONNECT)
+	if (a->kind == ACTION_SUBMIT || a->kind == ACTION_JUDGE)
+		season_action(n, a);
+	else if (a->kind < ACTION_CONNECT)
 		wire_action(n, a);
 	else
 		box_action(n, a);
@@ -156,6 +159,7 @@ void process_start(struct sim_night *n)
 	str_copy(p->model.site, NIGHT_SITE);
 	memcpy(p->model.mark_key, n->mark_key, sizeof(p->model.mark_key));
 	set_policy(&p->model.policy, &n->config);
+	p->model.compile = n->season ? season_compile : NULL;
 	add_accounts(n, &p->model);
 	wheel_init(&p->wheel, &(struct wheel_options){ .model = &p->model, .act = act, .events = durable, .arg = n });
 	n->p = p;
