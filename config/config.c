@@ -228,6 +228,47 @@ static void read_secrets(struct loading *l, const struct node *secrets)
 		read_secret(l, &secrets->child[i]);
 }
 
+/* ---- webhooks ---- */
+
+static void check_closed(struct loading *l, const struct node *n, const char *key, const char *file)
+{
+	struct secret value = { 0 };
+	struct err e = { 0 };
+
+	if (*file && !l->r->no_tokens && !l->r->lenient && secret_read_file(&value, file, &e) < 0)
+		parse_error(l->p, node_get(n, key), "%s", e.msg);
+	secret_wipe(&value);
+}
+
+static void read_webhook(struct loading *l, const struct node *n)
+{
+	struct config_webhook w = { 0 };
+
+	if (!str_is_name(n->key, sizeof(w.name) - 1)) {
+		parse_error_key(l->p, n, "a webhook's name wants letters, digits, '.', '_' and '-'");
+		return;
+	}
+	option_defaults(&webhook_options, &w);
+	str_copy(w.name, n->key);
+	bind_table(l->p, n, &webhook_options, NULL, &w);
+	if ((*w.url != '\0') == (*w.url_file != '\0') && !(node_get(n, "url") && !*w.url))
+		parse_error_key(l->p, n, "webhook '%s' wants 'url' or 'url_file', one of them", w.name);
+	check_closed(l, n, "url_file", w.url_file);
+	check_closed(l, n, "secret_file", w.secret_file);
+	l->c->webhooks = xreallocarray(l->c->webhooks, l->c->webhook_count + 1, sizeof(w));
+	l->c->webhooks[l->c->webhook_count++] = w;
+}
+
+static void read_webhooks(struct loading *l, const struct node *webhooks)
+{
+	if (!webhooks || !bind_wants_map(l->p, webhooks))
+		return;
+	if (webhooks->count > CONFIG_SECRETS_MAX)
+		parse_error_key(l->p, webhooks, "more than %d webhooks", CONFIG_SECRETS_MAX);
+	for (size_t i = 0; i < webhooks->count && i < CONFIG_SECRETS_MAX; i++)
+		read_webhook(l, &webhooks->child[i]);
+}
+
 /* ---- the whole ---- */
 
 static void fill_paths(struct loading *l, const struct node *root)
@@ -260,6 +301,7 @@ static int load(
 		if (!root || root->kind == NODE_MAP) {
 			read_accounts(&l, node_get(root, "providers"));
 			read_secrets(&l, node_get(root, "secrets"));
+			read_webhooks(&l, node_get(root, "webhooks"));
 			fill_paths(&l, root);
 		}
 	}
@@ -335,6 +377,7 @@ void config_free(struct config *c)
 	free(c->accounts);
 	free(c->sources);
 	free(c->secrets);
+	free(c->webhooks);
 	memset(c, 0, sizeof(*c));
 }
 
@@ -343,6 +386,14 @@ const struct account *config_account(const struct config *c, const char *name)
 	for (size_t i = 0; i < c->account_count; i++)
 		if (!strcmp(c->accounts[i].name, name))
 			return &c->accounts[i];
+	return NULL;
+}
+
+const struct config_webhook *config_webhook(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->webhook_count; i++)
+		if (!strcmp(c->webhooks[i].name, name))
+			return &c->webhooks[i];
 	return NULL;
 }
 

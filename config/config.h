@@ -36,6 +36,15 @@ struct config_secret {
 	int owner_count; /* 0: everybody who may run something */
 };
 
+/* Where people hear of nights (below webhooks.NAME). */
+struct config_webhook {
+	char name[NAME_MAX_];
+	char url[TEXT_MAX];                  /* or in a file, where it is a secret itself, as Slack's is */
+	char url_file[CONFIG_PATH_MAX];
+	char secret_file[CONFIG_PATH_MAX];   /* key of the signature; "": not signed */
+	char template[8];                    /* "json" or "slack" */
+};
+
 struct config {
 	char file[CONFIG_PATH_MAX]; /* what was read; "": defaults only */
 	char state_dir[CONFIG_PATH_MAX];
@@ -50,6 +59,8 @@ struct config {
 	size_t account_count;
 	struct config_secret *secrets;
 	size_t secret_count;
+	struct config_webhook *webhooks;
+	size_t webhook_count;
 	struct {
 		duration lifetime, idle, boot;             /* boot 0: the provider's own allowance */
 		money max_price, max_cost, accept_minimum; /* 0: no limit; accept_minimum 0: none */
@@ -106,6 +117,7 @@ void config_free(struct config *c); /* wipes tokens */
 void config_print(const struct config *c, struct buf *out);
 
 const struct account *config_account(const struct config *c, const char *name); /* NULL: none */
+const struct config_webhook *config_webhook(const struct config *c, const char *name); /* NULL: there is none */
 const struct config_secret *config_secret(const struct config *c, const char *name);
 /* Read a configured secret for a run of `owner`. ERR_NOT_FOUND: not configured; ERR_REFUSED: not for this
  * owner. */

@@ -48,6 +48,8 @@ static const struct option config_rows[] = {
 	  .help = "The accounts that machines may be rented from, by name." },
 	{ "secrets", OPTION_TREE, .unset = "none",
 	  .help = "Secrets that runs may ask for, by the name of their variable." },
+	{ "webhooks", OPTION_TREE, .unset = "none",
+	  .help = "Where campaigns tell of their nights, by a name that their files use." },
 
 	{ "keep.artifacts", OPTION_DURATION, MEMBER(config, keep.artifacts), .min = 0, .max = 3650 * DAY, .fallback = "365d",
 	  .help = "The files of a run on this host (what was sent, its output, what was collected) are deleted this long after they "
@@ -230,9 +232,22 @@ static const struct option secret_rows[] = {
 	  .unset = "everybody who may run something",
 	  .sample = "[perf-team]", .help = "Owners whose runs may have it, one or a list." },
 };
+
+static const char *const template_words[] = { "json", "slack", NULL };
+static const struct option webhook_rows[] = {
+	{ "url", OPTION_URL, MEMBER(config_webhook, url), .unset = "in url_file", .sample = "https://hooks.example.org/gpufleet",
+	  .help = "Where each message is posted." },
+	{ "url_file", OPTION_PATH, MEMBER(config_webhook, url_file), .unset = "in url", .sample = "/etc/gpufleet/slack.url",
+	  .help = "File with the address, for those that are a secret themselves. It must be closed to group and others." },
+	{ "secret_file", OPTION_PATH, MEMBER(config_webhook, secret_file), .unset = "not signed", .sample = "/etc/gpufleet/ops.key",
+	  .help = "File with the key of the signature (HMAC-SHA-256). It must be closed to group and others." },
+	{ "template", OPTION_CHOICE, MEMBER(config_webhook, template), .words = template_words, .fallback = "json",
+	  .help = "What is posted: json (everything, for programs) or slack (one text, as Slack and those that speak like it want it)." },
+};
 /* clang-format on */
 
 const struct option_table config_options = TABLE("the configuration", config_rows);
 const struct option_table account_options = TABLE("an account", account_rows);
 const struct option_table host_options = TABLE("a host", host_rows);
 const struct option_table secret_options = TABLE("a secret", secret_rows);
+const struct option_table webhook_options = TABLE("a webhook", webhook_rows);

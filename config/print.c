@@ -79,4 +79,10 @@ void config_print(const struct config *c, struct buf *out)
 		buf_printf(out, "  %s:\n", c->secrets[i].name);
 		print_table(out, &secret_options, &c->secrets[i], "    ", false, NULL);
 	}
+	if (c->webhook_count)
+		buf_puts(out, "webhooks:\n");
+	for (size_t i = 0; i < c->webhook_count; i++) {
+		buf_printf(out, "  %s:\n", c->webhooks[i].name);
+		print_table(out, &webhook_options, &c->webhooks[i], "    ", false, NULL);
+	}
 }

@@ -94,6 +94,9 @@ static int check_words(const struct campaign_file *f, const struct config *c, st
 			return err_set(e, ERR_USAGE, near ? "'providers': no account or provider '%.32s' is configured; did you mean %s?"
 				: "'providers': no account or provider '%.32s' is configured", f->providers[k], near);
 	}
+	for (int k = 0; k < f->notify_count; k++)
+		if (!config_webhook(c, f->notify[k].webhook))
+			return err_set(e, ERR_USAGE, "'notify': no webhook '%.60s' is configured (webhooks in gpufleetd.yaml(5))", f->notify[k].webhook);
 	for (int k = 0; k < f->secret_count; k++) {
 		int r = config_secret_read(c, f->secrets[k], f->owner, &value, e);
 
@@ -130,6 +133,13 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 	for (int k = 0; k < f->secret_count; k++)
 		if (strlen(p->secrets) + strlen(f->secrets[k]) + 2 < sizeof(p->secrets))
 			snprintf(p->secrets + strlen(p->secrets), sizeof(p->secrets) - strlen(p->secrets), "%s%s", k ? "," : "", f->secrets[k]);
+	for (; p->notify_count < f->notify_count && p->notify_count < PLAN_NOTIFY_MAX; p->notify_count++) {
+		const struct notify *from = &f->notify[p->notify_count];
+
+		str_copy(p->notify[p->notify_count].webhook, from->webhook);
+		for (int k = 0; k < from->event_count; k++)
+			p->notify[p->notify_count].news |= news_parse(from->events[k]);
+	}
 	p->zone = zone_load(f->timezone, e);
 	if (!p->zone)
 		return -1;

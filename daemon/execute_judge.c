@@ -15,6 +15,7 @@ struct judging {
 	struct execute *x;
 	int64_t night_id, campaign_id, number;
 	bool may_repeat;
+	int worse; /* warnings and regressions */
 	struct series_rules rules;
 	char db[1024];
 	json_t *findings; /* NULL: see error */
@@ -110,7 +111,8 @@ static void put_row(struct store_batch *b, int64_t night_id, int seq, const json
 
 static void tell(struct judging *j, const char *again, const char *message)
 {
-	struct fact f = { .kind = FACT_NIGHT_JUDGED, .id = j->night_id, .text = again, .message = message };
+	struct fact f = { .kind = FACT_NIGHT_JUDGED, .id = j->night_id, .text = again, .message = message,
+		.count = (int64_t)json_array_size(j->findings) << 32 | j->worse };
 
 	if (!j->x->closing)
 		engine_fact(j->x->en, &f);
@@ -123,18 +125,13 @@ static void stored(void *arg, const struct err *error)
 {
 	struct judging *j = arg;
 	char text[TEXT_MAX];
-	int worse = 0;
-	const json_t *f;
-	size_t k;
 
 	if (error) {
 		log_error("the findings of night %lld are not stored: %s", (long long)j->night_id, error->msg);
 		tell(j, "", "its findings could not be stored");
 		return;
 	}
-	json_array_foreach(j->findings, k, f)
-		worse += !strcmp(json_str(f, "kind", ""), "warning") || !strcmp(json_str(f, "kind", ""), "regression");
-	snprintf(text, sizeof(text), "%zu series, %d worse", json_array_size(j->findings), worse);
+	snprintf(text, sizeof(text), "%zu series, %d worse", json_array_size(j->findings), j->worse);
 	tell(j, "", text);
 }
 
@@ -177,8 +174,10 @@ static void on_done(uv_work_t *w, int status)
 		tell(j, "", "nothing to compare");
 	} else {
 		b = store_batch_new();
-		json_array_foreach(j->findings, k, f)
+		json_array_foreach(j->findings, k, f) {
+			j->worse += !strcmp(json_str(f, "kind", ""), "warning") || !strcmp(json_str(f, "kind", ""), "regression");
 			put_row(b, j->night_id, (int)k, f);
+		}
 		store_commit(engine_store(j->x->en), b, stored, j);
 	}
 	buf_free(&again);

@@ -38,6 +38,7 @@ void remote_action(struct execute *x, const struct action *a);
 void remote_close(struct execute *x);
 void trial_action(struct execute *x, const struct action *a);
 void judge_action(struct execute *x, const struct action *a);
+void notify_action(struct execute *x, const struct action *a);
 void proof_forget(struct execute *x, int64_t instance_id);
 void proofs_free(struct execute *x);
 const char *kept_secret_find(const struct execute *x, const char *run_key, const char *name);

@@ -79,6 +79,7 @@ static void add_row(struct store_batch *b, struct object *o)
 	case OBJECT_CAMPAIGN: store_batch_campaign(b, CONTAINER_OF(o, struct campaign, object)); break;
 	case OBJECT_NIGHT: store_batch_night(b, CONTAINER_OF(o, struct night, object)); break;
 	case OBJECT_TRIAL: store_batch_trial(b, CONTAINER_OF(o, struct trial, object)); break;
+	case OBJECT_NOTICE: store_batch_notice(b, CONTAINER_OF(o, struct notice, object)); break;
 	case OBJECT_KINDS: break;
 	}
 }
@@ -100,7 +101,7 @@ static void take_events(struct wheel *w)
 static struct store_batch *make_batch(struct wheel *w)
 {
 	static const enum object_kind order[] = { OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_TRIAL, OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN,
-		OBJECT_ACCOUNT, OBJECT_EXTRA };
+		OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_NOTICE };
 	struct store_batch *b = store_batch_new();
 
 	for (size_t k = 0; k < ARRAY_LEN(order); k++) {
@@ -131,7 +132,7 @@ static void make_dirty(struct model *m, struct object *o)
 /* Everything that exists goes into the next batch again: cheap to say, and it happens only when the disk is in trouble. */
 static void dirty_all(struct model *m)
 {
-	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras, &m->campaigns, &m->nights, &m->trials };
+	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras, &m->campaigns, &m->nights, &m->trials, &m->notices };
 	struct object *o;
 
 	for (size_t k = 0; k < ARRAY_LEN(maps); k++) {

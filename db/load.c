@@ -90,6 +90,11 @@ static void add_trial(struct model *m, const void *row)
 	model_add_trial(m, row);
 }
 
+static void add_notice(struct model *m, const void *row)
+{
+	model_add_notice(m, row);
+}
+
 static void add_extra(struct model *m, const void *row)
 {
 	const struct extra *x = row;
@@ -101,7 +106,8 @@ static void add_extra(struct model *m, const void *row)
 /* The owned strings of a row that was read go to the model. */
 typedef void add_fn(struct model *m, const void *row);
 static add_fn *const add_row[ROW_TABLES] = { [ROWS_FLEETS] = add_fleet, [ROWS_INSTANCES] = add_instance, [ROWS_RUNS] = add_run,
-	[ROWS_ACCOUNTS] = add_account, [ROWS_EXTRAS] = add_extra, [ROWS_CAMPAIGNS] = add_campaign, [ROWS_NIGHTS] = add_night, [ROWS_TRIALS] = add_trial };
+	[ROWS_ACCOUNTS] = add_account, [ROWS_EXTRAS] = add_extra, [ROWS_CAMPAIGNS] = add_campaign, [ROWS_NIGHTS] = add_night, [ROWS_TRIALS] = add_trial,
+	[ROWS_NOTICES] = add_notice };
 
 static int load_rows(sqlite3 *db, struct model *m, enum row_table t, instant since, struct err *e)
 {

@@ -33,6 +33,7 @@ MACHINE_NAMES(run_state, run_fsm)
 MACHINE_NAMES(extra_state, extra_fsm)
 MACHINE_NAMES(night_state, night_fsm)
 MACHINE_NAMES(trial_state, trial_fsm)
+MACHINE_NAMES(notice_state, notice_fsm)
 
 static const char *extra_kind_to(int v)
 {
@@ -122,7 +123,7 @@ static const struct column night_columns[] = {
 	ID(night), I64(night, campaign_id), I64(night, number), I64(night, definition), OWNED(night, text), I64(night, tick), BOOL(night, poc),
 	NAMED(night, state, night_state), NAMED(night, outcome, night_outcome), NAMED(night, cause, cause), TEXT(night, reason),
 	I64(night, begun), I64(night, finish_by), I64(night, measured), I64(night, ended), BOOL(night, stop_requested),
-	BOOL(night, repeated), I64(night, version),
+	BOOL(night, repeated), INT(night, series), INT(night, worse), I64(night, version),
 };
 
 static const struct column trial_columns[] = {
@@ -195,6 +196,12 @@ static const struct column result_columns[] = {
 	TEXT(result_row, text), TEXT(result_row, labels),
 };
 
+static const struct column notice_columns[] = {
+	ID(notice), I64(notice, campaign_id), I64(notice, night_id), TEXT(notice, webhook), TEXT(notice, news),
+	NAMED(notice, state, notice_state), TEXT(notice, reason), INT(notice, tries), I64(notice, created), I64(notice, done),
+	I64(notice, version),
+};
+
 static const struct column finding_columns[] = {
 	I64(finding_row, night_id), INT(finding_row, seq), TEXT(finding_row, series), TEXT(finding_row, kind), I64(finding_row, run_id),
 	TEXT(finding_row, scenario), INT(finding_row, concurrency), TEXT(finding_row, gpu), INT(finding_row, gpu_count),
@@ -229,6 +236,7 @@ const struct row_kind row_kinds[ROW_TABLES] = {
 	[ROWS_EXTRAS] = { "extras", "id", 1, false, "state <> 'GONE'", sizeof(struct extra), COLUMNS(extra_columns) },
 	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
 	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
+	[ROWS_NOTICES] = { "notices", "id", 1, false, "state = 'WAITING'", sizeof(struct notice), COLUMNS(notice_columns) },
 	[ROWS_FINDINGS] = { "findings", "night_id, seq", 2, false, NULL, sizeof(struct finding_row), COLUMNS(finding_columns) },
 	[ROWS_IMPORTS] = { "imports", "name", 1, false, NULL, sizeof(struct import_row), COLUMNS(import_columns) },
 };

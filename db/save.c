@@ -78,6 +78,11 @@ void store_batch_trial(struct store_batch *b, const struct trial *row)
 	add(b, ROWS_TRIALS, row);
 }
 
+void store_batch_notice(struct store_batch *b, const struct notice *row)
+{
+	add(b, ROWS_NOTICES, row);
+}
+
 void store_batch_event(struct store_batch *b, const struct event *row)
 {
 	add(b, ROWS_EVENTS, row);

@@ -58,7 +58,8 @@ const char *const statements[STATEMENTS] = {
 	[SQL_META_SET] = "INSERT INTO meta(key, value) VALUES(?1, ?2) ON CONFLICT(key) DO UPDATE SET value = excluded.value",
 	[SQL_NEXT_ID] = "SELECT 1 + max(coalesce((SELECT max(id) FROM fleets), 0), coalesce((SELECT max(id) FROM instances), 0), "
 			"coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(id) FROM extras), 0), coalesce((SELECT max(id) FROM campaigns), 0), "
-			"coalesce((SELECT max(id) FROM nights), 0), coalesce((SELECT max(id) FROM trials), 0))",
+			"coalesce((SELECT max(id) FROM nights), 0), coalesce((SELECT max(id) FROM trials), 0), "
+			"coalesce((SELECT max(id) FROM notices), 0))",
 	[SQL_NEXT_EVENT] = "SELECT 1 + coalesce(max(seq), 0) FROM events",
 
 	[SQL_EVENTS] = OLDEST(ANY),

@@ -96,6 +96,7 @@ static void missed_night(struct model *m, struct campaign *c, instant tick, int 
 		str_copy(n->reason, why);
 	core_event(m, &n->object, "", "missed", "DONE", CAUSE_NONE, NULL, "%s night %lld: %s", c->name, (long long)n->number, n->reason);
 	core_dirty(m, &n->object);
+	notice_night(m, n, c->plan, NEWS_MISSED);
 }
 
 static void run_now(struct model *m, struct campaign *c, struct fact *f)

@@ -32,6 +32,7 @@ static int64_t fleet_id_of(const struct object *o)
 	case OBJECT_EXTRA:
 	case OBJECT_CAMPAIGN:
 	case OBJECT_NIGHT:
+	case OBJECT_NOTICE:
 	case OBJECT_KINDS: return 0;
 	}
 	return 0;
@@ -128,6 +129,7 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_NIGHT_STOP:
 	case FACT_NIGHT_JUDGED:
 	case FACT_TRIAL_REFUSED: night_apply(m, f); break;
+	case FACT_NOTIFIED: notice_apply(m, f); break;
 	case FACT_OFFERS:
 	case FACT_LISTED:
 	case FACT_BALANCE:
@@ -150,6 +152,7 @@ void core_apply(struct model *m, struct fact *f)
 		struct extra *x;
 		struct campaign *c;
 		struct night *night;
+		struct notice *notice;
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
 			if (f->flag)
@@ -173,6 +176,8 @@ void core_apply(struct model *m, struct fact *f)
 			campaign_loaded(m, c);
 		for (at = 0; (night = model_each(&m->nights, &at));)
 			night_loaded(m, night);
+		for (at = 0; (notice = model_each(&m->notices, &at));)
+			core_touch(m, &notice->object);
 		for (size_t k = 0; k < m->account_count; k++) {
 			core_touch(m, &m->accounts[k]->object);
 			if (f->flag)
@@ -206,6 +211,7 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 	case OBJECT_ACCOUNT: account_decide(m, CONTAINER_OF(o, struct account_state, object), now, out); break;
 	case OBJECT_CAMPAIGN: campaign_decide(m, CONTAINER_OF(o, struct campaign, object), now); break;
 	case OBJECT_NIGHT: night_decide(m, CONTAINER_OF(o, struct night, object), now, out); break;
+	case OBJECT_NOTICE: notice_decide(m, CONTAINER_OF(o, struct notice, object), now, out); break;
 	case OBJECT_TRIAL:
 	case OBJECT_KINDS: break;
 	}
@@ -218,7 +224,7 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 void core_decide(struct model *m, instant now, struct actions *out)
 {
 	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_RUN, OBJECT_INSTANCE, OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_FLEET,
-		OBJECT_RUN, OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA };
+		OBJECT_RUN, OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_NOTICE };
 	struct list batch;
 
 	m->now = now;
@@ -254,7 +260,7 @@ instant core_next_wake(const struct model *m, instant now)
 const char *action_name(enum action_kind k)
 {
 	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
-		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge" };
+		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify" };
 
 	return names[k];
 }

@@ -44,7 +44,8 @@ enum fact_kind {
 	FACT_RUN_COLLECTED,/* id: run; contact, count = bytes, message */
 	/* from the shell */
 	FACT_TRIAL_REFUSED,   /* id: a trial that cannot be submitted; cause, message */
-	FACT_NIGHT_JUDGED,    /* id: a night; text: trials to measure once more, "12,15" */
+	FACT_NIGHT_JUDGED,    /* id: a night; text: trials to measure once more, "12,15"; else count: series << 32 | worse ones */
+	FACT_NOTIFIED,        /* id: a notice; flag: it was taken; message: why not */
 	FACT_RESTARTED,    /* after loading: what was in flight is unsure; flag: the database is older than what was done with it */
 	FACT_SHUTDOWN,     /* nothing new is started any more */
 };

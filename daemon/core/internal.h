@@ -82,6 +82,11 @@ struct trial *trial_takes(struct model *m, struct fact *f, int64_t trial_id);
 void trial_has_run(struct model *m, struct trial *t, const struct run *r);
 void trial_run_ended(struct model *m, const struct run *r);
 
+/* Whoever wants to hear of it is told of what happened in this night. */
+void notice_night(struct model *m, const struct night *n, const struct plan *p, unsigned news);
+void notice_apply(struct model *m, struct fact *f);
+void notice_decide(struct model *m, struct notice *x, instant now, struct actions *out);
+
 void account_apply(struct model *m, struct fact *f);
 void account_decide(struct model *m, struct account_state *a, instant now, struct actions *out);
 void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);

@@ -92,6 +92,13 @@ static void campaign_free_row(struct model *m, struct campaign *c)
 	free(c);
 }
 
+static void notice_free(struct model *m, struct notice *x)
+{
+	object_unlink(m, &x->object);
+	map_remove(&m->notices, x->object.id);
+	free(x);
+}
+
 static void extra_free(struct model *m, struct extra *x)
 {
 	object_unlink(m, &x->object);
@@ -114,6 +121,7 @@ void model_free(struct model *m)
 	struct instance *i;
 	struct extra *x;
 	struct campaign *c;
+	struct notice *notice;
 	size_t at = 0;
 
 	/* The maps shrink while we walk: start over after each. */
@@ -125,6 +133,8 @@ void model_free(struct model *m)
 		instance_free(m, i);
 	for (at = 0; (x = model_each(&m->extras, &at)); at = 0)
 		extra_free(m, x);
+	for (at = 0; (notice = model_each(&m->notices, &at)); at = 0)
+		notice_free(m, notice);
 	for (at = 0; (c = model_each(&m->campaigns, &at)); at = 0)
 		campaign_free_row(m, c);
 	for (size_t k = 0; k < m->account_count; k++)
@@ -138,6 +148,7 @@ void model_free(struct model *m)
 	map_free(&m->campaigns);
 	map_free(&m->nights);
 	map_free(&m->trials);
+	map_free(&m->notices);
 	heap_free(&m->wakes);
 	explicit_bzero(m->mark_key, sizeof(m->mark_key));
 }
@@ -249,6 +260,23 @@ struct trial *model_add_trial(struct model *m, const struct trial *row)
 	if (n)
 		list_append(&n->trial_list, &t->night_link);
 	return t;
+}
+
+struct notice *model_add_notice(struct model *m, const struct notice *row)
+{
+	struct notice *x = xmalloc(sizeof(*x));
+
+	*x = *row;
+	object_init(&x->object, OBJECT_NOTICE);
+	x->activity = ACTIVITY_NONE;
+	map_set(&m->notices, x->object.id, x);
+	claim_id(m, x->object.id);
+	return x;
+}
+
+struct notice *model_notice(const struct model *m, int64_t id)
+{
+	return map_get(&m->notices, id);
 }
 
 struct extra *model_add_extra(struct model *m, const struct extra *row)

@@ -54,7 +54,7 @@ enum cause cause_from_name(const char *s); /* CAUSE_NONE when unknown */
 const char *cause_words(enum cause c);     /* "sold out" */
 
 enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_TRIAL,
-	OBJECT_KINDS };
+	OBJECT_NOTICE, OBJECT_KINDS };
 const char *object_kind_name(enum object_kind k); /* "fleet" */
 int object_kind_from_name(const char *s);         /* -1: none of them */
 
@@ -126,7 +126,7 @@ extern const struct fsm instance_fsm;
 /* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
 enum activity {
 	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
-	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
+	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY, ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
 
 struct instance {
@@ -285,6 +285,7 @@ struct night {
 	char reason[TEXT_MAX];
 	instant begun, finish_by, measured, ended;
 	bool stop_requested;
+	int series, worse;  /* that were judged; of them: warnings and regressions */
 	bool repeated;      /* what looked like a regression was measured once more */
 	int64_t version;
 
@@ -319,6 +320,27 @@ struct trial {
 	/* not stored */
 	enum activity activity;
 	struct list night_link;
+};
+
+/* A message about a night to a webhook: waits until it was taken. Its text is made of the night's rows when it is sent. */
+enum notice_state { NOTICE_WAITING, NOTICE_SENT, NOTICE_GIVEN_UP, NOTICE_STATES };
+enum notice_event { NOTICE_EV_TAKEN, NOTICE_EV_GIVE_UP, NOTICE_EVENTS };
+extern const struct fsm notice_fsm;
+
+struct notice {
+	struct object object; /* its id is the delivery's: the same however often it is sent */
+	int64_t campaign_id, night_id;
+	char webhook[NAME_MAX_];
+	char news[64]; /* "failed,summary" */
+	enum notice_state state;
+	char reason[TEXT_MAX]; /* why it was not taken the last time */
+	int tries;
+	instant created, done;
+	int64_t version;
+
+	/* not stored */
+	enum activity activity;
+	instant retry_at;
 };
 
 /*
@@ -432,7 +454,7 @@ struct model {
 	int64_t next_id;       /* shared by all kinds of objects but accounts */
 	int64_t next_event;
 
-	struct map fleets, instances, runs, extras, campaigns, nights, trials; /* by id */
+	struct map fleets, instances, runs, extras, campaigns, nights, trials, notices; /* by id */
 	/* From the text of a campaign to its plan, which the caller owns; NULL with a sentence. NULL: nobody can. */
 	struct plan *(*compile)(void *arg, const char *text, char trouble[TEXT_MAX]);
 	void *compile_arg;
@@ -467,6 +489,8 @@ struct extra *model_extra(const struct model *m, int64_t id);
 struct campaign *model_add_campaign(struct model *m, const struct campaign *row); /* takes over the text */
 struct night *model_add_night(struct model *m, const struct night *row);          /* the same */
 struct trial *model_add_trial(struct model *m, const struct trial *row);
+struct notice *model_add_notice(struct model *m, const struct notice *row);
+struct notice *model_notice(const struct model *m, int64_t id);
 struct campaign *model_campaign_by_name(const struct model *m, const char *name); /* NULL: none that is not deleted */
 struct night *model_night(const struct model *m, int64_t id);
 struct trial *model_trial(const struct model *m, int64_t id);

@@ -26,6 +26,22 @@ static struct night *night_of(const struct model *m, const struct trial *t)
 
 /* ---- moves ---- */
 
+/* What there is to tell of it. */
+static unsigned news_of(const struct night *n)
+{
+	unsigned news = NEWS_SUMMARY | (n->outcome != NIGHT_COMPLETE ? NEWS_FAILED : 0) | (n->worse ? NEWS_REGRESSION : 0);
+
+	list_for_each(l, &n->trial_list)
+		news |= TRIAL_OF(l)->cause == CAUSE_MONEY ? NEWS_BUDGET : 0;
+	list_for_each(l, &n->fleet_list)
+		list_for_each(k, &NIGHT_FLEET_OF(l)->instance_list) {
+			enum cause c = INSTANCE_OF(k)->cause;
+
+			news |= c == CAUSE_DUPLICATE || c == CAUSE_LATE || c == CAUSE_RESURRECTED || c == CAUSE_ORPHAN ? NEWS_LEAK : 0;
+		}
+	return news;
+}
+
 static void night_move(struct model *m, struct night *n, enum night_event ev, const char *actor, const char *fmt, ...) PRINTF_LIKE(5, 6);
 static void night_move(struct model *m, struct night *n, enum night_event ev, const char *actor, const char *fmt, ...)
 {
@@ -49,6 +65,7 @@ static void night_move(struct model *m, struct night *n, enum night_event ev, co
 	core_touch(m, &n->object);
 	if (n->state == NIGHT_DONE) {
 		n->ended = m->now;
+		notice_night(m, n, n->plan, news_of(n));
 		if (campaign_of(m, n))
 			core_touch(m, &campaign_of(m, n)->object); /* the next one may wait for it */
 	}
@@ -560,6 +577,8 @@ static void judged(struct model *m, struct night *n, const struct fact *f)
 		night_move(m, n, NIGHT_EV_AGAIN, NULL, "what looks worse is measured once more, elsewhere");
 		return;
 	}
+	n->series = (int)(f->count >> 32);
+	n->worse = (int)(f->count & INT32_MAX);
 	night_move(m, n, NIGHT_EV_JUDGED, NULL, "%s", f->message ? f->message : "");
 }
 

@@ -1,4 +1,30 @@
 #include "core/plan.h"
+#include "base/str.h"
+
+static const char *const news_words[] = { "failed", "regression", "budget", "leak", "summary", "missed" };
+
+void news_format(unsigned news, char out[64])
+{
+	size_t n = 0;
+
+	*out = '\0';
+	for (size_t k = 0; k < ARRAY_LEN(news_words); k++)
+		if (news & 1u << k)
+			n += (size_t)snprintf(out + n, 64 - n, "%s%s", n ? "," : "", news_words[k]);
+}
+
+unsigned news_parse(const char *words)
+{
+	char copy[128], *rest = copy, *one;
+	unsigned news = 0;
+
+	str_copy(copy, words);
+	while ((one = str_split(&rest, ",")))
+		for (size_t k = 0; k < ARRAY_LEN(news_words); k++)
+			if (!strcmp(one, news_words[k]))
+				news |= 1u << k;
+	return news;
+}
 
 void plan_free(struct plan *p)
 {

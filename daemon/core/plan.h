@@ -17,6 +17,11 @@ struct plan_cell {
 	char title[TEXT_MAX]; /* "MI300X:1 CONCURRENCY=8" */
 };
 
+#define PLAN_NOTIFY_MAX 8
+
+/* What happened in a night, as bits. */
+enum news { NEWS_FAILED = 1, NEWS_REGRESSION = 2, NEWS_BUDGET = 4, NEWS_LEAK = 8, NEWS_SUMMARY = 16, NEWS_MISSED = 32 };
+
 struct plan {
 	char name[NAME_MAX_], owner[NAME_MAX_], recipe[NAME_MAX_];
 	struct schedule schedule;
@@ -37,7 +42,16 @@ struct plan {
 	duration keep_for;       /* a machine whose run failed */
 	size_t baseline;         /* nights */
 	int warn_ppm, alert_ppm;
+	struct {
+		char webhook[NAME_MAX_];
+		unsigned news; /* which of them it wants to hear of */
+	} notify[PLAN_NOTIFY_MAX];
+	int notify_count;
 };
+
+/* "failed,regression", in the order of the bits. */
+void news_format(unsigned news, char out[64]);
+unsigned news_parse(const char *words); /* one word or several with commas; what is unknown is left out */
 
 void plan_free(struct plan *p);
 /* The first instant after `begun` at which a night of it must be over; 0: none. */

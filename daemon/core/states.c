@@ -83,6 +83,13 @@ static const unsigned char trial_next[TRIAL_STATES][TRIAL_EVENTS] = {
 };
 const struct fsm trial_fsm = { "trial", TRIAL_STATES, TRIAL_EVENTS, &trial_next[0][0], trial_states, trial_events };
 
+static const char *const notice_states[] = { "WAITING", "SENT", "GIVEN_UP" };
+static const char *const notice_events[] = { "taken", "give_up" };
+static const unsigned char notice_next[NOTICE_STATES][NOTICE_EVENTS] = {
+	[NOTICE_WAITING] = { [NOTICE_EV_TAKEN] = FSM_TO(NOTICE_SENT), [NOTICE_EV_GIVE_UP] = FSM_TO(NOTICE_GIVEN_UP) },
+};
+const struct fsm notice_fsm = { "notice", NOTICE_STATES, NOTICE_EVENTS, &notice_next[0][0], notice_states, notice_events };
+
 static const char *const night_outcomes[] = { [NIGHT_UNKNOWN] = "", [NIGHT_COMPLETE] = "complete", [NIGHT_PARTIAL] = "partial",
 	[NIGHT_FAILED] = "failed", [NIGHT_CANCELLED] = "cancelled", [NIGHT_MISSED] = "missed" };
 
@@ -101,7 +108,7 @@ int night_outcome_from_name(const char *s)
 
 static const char *const object_kinds[OBJECT_KINDS] = { [OBJECT_FLEET] = "fleet", [OBJECT_INSTANCE] = "instance", [OBJECT_RUN] = "run",
 	[OBJECT_ACCOUNT] = "account", [OBJECT_EXTRA] = "extra", [OBJECT_CAMPAIGN] = "campaign", [OBJECT_NIGHT] = "night",
-	[OBJECT_TRIAL] = "trial" };
+	[OBJECT_TRIAL] = "trial", [OBJECT_NOTICE] = "notice" };
 
 const char *object_kind_name(enum object_kind k)
 {

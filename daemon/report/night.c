@@ -253,3 +253,80 @@ json_t *night_report(const json_t *source)
 	json_decref(tonight);
 	return o;
 }
+
+/* ---- a message ---- */
+
+static json_t *worse_of(const json_t *findings, struct buf *text)
+{
+	json_t *out = json_array();
+	const json_t *f;
+	size_t k;
+
+	json_array_foreach(findings, k, f) {
+		const char *kind = json_str(f, "kind", "");
+
+		if (strcmp(kind, "warning") != 0 && strcmp(kind, "regression") != 0)
+			continue;
+		json_array_append_new(out, json_deep_copy(f));
+		buf_printf(text, "\n%s: %.60s at %d on %.30s:%d %.20s: %.5g %.16s, %.1f %% worse than the median of %d nights", kind,
+		    json_str(f, "scenario", ""), (int)json_int(f, "concurrency", 0), json_str(f, "gpu", ""), (int)json_int(f, "gpu_count", 0),
+		    json_str(f, "provider", ""), json_num(f, "median", 0), json_str(f, "unit", ""), 100 * json_num(f, "worse", 0),
+		    (int)json_int(f, "nights", 0));
+	}
+	return out;
+}
+
+static json_t *failed_of(const json_t *trials, struct buf *text, int *ok)
+{
+	json_t *all = trials_json(trials), *out = json_array(), *t;
+	size_t k;
+
+	*ok = 0;
+	json_array_foreach(all, k, t) {
+		*ok += !strcmp(json_str(t, "outcome", ""), "ok");
+		if (!*json_str(t, "blame", ""))
+			continue;
+		json_array_append_new(out, json_pack("{ss ss ss ss}", "title", json_str(t, "title", ""), "blame", json_str(t, "blame", ""), "cause",
+		    json_str(t, "cause", ""), "reason", json_str(t, "reason", "")));
+		buf_printf(text, "\nnot measured: %.80s (%s: %.150s)", json_str(t, "title", ""), json_str(t, "blame", ""), json_str(t, "reason", ""));
+	}
+	json_decref(all);
+	return out;
+}
+
+json_t *night_message(const char *campaign, const json_t *night, const char *news)
+{
+	static const char *const kept[] = { "number", "outcome", "reason", "begun", "ended", "metered", "billed", "poc", "definition" };
+	struct buf more = BUF(32768), text = BUF(65536);
+	json_t *o = json_object(), *n = json_object(), *events = json_array(), *trials = json_object_get(night, "trials");
+	const char *outcome = json_str(night, "outcome", "");
+	char copy[64], *rest = copy, *one, cost[32];
+	money metered = 0;
+	int ok;
+
+	json_money(night, "metered", &metered);
+	money_format(metered, cost);
+	json_put(o, "worse", worse_of(json_object_get(night, "findings"), &more));
+	json_put(o, "failed", failed_of(trials, &more, &ok));
+	if (!strcmp(outcome, "missed"))
+		buf_printf(&text, "%.60s, night %lld was missed: %.200s", campaign, (long long)json_int(night, "number", 0), json_str(night, "reason", ""));
+	else
+		buf_printf(&text, "%.60s, night %lld is %s: %d of %d runs ok, %s%s%.200s", campaign, (long long)json_int(night, "number", 0), outcome, ok,
+		    (int)json_array_size(trials), cost, *json_str(night, "reason", "") ? "; " : "", json_str(night, "reason", ""));
+	buf_puts(&text, buf_str(&more));
+	for (size_t k = 0; k < ARRAY_LEN(kept); k++)
+		if (json_object_get(night, kept[k]))
+			json_put(n, kept[k], json_incref(json_object_get(night, kept[k])));
+	json_put_int(n, "ok", ok);
+	json_put_int(n, "count", (int64_t)json_array_size(trials));
+	str_copy(copy, news);
+	while ((one = str_split(&rest, ",")))
+		json_array_append_new(events, json_string(one));
+	json_put_str(o, "text", buf_str(&text));
+	json_put(o, "events", events);
+	json_put_str(o, "campaign", campaign);
+	json_put(o, "night", n);
+	buf_free(&more);
+	buf_free(&text);
+	return o;
+}

@@ -15,6 +15,9 @@ json_t *night_report(const json_t *source);
 void night_markdown(const json_t *doc, struct buf *out);
 void night_html(const json_t *doc, struct buf *out);
 
+/* What a webhook is told of a night: {text, events, campaign, night: {number, outcome, ok, count, metered, …}, worse, failed}. */
+json_t *night_message(const char *campaign, const json_t *night, const char *news);
+
 /* Who is to blame for a trial that was not ok, by the name of its cause: "provider", "machine", "script", "limit", "person", "gpufleet". */
 const char *blame_of(const char *cause);
 

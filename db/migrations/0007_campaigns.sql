@@ -33,6 +33,8 @@ CREATE TABLE nights (
 	ended INTEGER NOT NULL,
 	stop_requested INTEGER NOT NULL CHECK (stop_requested IN (0, 1)),
 	repeated INTEGER NOT NULL CHECK (repeated IN (0, 1)),
+	series INTEGER NOT NULL,
+	worse INTEGER NOT NULL,
 	version INTEGER NOT NULL
 ) STRICT;
 -- One firing, one night: whatever happens to the daemon between the two.
@@ -70,7 +72,7 @@ CREATE INDEX runs_by_trial ON runs(trial_id) WHERE trial_id > 0;
 CREATE TABLE events_now (
 	seq INTEGER PRIMARY KEY,
 	time INTEGER NOT NULL,
-	kind TEXT NOT NULL CHECK (kind IN ('fleet', 'instance', 'run', 'account', 'extra', 'campaign', 'night', 'trial')),
+	kind TEXT NOT NULL CHECK (kind IN ('fleet', 'instance', 'run', 'account', 'extra', 'campaign', 'night', 'trial', 'notice')),
 	object_id INTEGER NOT NULL,
 	fleet_id INTEGER NOT NULL,
 	from_state TEXT NOT NULL,
@@ -114,3 +116,19 @@ CREATE TABLE findings (
 	PRIMARY KEY (night_id, seq)
 ) STRICT;
 CREATE INDEX findings_by_series ON findings(series, night_id);
+
+-- Messages about nights that wait for their webhook.
+CREATE TABLE notices (
+	id INTEGER PRIMARY KEY,
+	campaign_id INTEGER NOT NULL REFERENCES campaigns(id),
+	night_id INTEGER NOT NULL REFERENCES nights(id),
+	webhook TEXT NOT NULL,
+	news TEXT NOT NULL,
+	state TEXT NOT NULL,
+	reason TEXT NOT NULL,
+	tries INTEGER NOT NULL,
+	created INTEGER NOT NULL,
+	done INTEGER NOT NULL,
+	version INTEGER NOT NULL
+) STRICT;
+CREATE INDEX notices_waiting ON notices(state) WHERE state = 'WAITING';

@@ -6,8 +6,40 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
 trap stop_all EXIT
+hooks() {
+	printf 'k3y-of-the-hook\n' >"$WORK/hook.key"
+	printf 'http://127.0.0.1:%s/secret-path\n' "$(cat "$WORK/hook.port")" >"$WORK/hook.url"
+	chmod 600 "$WORK/hook.key" "$WORK/hook.url"
+	printf 'webhooks:\n  ops: { url: "http://127.0.0.1:%s/ops", secret_file: %s }\n  chat: { url_file: %s, secret_file: %s, template: slack }\n' \
+		"$(cat "$WORK/hook.port")" "$WORK/hook.key" "$WORK/hook.url" "$WORK/hook.key" >>"$GPUFLEET_CONFIG"
+}
 start_sim
 write_config
+# Whoever listens: takes nothing the first time, keeps what comes, checks the signature with a key of its own.
+cat >"$WORK/listen.py" <<'PY'
+import hashlib, hmac, http.server, json, sys
+class Hook(http.server.BaseHTTPRequestHandler):
+    seen = 0
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        Hook.seen += 1
+        t, v = (x.split("=", 1)[1] for x in self.headers["X-Gpufleet-Signature"].split(","))
+        good = hmac.new(b"k3y-of-the-hook", t.encode() + b"." + body, hashlib.sha256).hexdigest() == v
+        with open(sys.argv[1], "a") as f:
+            print(self.headers["X-Gpufleet-Delivery"], "good" if good else "BAD", self.path, body.decode(), file=f)
+        self.send_response(500 if Hook.seen == 1 else 200)
+        self.end_headers()
+    def log_message(self, *a): pass
+s = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+print(s.server_port, flush=True)
+s.serve_forever()
+PY
+python3 "$WORK/listen.py" "$WORK/heard" >"$WORK/hook.port" &
+HOOK_PID=$!
+trap 'kill "$HOOK_PID" 2>/dev/null; stop_all' EXIT
+wait_for 10 test -s "$WORK/hook.port"
+
+hooks
 start_daemon || { not_ok "the daemon starts"; exit 1; }
 
 campaign() { # NAME GPUS REST
@@ -25,7 +57,8 @@ for s in sorted((s["scenario"], s["concurrency"], s["gpu"], len(s["measured"]), 
 # ---- the file ----
 campaign small '"MI300X:1"' 'schedule: "0 2 * * *"
 timezone: Europe/Berlin
-limits: { per_night: 8, per_run: 10m }'
+limits: { per_night: 8, per_run: 10m }
+notify: [ { webhook: ops, on: [summary, failed] }, { webhook: chat, on: failed } ]'
 sed 's/repeats/repeets/; s/per_run/perrun/' "$WORK/small.yaml" >"$WORK/bad.yaml"
 ctl campaign check "$WORK/bad.yaml" >"$WORK/o" 2>"$WORK/e"
 same "check: a bad file is a usage error" "$?" 2
@@ -67,7 +100,8 @@ CTL_LIMIT=60 ctl campaign run small --poc >"$WORK/o" 2>"$WORK/e"
 same "a proof of concept is one run" "$(grep -c "night 2 of 'small' is complete: 1 of 1 runs ok" "$WORK/o")" 1
 
 # ---- failures ----
-campaign gaps '"MI300X:1", "B200:8"' 'limits: { parallel_fleets: 2 }'
+campaign gaps '"MI300X:1", "B200:8"' 'limits: { parallel_fleets: 2 }
+notify: [ { webhook: chat, on: failed } ]'
 ctl campaign apply "$WORK/gaps.yaml" >/dev/null
 sim_fault hotaisle create_no_capacity -1
 sim_fault runpod create_no_capacity -1
@@ -78,6 +112,15 @@ same "nobody sells anything: the night failed" "$? $(grep -c "is failed: 0 of 4 
 ctl campaign report gaps >"$WORK/o"
 same "the provider is to blame" "$(grep -c '| provider | unplaceable |' "$WORK/o")" 4
 for cloud in hotaisle runpod digitalocean vastai; do sim_fault $cloud create_no_capacity 0; done
+
+check "a message that was not taken is sent again" wait_for 30 sh -c "[ \$(grep -c ' /ops ' '$WORK/heard') -ge 3 ]"
+same "under the same id" "$(grep ' /ops ' "$WORK/heard" | head -n 2 | cut -d' ' -f1 | sort -u | wc -l)" 1
+same "each is signed" "$(grep -c ' BAD ' "$WORK/heard")" 0
+check "the first tells of the night in one line and in figures" \
+	sh -c "grep ' /ops ' '$WORK/heard' | head -n 1 | grep -q '\"text\":\"small, night 1 is complete: 2 of 2 runs ok.*\"outcome\":\"complete\"' || grep ' /ops ' '$WORK/heard' | head -n 1 | grep -q 'small, night 1 is complete: 2 of 2 runs ok'"
+check "the chat hears of the failure, as one text" sh -c "grep ' /secret-path ' '$WORK/heard' | tail -n 1 | grep -q '{\"text\":\"gaps, night 1 is failed: 0 of 4 runs ok'"
+same "and of nothing else" "$(grep -c ' /secret-path ' "$WORK/heard")" 1
+check "its address is in no log" sh -c "! grep -q secret-path '$WORK/state/gpufleetd.log'"
 
 # ---- killed in the middle ----
 campaign killed '"MI300X:1", "H200:1"' 'limits: { parallel_fleets: 2 }

@@ -61,7 +61,7 @@ static void act(void *arg, const struct action *a)
 
 	if (!n->p || n->dying || night_point(n, action_name(a->kind)))
 		return;
-	if (a->kind == ACTION_SUBMIT || a->kind == ACTION_JUDGE)
+	if (a->kind >= ACTION_SUBMIT)
 		season_action(n, a);
 	else if (a->kind < ACTION_CONNECT)
 		wire_action(n, a);

@@ -326,6 +326,11 @@ void world_answer(struct world *w, const struct answer *a)
 	}
 	switch ((int)a->action.kind) {
 	case ACTION_SUBMIT: answer_submit(w, &f); return;
+	case ACTION_NOTIFY:
+		f.kind = FACT_NOTIFIED;
+		f.flag = !w->k.deaf;
+		f.message = "it answered 500";
+		break;
 	case ACTION_JUDGE:
 		f.kind = FACT_NIGHT_JUDGED;
 		f.text = w->k.again ? w->k.again : "";

@@ -341,6 +341,11 @@ static void carry_campaigns(struct model *m, const struct model *old)
 			model_add_night(m, &row);
 		} else if (model_trial(old, id)) {
 			model_add_trial(m, model_trial(old, id));
+		} else if (model_notice(old, id)) {
+			struct notice row = *model_notice(old, id);
+
+			row.retry_at = 0;
+			model_add_notice(m, &row);
 		}
 	}
 }

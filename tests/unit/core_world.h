@@ -69,7 +69,7 @@ struct knobs {
 	const char *signal;
 	bool timed_out, setup_failed, vanish, lapsed, refuse; /* lapsed: the watchdog ended the run; refuse: push and start answer "no" for good */
 	const char *again;     /* trials that the judge wants measured once more, as FACT_NIGHT_JUDGED says it; once */
-	bool refuse_trials;
+	bool refuse_trials, deaf; /* deaf: no webhook takes anything */
 	money available;       /* balance; 0: not known */
 	money bill;            /* what the provider's record says of any machine; 0: what we metered */
 };

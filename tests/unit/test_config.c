@@ -649,7 +649,8 @@ static const char everything[] =
     "  vastai: { token_file: @/t, min_reliability: 0.5 }\n"
     "  static:\n    hosts:\n      - { name: a, address: '::1', gpu: 'RTX 4090:8', price_per_hour: 1.25, port: 23, user: u }\n"
     "      - { name: b, address: h, gpu: H100 }\n"
-    "secrets: { HF: { file: @/t, owners: [a, b] }, WB: { file: @/t } }\n";
+    "secrets: { HF: { file: @/t, owners: [a, b] }, WB: { file: @/t } }\n"
+    "webhooks: { ops: { url: 'https://h.example/x', secret_file: @/t }, chat: { url_file: @/t, template: slack } }\n";
 
 static void print_round_trip(void **state)
 {
@@ -672,6 +673,8 @@ static void print_round_trip(void **state)
 	assert_string_equal(c.accounts[3].hosts[0].gpu, "RTX 4090");
 	assert_int_equal(c.accounts[3].hosts[0].gpu_count, 8);
 	assert_int_equal(c.secrets[0].owner_count, 2);
+	assert_string_equal(c.webhooks[0].template, "json");
+	assert_string_equal(c.webhooks[1].template, "slack");
 	assert_int_equal(c.proof.bill_watch, 90 * SECOND);
 	config_free(&c);
 	buf_free(&first);

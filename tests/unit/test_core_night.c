@@ -42,7 +42,11 @@ static struct plan *compile(void *arg, const char *text, char trouble[TEXT_MAX])
 			p->per_night = n * CENT;
 		else if (!strcmp(word, "until"))
 			p->finish_by = (int)n;
-		else if (!strcmp(word, "queue"))
+		else if (!strcmp(word, "tell")) {
+			str_copy(p->notify[0].webhook, "ops");
+			p->notify[0].news = news_parse(value);
+			p->notify_count = 1;
+		} else if (!strcmp(word, "queue"))
 			p->queue = n != 0;
 		else if (!strcmp(word, "cron"))
 			p->scheduled = cron_parse(&p->schedule.cron, value, &e) == 0;
@@ -421,6 +425,64 @@ static void restarts_change_nothing(void **state)
 	}
 }
 
+static const struct notice *notice_of(const struct world *w)
+{
+	size_t at = 0;
+
+	return model_each(&w->m.notices, &at);
+}
+
+/* A message waits for whoever listens, over restarts, keeps its id, and is sent once. */
+static void a_message_is_not_lost(void **state)
+{
+	struct world *w = *state;
+	int64_t id;
+
+	w->k.deaf = true;
+	run_now(w, apply(w, "small;tell=failed,summary;cells=H100:1"), false);
+	until_done(w, 1, HOUR);
+	assert_int_equal(notice_of(w)->state, NOTICE_WAITING);
+	assert_string_equal(notice_of(w)->news, "summary");
+	assert_string_equal(notice_of(w)->reason, "it answered 500");
+	assert_true(notice_of(w)->tries > 2);
+	id = notice_of(w)->object.id;
+	world_restart(w);
+	w->k.deaf = false;
+	world_pass(w, 2 * HOUR);
+	assert_int_equal(notice_of(w)->object.id, id);
+	assert_int_equal(notice_of(w)->state, NOTICE_SENT);
+	world_restart(w);
+	world_pass(w, 2 * HOUR);
+	assert_int_equal(w->m.notices.count, 1);
+}
+
+static void messages_are_chosen(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;tell=failed,budget;cells=H100:1"), false);
+	until_done(w, 1, HOUR);
+	assert_null(notice_of(w)); /* nothing of that happened */
+	run_now(w, apply(w, "small;tell=failed,budget;cells=B200:8"), false);
+	until_done(w, 2, HOUR);
+	assert_string_equal(notice_of(w)->news, "failed");
+	w->k.deaf = true;
+	apply(w, "other;tell=missed;cron=0 2 * * *;cells=H100:1");
+	world_pass(w, 5 * DAY);
+	assert_int_equal(w->m.notices.count, 1);
+}
+
+static void a_message_is_given_up_in_the_end(void **state)
+{
+	struct world *w = *state;
+
+	w->k.deaf = true;
+	run_now(w, apply(w, "small;tell=summary;cells=H100:1"), false);
+	world_pass(w, 4 * DAY);
+	assert_int_equal(notice_of(w)->state, NOTICE_GIVEN_UP);
+	assert_in_range(notice_of(w)->tries, 70, 90);
+}
+
 static void a_bad_definition_changes_nothing(void **state)
 {
 	struct world *w = *state;
@@ -458,6 +520,9 @@ int main(void)
 		night_test(the_next_night_is_skipped_or_waits),
 		night_test(a_pause_makes_up_for_nothing),
 		night_test(restarts_change_nothing),
+		night_test(a_message_is_not_lost),
+		night_test(messages_are_chosen),
+		night_test(a_message_is_given_up_in_the_end),
 		night_test(a_bad_definition_changes_nothing),
 	};
 

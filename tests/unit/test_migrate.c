@@ -231,10 +231,10 @@ static void test_a_newer_one_is_refused(void **state)
 
 	store_close(db_open(p, false));
 	db = db_shell(p);
-	db_do(db, "PRAGMA user_version=7");
+	db_do(db, "PRAGMA user_version=8");
 	sqlite3_close(db);
 	read_whole(p->path, &before);
-	refused(p, "newer gpufleet (schema 7, this one knows 6)");
+	refused(p, "newer gpufleet (schema 8, this one knows 7)");
 	read_whole(p->path, &after);
 	assert_memory_equal(before.data, after.data, before.len);
 	buf_free(&before);
