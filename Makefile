@@ -262,6 +262,8 @@ torture: all sim $(BUILD)/torture/failing.so
 
 demo: all sim
 	@BUILD='$(BUILD)' bash tests/sim/demo.sh
+demo-campaign: all sim
+	@BUILD='$(BUILD)' bash tests/sim/demo_campaign.sh
 
 LINT := lint-layering lint-headers lint-options lint-ctl lint-man lint-shell lint-unit lint-text
 lint: $(LINT)
@@ -352,6 +354,7 @@ help:
 	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan and sim-rate go with it (tests/sim/README.md)'
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
+	@echo 'make demo-campaign      the founding campaign: nine scenarios, two targets, three repeats, with its report'
 	@echo 'make lint               layering, headers, options, manuals, scripts, text'
 	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
 	@echo 'make format             clang-format over the lines that are not committed yet'
@@ -360,6 +363,6 @@ help:
 	@echo 'Variables: CC CFLAGS CPPFLAGS LDFLAGS, BUILD=dir, SAN=address,undefined, DEVELOPER=0 (warnings are no errors)'
 
 FORCE:
-.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-cron check-flood bench-ssh torture fuzz demo lint $(LINT) docs format deps \
+.PHONY: all unit sim check check-unit check-integration check-asan check-tsan check-valgrind check-load check-kill check-clouds check-cron check-flood bench-ssh torture fuzz demo demo-campaign lint $(LINT) docs format deps \
 	install uninstall clean help FORCE
 .SECONDARY:

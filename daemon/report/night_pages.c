@@ -54,8 +54,8 @@ static void head(struct markup *p, const json_t *doc)
 	const json_t *n = json_object_get(doc, "night");
 	char metered[32], billed[32];
 
-	markup_line(p, "%s, begun %s%s%s. %s%s%s", json_bool(n, "poc", false) ? "A proof of concept" : json_is_null(json_object_get(n, "tick")) ?
-	    "Begun by hand" : "Scheduled", json_str(n, "begun", ""), *json_str(n, "ended", "") ? ", ended " : "", json_str(n, "ended", ""),
+	markup_line(p, "%s %s%s%s. %s%s%s", json_bool(n, "poc", false) ? "A proof of concept, begun" : json_is_null(json_object_get(n, "tick")) ?
+	    "Begun by hand" : "Begun by schedule", json_str(n, "begun", ""), *json_str(n, "ended", "") ? ", ended " : "", json_str(n, "ended", ""),
 	    !strcmp(json_str(n, "outcome", ""), "complete") ? "Complete" : !strcmp(json_str(n, "outcome", ""), "partial") ? "PARTIAL" :
 	    *json_str(n, "outcome", "") ? json_str(n, "outcome", "") : "Still running", *json_str(n, "reason", "") ? ": " : "",
 	    json_str(n, "reason", ""));

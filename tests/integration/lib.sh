@@ -140,6 +140,7 @@ stop_world() { # the daemon and the clouds, with what they left
 	fi
 	SIM_PID=
 	rm -rf "$WORK/state" "$WORK/sim"
+	return 0
 }
 stop_all() {
 	stop_world

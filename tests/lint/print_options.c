@@ -127,6 +127,17 @@ static void sample_secrets(void)
 		    shown(&secret_options.rows[i]));
 }
 
+/* One with its address in the open, one with it in a file: never both. */
+static void sample_webhooks(void)
+{
+	describe_table(&webhook_options, "");
+	puts("#webhooks:\n#  ops:");
+	for (size_t i = 0; i < webhook_options.count; i++)
+		if (strcmp(webhook_options.rows[i].key, "url_file") != 0)
+			sample_value("    ", webhook_options.rows[i].key, &webhook_options.rows[i], shown(&webhook_options.rows[i]));
+	puts("#  chat:\n#    url_file: /etc/gpufleet/slack.url\n#    template: slack");
+}
+
 static void print_sample(void)
 {
 	char section[32] = "";
@@ -152,6 +163,8 @@ static void print_sample(void)
 			sample_providers();
 		else if (!strcmp(o->key, "secrets"))
 			sample_secrets();
+		else if (!strcmp(o->key, "webhooks"))
+			sample_webhooks();
 		else
 			sample_value(dot ? "  " : "", dot ? dot + 1 : o->key, o, shown(o));
 	}
@@ -200,7 +213,8 @@ static void man_option(const struct option *o)
 	if (o->type == OPTION_TREE)
 		printf("See\n.Sx %s .\n", !strcmp(o->key, "providers") ? "ACCOUNTS"
 					  : !strcmp(o->key, "secrets") ? "SECRETS"
-								       : "HOSTS");
+					  : !strcmp(o->key, "webhooks") ? "WEBHOOKS"
+									: "HOSTS");
 	if (o->fallback)
 		printf("Default:\n.Cm %s .\n", o->fallback);
 	else if (o->unset && !strcmp(o->unset, "required"))
@@ -234,12 +248,15 @@ static void print_man(void)
 	puts(
 	    ".Sh SECRETS\nBelow\n.Cm secrets ,\neach key is the name of a variable and each value a map of:");
 	man_table(&secret_options);
+	puts(
+	    ".Sh WEBHOOKS\nBelow\n.Cm webhooks ,\neach key is a name that campaign files use\n.Pq Xr gpufleet-campaign 5\nand each value a map of:");
+	man_table(&webhook_options);
 }
 
 static void print_keys(void)
 {
 	const struct option_table *const tables[] = { &config_options, &account_options, &host_options,
-		&secret_options };
+		&secret_options, &webhook_options };
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
 		for (size_t j = 0; j < tables[i]->count; j++)

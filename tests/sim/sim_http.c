@@ -164,6 +164,8 @@ static ssize_t endless(void *context, uint64_t at, char *out, size_t max)
 	struct exchange *x = context;
 	size_t left = x->response.body.len - (size_t)at, n = left < max ? left : max;
 
+	if (!n && x->front->sim->stopping)
+		return MHD_CONTENT_READER_END_OF_STREAM;
 	if (!n) {
 		MHD_suspend_connection(x->connection);
 		heap_set(&x->front->waiting, &x->node, clock_boot() + STREAM_LOOK);
