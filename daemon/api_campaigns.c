@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "compile.h"
+#include "report/compare.h"
 #include "report/night.h"
 #include "view_nights.h"
 
@@ -213,6 +214,7 @@ void get_campaign(struct request *r)
 }
 
 struct night_query {
+	const struct engine *en;
 	char name[NAME_MAX_];
 	int64_t number;
 	int limit;
@@ -223,6 +225,7 @@ static struct night_query *night_query(struct request *r)
 {
 	struct night_query *q = xcalloc(1, sizeof(*q));
 
+	q->en = r->api->en;
 	str_copy(q->name, r->arg[0]);
 	q->limit = (int)query_int(r, "limit", 50);
 	return q;
@@ -338,36 +341,82 @@ void get_next(struct request *r)
 
 /* ---- reports ---- */
 
+/* What is different in the stack of two runs; NULL: it is not known. */
+static json_t *stack_change(const struct engine *en, struct history *h, int64_t before, int64_t now)
+{
+	struct bench both[2] = { { .doubt_count = 0 } };
+	json_t *source[2] = { NULL }, *out = NULL;
+	char ref[32];
+	struct err e;
+
+	for (int k = 0; k < 2; k++) {
+		snprintf(ref, sizeof(ref), "%lld", (long long)(k ? now : before));
+		if (report_source(en, h, ref, &source[k], &e) == 0)
+			bench_read(&both[k], source[k]);
+	}
+	if (source[0] && source[1])
+		out = json_pack("{sI sI so}", "before", before, "now", now, "differences", compare_manifests(both, 2));
+	for (int k = 0; k < 2; k++) {
+		if (source[k])
+			bench_free(&both[k]);
+		json_decref(source[k]);
+	}
+	return out;
+}
+
+static void put_stack_changes(const struct night_query *q, struct history *h, json_t *doc)
+{
+	json_t *series = json_object_get(doc, "series"), *list = json_array(), *f, *known;
+	size_t k, i;
+
+	json_array_foreach(series, k, f) {
+		int64_t before = json_int(f, "run_of_old_stack", 0), now = json_int(f, "run", 0);
+		json_t *change = NULL;
+		bool seen = !before;
+
+		json_array_foreach(list, i, known)
+			seen |= json_int(known, "now", 0) == now;
+		if (!seen)
+			change = stack_change(q->en, h, before, now);
+		if (change)
+			json_array_append_new(list, change);
+	}
+	json_put(doc, "stack_changes", list);
+}
+
 static int ask_night_report(struct history *h, void *arg, json_t **out, struct err *e)
 {
 	const struct night_query *q = arg;
 	int64_t id = campaign_id(h, q->name, e), number;
-	json_t *source = json_object(), *night = NULL, *nights = NULL, *findings = NULL;
+	json_t *source = json_object(), *night = NULL, *nights = NULL, *findings = NULL, *machines = NULL, *doc = NULL;
 	struct buf text = BUF(PAGE_MAX_);
 
 	if (id < 0 || history_night(h, id, q->number, &night, e) < 0)
 		goto failed;
 	number = json_int(night, "number", 0);
-	if (history_nights(h, id, REPORT_NIGHTS, &nights, e) < 0 || history_findings(h, id, number - REPORT_NIGHTS, number, &findings, e) < 0)
+	if (history_nights(h, id, REPORT_NIGHTS, &nights, e) < 0 || history_findings(h, id, number - REPORT_NIGHTS, number, &findings, e) < 0 ||
+	    history_machines(h, id, number - REPORT_NIGHTS, number, &machines, e) < 0)
 		goto failed;
 	json_put_str(source, "campaign", q->name);
 	json_put(source, "night", json_incref(night));
 	json_put(source, "nights", json_incref(json_object_get(nights, "nights")));
 	json_put(source, "findings", json_incref(findings));
+	json_put(source, "machines", json_incref(machines));
+	doc = night_report(source);
+	put_stack_changes(q, h, doc);
 	if (!strcmp(q->format, "json")) {
-		*out = night_report(source);
+		*out = json_incref(doc);
 	} else {
-		json_t *doc = night_report(source);
-
 		if (!strcmp(q->format, "md"))
 			night_markdown(doc, &text);
 		else
 			night_html(doc, &text);
 		*out = json_object();
 		json_put_str(*out, "text", buf_str(&text));
-		json_decref(doc);
 	}
 failed:
+	json_decref(doc);
+	json_decref(machines);
 	buf_free(&text);
 	json_decref(source);
 	json_decref(night);

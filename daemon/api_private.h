@@ -162,6 +162,9 @@ void get_recipes(struct request *r);
 void get_doctor(struct request *r);
 void get_audit(struct request *r);
 
+/* api_report.c: what a benchmark is made from (bench_read()), of a run ("7", "run-7") or an import. */
+int report_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e);
+
 /* api_output.c: a line of an output stream: `text` where it is UTF-8 without NUL, else `base64`. */
 json_t *output_line(const char *stream, const char *data, size_t n);
 

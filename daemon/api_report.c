@@ -32,7 +32,7 @@ static void put_manifest(const struct engine *en, const json_t *run, json_t *sou
 }
 
 /* "12", "run-12": a run; anything else is the name of an import. */
-static int load_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e)
+int report_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e)
 {
 	json_t *run, *results, *import;
 	int64_t id;
@@ -83,7 +83,7 @@ static int ask_report(struct history *h, void *arg, json_t **out, struct err *e)
 	json_t *source;
 	struct bench b;
 
-	if (load_source(q->en, h, q->refs[0], &source, e) < 0)
+	if (report_source(q->en, h, q->refs[0], &source, e) < 0)
 		return -1;
 	bench_read(&b, source);
 	if (!strcmp(q->format, "json")) {
@@ -163,7 +163,7 @@ static int ask_compare(struct history *h, void *arg, json_t **out, struct err *e
 	json_t *source, *doc;
 	size_t n = 0;
 
-	for (; n < q->count && load_source(q->en, h, q->refs[n], &source, e) == 0; n++) {
+	for (; n < q->count && report_source(q->en, h, q->refs[n], &source, e) == 0; n++) {
 		bench_read(&all[n], source);
 		json_decref(source);
 	}

@@ -117,9 +117,9 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 	p->queue = f->queue;
 	p->finish_by = f->finish_by;
 	p->runs = has_param(r, "REPEATS") ? 1 : f->repeats;
-	p->max_price = f->max_price ? f->max_price : c->defaults.max_price;
+	p->max_price = f->max_price ? f->max_price : c ? c->defaults.max_price : 0;
 	p->per_night = f->per_night;
-	p->accept_minimum = c->defaults.accept_minimum;
+	p->accept_minimum = c ? c->defaults.accept_minimum : 0;
 	p->run_limit = (r->setup_timeout ? r->setup_timeout : 0) + (f->per_run ? f->per_run : r->run_timeout ? r->run_timeout : NO_LIMIT);
 	p->per_run = f->per_run;
 	p->parallel = f->parallel_fleets;
@@ -149,7 +149,7 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 			p->cell_count++; /* what it holds is freed with the plan */
 			return -1;
 		}
-	return check_words(f, c, e);
+	return c ? check_words(f, c, e) : 0;
 }
 
 struct plan *compile_campaign(const struct config *c, const char *file, const char *text, struct buf *report, struct err *e)

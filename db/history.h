@@ -44,6 +44,8 @@ int history_night(struct history *h, int64_t campaign_id, int64_t number, json_t
 int history_trials(struct history *h, int64_t night_id, json_t **out, struct err *e);
 /* The findings of the nights first … last of a campaign, oldest first. */
 int history_findings(struct history *h, int64_t campaign_id, int64_t first, int64_t last, json_t **out, struct err *e);
+/* The machines that those nights rented: {provider, planned, ready}. */
+int history_machines(struct history *h, int64_t campaign_id, int64_t first, int64_t last, json_t **out, struct err *e);
 /* A fleet by id, or (id 0) the newest of that name, with its instances, for `status` and `why`. ERR_NOT_FOUND */
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e);
 /*

@@ -103,9 +103,10 @@ int history_trials(struct history *h, int64_t night_id, json_t **out, struct err
 	return *out ? 0 : -1;
 }
 
-int history_findings(struct history *h, int64_t campaign_id, int64_t first, int64_t last, json_t **out, struct err *e)
+static int between(struct history *h, enum statement which, int64_t campaign_id, int64_t first, int64_t last, json_t **out,
+    struct err *e)
 {
-	sqlite3_stmt *st = history_ask(h, SQL_FINDINGS_BETWEEN, e);
+	sqlite3_stmt *st = history_ask(h, which, e);
 
 	if (!st)
 		return -1;
@@ -114,4 +115,14 @@ int history_findings(struct history *h, int64_t campaign_id, int64_t first, int6
 	sqlite3_bind_int64(st, 3, last);
 	*out = history_rows(h, st, e);
 	return *out ? 0 : -1;
+}
+
+int history_findings(struct history *h, int64_t campaign_id, int64_t first, int64_t last, json_t **out, struct err *e)
+{
+	return between(h, SQL_FINDINGS_BETWEEN, campaign_id, first, last, out, e);
+}
+
+int history_machines(struct history *h, int64_t campaign_id, int64_t first, int64_t last, json_t **out, struct err *e)
+{
+	return between(h, SQL_MACHINES_BETWEEN, campaign_id, first, last, out, e);
 }

@@ -95,6 +95,7 @@ const char *const statements[STATEMENTS] = {
 	[SQL_TRIALS] = "SELECT t.id, t.cell, t.repeat, t.again AS b_again, t.title, t.gpu, t.gpu_count, t.state, t.outcome, t.cause, t.reason, "
 		       "t.lost, t.failed, nullif(t.run_id, 0) AS run, nullif(t.ended, 0) AS t_ended, coalesce(f.name, '') AS fleet, "
 		       "coalesce(i.provider, '') AS provider, coalesce(i.region, '') AS region, i.id AS instance, r.recipe, "
+		       "CASE WHEN r.assigned > 0 THEN max(r.done - r.assigned, 0) * i.price_hour / 3600000000 END AS m_cost, "
 		       "nullif(r.started, 0) AS t_started, nullif(r.run_started, 0) AS t_run_started, nullif(r.ended, 0) AS t_run_ended "
 		       "FROM trials t LEFT JOIN runs r ON r.id = t.run_id LEFT JOIN instances i ON i.id = r.instance_id "
 		       "LEFT JOIN fleets f ON f.id = r.fleet_id WHERE t.night_id = ?1 ORDER BY t.id",
@@ -109,6 +110,9 @@ const char *const statements[STATEMENTS] = {
 	    "r.ended > 0) AS d_measuring FROM instances i JOIN fleets f ON f.id = i.fleet_id WHERE f.night_id = ?1 AND "
 	    "(i.provider_id <> '' OR i.metered > 0) ORDER BY i.id",
 	[SQL_FINDINGS] = FINDING_FIELDS "WHERE g.night_id = ?1 ORDER BY g.seq",
+	[SQL_MACHINES_BETWEEN] = "SELECT i.provider, i.planned AS t_planned, nullif(i.ready_at, 0) AS t_ready FROM nights n JOIN fleets f ON "
+				 "f.night_id = n.id AND f.night_id > 0 JOIN instances i ON i.fleet_id = f.id WHERE n.campaign_id = ?1 AND n.number >= ?2 "
+				 "AND n.number <= ?3 AND i.provider_id <> ''",
 	[SQL_FINDINGS_BETWEEN] = FINDING_FIELDS "WHERE n.campaign_id = ?1 AND n.number >= ?2 AND n.number <= ?3 ORDER BY n.number, g.seq",
 
 	/* Orders that never became a machine cost nothing and are left out. */

@@ -35,6 +35,7 @@ enum statement {
 	SQL_NIGHT_MACHINES,  /* night */
 	SQL_FINDINGS,        /* night */
 	SQL_FINDINGS_BETWEEN, /* campaign, first night, last night */
+	SQL_MACHINES_BETWEEN, /* the same */
 
 	SQL_COST,      /* since, until (0: no end); the columns are enum cost_column */
 	SQL_COST_RUNS, /* instance, from, until: recipe and the time its runs took */

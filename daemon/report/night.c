@@ -245,7 +245,7 @@ json_t *night_report(const json_t *source)
 	json_put_str(o, "campaign", json_str(source, "campaign", ""));
 	json_put(o, "night", night);
 	json_put(o, "cost", cost_json(machines));
-	json_put(o, "providers", providers_json(machines));
+	json_put(o, "providers", providers_json(json_object_get(source, "machines")));
 	json_put(o, "series", series_json(json_object_get(source, "findings"), tonight));
 	json_put(o, "nights", json_deep_copy(json_object_get(source, "nights")));
 	json_decref(machines);

@@ -8,7 +8,8 @@
 #include "base/json.h"
 
 /*
- * source: {campaign, night (history_night()), nights (history_nights()), findings (history_findings() up to this night)}.
+ * source: {campaign, night (history_night()), nights (history_nights()), findings (history_findings() up to this night), machines
+ * (history_machines() of those)}. Whoever has the manifests adds stack_changes: [{before, now: runs, differences (compare_manifests())}].
  * The document: {campaign, night, findings, trials, cost: {parts, machines}, providers, series: [{…, history, steps}], nights}.
  */
 json_t *night_report(const json_t *source);

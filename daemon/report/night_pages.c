@@ -99,7 +99,7 @@ static void verdicts(struct markup *p, const json_t *series)
 		if (!json_int(f, "run_of_old_stack", 0))
 			continue;
 		row_name(f, name, sizeof(name));
-		snprintf(line, sizeof(line), "%s: the stack changed, a new series begins; what changed: gpufleetctl diff run-%lld run-%lld", name,
+		snprintf(line, sizeof(line), "%s: the stack changed, a new series begins; in full: gpufleetctl diff run-%lld run-%lld", name,
 		    (long long)json_int(f, "run_of_old_stack", 0), (long long)json_int(f, "run", 0));
 		markup_item(p, line);
 	}
@@ -182,10 +182,48 @@ static void figures(struct markup *p, const json_t *series)
 	markup_table_end(p);
 }
 
+static void value_words(const json_t *values, size_t at, char *out, size_t size)
+{
+	const json_t *v = json_array_get(values, at);
+	char *text = v && !json_is_string(v) ? json_text((json_t *)(uintptr_t)v) : NULL;
+
+	snprintf(out, size, "%.200s", text ? text : v ? json_string_value(v) : "");
+	free(text);
+}
+
+/* A step may be a changed stack: what changed stands beside it. */
+static void stack_changes(struct markup *p, const json_t *list)
+{
+	static const char *const columns[] = { "What", "Before", "Now" };
+	const json_t *c, *d;
+	char text[256];
+	size_t k, i;
+
+	if (!json_array_size(list))
+		return;
+	markup_heading(p, "Stack changes");
+	json_array_foreach(list, k, c) {
+		markup_line(p, "run-%lld, compared with run-%lld; the series begin anew.", (long long)json_int(c, "now", 0),
+		    (long long)json_int(c, "before", 0));
+		markup_table(p, columns, ARRAY_LEN(columns));
+		json_array_foreach(json_object_get(c, "differences"), i, d) {
+			markup_row(p);
+			markup_cell(p, "%s", json_str(d, "key", ""));
+			for (size_t side = 0; side < 2; side++) {
+				value_words(json_object_get(d, "values"), side, text, sizeof(text));
+				markup_cell(p, "%s", text);
+			}
+			markup_row_end(p);
+		}
+		markup_table_end(p);
+	}
+}
+
 static void troubles(struct markup *p, const json_t *trials)
 {
-	static const char *const columns[] = { "What", "To blame", "Cause", "Reason", "Run" };
+	static const char *const columns[] = { "What", "To blame", "Cause", "Reason", "Cost", "Run" };
 	const json_t *t;
+	char text[32];
 	size_t k;
 	int bad = 0;
 
@@ -203,6 +241,7 @@ static void troubles(struct markup *p, const json_t *trials)
 		markup_cell(p, "%s", json_str(t, "blame", ""));
 		markup_cell(p, "%s", json_str(t, "cause", ""));
 		markup_cell(p, "%.250s", json_str(t, "reason", ""));
+		markup_cell(p, "%s", money_of(t, "cost", text));
 		if (json_int(t, "run", 0))
 			markup_cell(p, "run-%lld", (long long)json_int(t, "run", 0));
 		else
@@ -252,6 +291,7 @@ static void providers(struct markup *p, const json_t *list)
 	size_t k;
 
 	markup_heading(p, "Providers");
+	markup_line(p, "Over the last 60 nights: machines that were ordered, those that came to answer, and the median time to that.");
 	markup_table(p, columns, ARRAY_LEN(columns));
 	json_array_foreach(list, k, o) {
 		markup_row(p);
@@ -405,6 +445,7 @@ static void page(struct markup *p, const json_t *doc)
 	head(p, doc);
 	verdicts(p, series);
 	figures(p, series);
+	stack_changes(p, json_object_get(doc, "stack_changes"));
 	troubles(p, json_object_get(json_object_get(doc, "night"), "trials"));
 	cost(p, json_object_get(doc, "cost"));
 	providers(p, json_object_get(doc, "providers"));

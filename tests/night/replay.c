@@ -1,5 +1,6 @@
 #include "tests/night/replay.h"
 #include "base/str.h"
+#include "daemon/compile.h"
 #include "daemon/site.h"
 #include "daemon/trace.h"
 
@@ -178,6 +179,7 @@ int replay(const char *dir, const char *state_dir, struct replayed *out, struct 
 		return err_errno(e, ERR_FAILED, "cannot make a directory below /tmp");
 	rng_seed(&p.rng, 0);
 	model_init(&p.model, &p.rng);
+	p.model.compile = compile_for_model; /* without the configuration: its limits are not in a trace */
 	r = begin(&p, dir, state_dir, e);
 	if (r == 0) {
 		r = play(&p, e);
