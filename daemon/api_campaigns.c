@@ -67,6 +67,22 @@ static void tell_check(struct request *r, const struct plan *p, const struct cam
 	request_json(r, 200, o);
 }
 
+/* May whoever applies it use the secrets that it names? */
+static int check_secrets(struct request *r, const struct plan *p, struct err *e)
+{
+	char copy[TEXT_MAX], *rest = copy, *one;
+	struct secret value = { NULL };
+	int result = 0;
+
+	str_copy(copy, p->secrets);
+	while (result == 0 && (one = str_split(&rest, ",")))
+		if (*one) {
+			result = config_secret_read(engine_config(r->api->en), one, r->user, &value, e);
+			secret_wipe(&value);
+		}
+	return result;
+}
+
 void post_campaigns(struct request *r)
 {
 	const char *text = json_str(r->in, "text", ""), *file = json_str(r->in, "file", "campaign");
@@ -82,6 +98,8 @@ void post_campaigns(struct request *r)
 	old = p ? model_campaign_by_name(engine_model(r->api->en), p->name) : NULL;
 	if (!p)
 		request_problem(r, &e, json_pack("{ss}", "report", buf_str(&report)));
+	else if (check_secrets(r, p, &e) < 0)
+		request_error(r, &e);
 	else if (json_bool(r->in, "dry_run", false))
 		tell_check(r, p, old);
 	else if (!old || may_touch(r, old->owner))

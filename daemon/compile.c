@@ -76,7 +76,6 @@ static int compile_cell(struct plan_cell *to, const struct campaign_file *f, con
 static int check_words(const struct campaign_file *f, const struct config *c, struct err *e)
 {
 	const char *names[256] = { NULL }, *near;
-	struct secret value = { NULL };
 	size_t n = 0;
 
 	for (size_t k = 0; k < c->account_count && n + 2 < ARRAY_LEN(names); k++) {
@@ -97,13 +96,9 @@ static int check_words(const struct campaign_file *f, const struct config *c, st
 	for (int k = 0; k < f->notify_count; k++)
 		if (!config_webhook(c, f->notify[k].webhook))
 			return err_set(e, ERR_USAGE, "'notify': no webhook '%.60s' is configured (webhooks in gpufleetd.yaml(5))", f->notify[k].webhook);
-	for (int k = 0; k < f->secret_count; k++) {
-		int r = config_secret_read(c, f->secrets[k], f->owner, &value, e);
-
-		secret_wipe(&value);
-		if (r < 0)
-			return err_wrap(e, "'secrets'");
-	}
+	for (int k = 0; k < f->secret_count; k++) /* for whom is asked when it is applied, and again when it is used */
+		if (!config_secret(c, f->secrets[k]))
+			return err_set(e, ERR_USAGE, "'secrets': '%.60s' is not in the configuration; add it below 'secrets'", f->secrets[k]);
 	return 0;
 }
 

@@ -44,6 +44,9 @@ json_t *view_plan(const struct plan *p)
 	json_put_str(o, "recipe", p->recipe);
 	json_put(o, "cells", cells);
 	json_put_int(o, "runs", (int64_t)p->cell_count * p->runs);
+	json_put(o, "run_limit", json_real((double)p->run_limit / (double)SECOND));
+	if (p->max_price)
+		json_put_money(o, "max_price", p->max_price);
 	json_put_str(o, "timezone", p->zone ? zone_name(p->zone) : "");
 	json_put_bool(o, "scheduled", p->scheduled);
 	json_put_int(o, "parallel_fleets", p->parallel);

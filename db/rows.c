@@ -217,7 +217,8 @@ static const struct column import_columns[] = {
 
 #define WANTED_NIGHTS "state <> 'DONE' OR ended >= ?1"
 #define WANTED_FLEETS                                                                                                    \
-	"state <> 'CLOSED' OR closed >= ?1 OR id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"
+	"state <> 'CLOSED' OR closed >= ?1 OR night_id IN (SELECT id FROM nights WHERE state <> 'DONE') OR "                      \
+	"id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"
 #define OF_WANTED_FLEETS "fleet_id IN (SELECT id FROM fleets WHERE " WANTED_FLEETS ")"
 
 #define COLUMNS(c) c, ARRAY_LEN(c)

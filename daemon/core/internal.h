@@ -77,6 +77,8 @@ void night_apply(struct model *m, struct fact *f);
 void night_decide(struct model *m, struct night *n, instant now, struct actions *out);
 /* Something changed on a fleet: if it works for a night, that is looked at. */
 void night_of_fleet_changed(struct model *m, const struct fleet *f);
+/* Is the night of this fleet still going on? What it cost counts against the night's limit. */
+bool night_needs(const struct model *m, const struct fleet *f);
 /* A run may begin for this trial: NULL with the fact's error, or the trial, which has it from now on. */
 struct trial *trial_takes(struct model *m, struct fact *f, int64_t trial_id);
 void trial_has_run(struct model *m, struct trial *t, const struct run *r);

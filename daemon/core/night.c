@@ -226,6 +226,13 @@ void night_of_fleet_changed(struct model *m, const struct fleet *f)
 		core_touch(m, &n->object);
 }
 
+bool night_needs(const struct model *m, const struct fleet *f)
+{
+	const struct night *n = f->night_id ? map_get(&m->nights, f->night_id) : NULL;
+
+	return n && n->state != NIGHT_DONE;
+}
+
 static bool of_fleet(const struct trial *t, const struct fleet *f)
 {
 	return t->fleet_id == f->object.id;

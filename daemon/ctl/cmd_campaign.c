@@ -224,10 +224,69 @@ static int show(struct ctl *c, struct err *e)
 	return 0;
 }
 
+static bool same_kind(const json_t *a, const json_t *b)
+{
+	return !strcmp(json_str(a, "gpu", ""), json_str(b, "gpu", "")) && json_int(a, "gpu_count", 0) == json_int(b, "gpu_count", 0) &&
+	       !strcmp(json_str(a, "providers", ""), json_str(b, "providers", "")) && !strcmp(json_str(a, "region", ""), json_str(b, "region", ""));
+}
+
+/* What the first of a kind costs an hour at today's cheapest offer; < 0: nobody says. */
+static double price_of(struct ctl *c, const json_t *plan, const json_t *cell)
+{
+	json_t *body = json_object(), *providers = json_array(), *answer = NULL;
+	char list[TEXT_MAX], *rest = list, *one;
+	struct err none;
+	double price = -1;
+
+	json_put_str(body, "gpu", json_str(cell, "gpu", ""));
+	json_put_int(body, "count", json_int(cell, "gpu_count", 1));
+	str_copy(list, json_str(cell, "providers", ""));
+	while ((one = str_split(&rest, ",")))
+		if (*one)
+			json_array_append_new(providers, json_string(one));
+	if (json_array_size(providers))
+		json_put(body, "providers", json_incref(providers));
+	if (*json_str(cell, "region", ""))
+		json_put_str(body, "region", json_str(cell, "region", ""));
+	if (json_is_number(json_path(plan, "max_price")))
+		json_put(body, "max_price", json_incref((json_t *)(uintptr_t)json_path(plan, "max_price")));
+	if (ctl_post(c, "/v1/plans", body, NULL, &answer, &none) == 0 && json_array_size(json_path(answer, "offers")))
+		price = json_num(answer, "price_hour", -1);
+	json_decref(answer);
+	json_decref(body);
+	json_decref(providers);
+	return price;
+}
+
+/* Where no night has told yet what one costs: what it can cost at the most, each run taking all the time that it may. */
+static void show_estimate(struct ctl *c, const json_t *plan)
+{
+	const json_t *cells = json_path(plan, "cells"), *cell, *other;
+	double per_cell = json_num(plan, "runs", 0) / (double)(json_array_size(cells) ? json_array_size(cells) : 1), most = 0;
+	size_t k, i;
+
+	json_array_foreach(cells, k, cell) {
+		double price, hours = 0;
+		bool first = true;
+
+		json_array_foreach(cells, i, other) {
+			first &= i >= k || !same_kind(cell, other);
+			hours += same_kind(cell, other) ? per_cell * json_num(plan, "run_limit", 0) / 3600 : 0;
+		}
+		price = first ? price_of(c, plan, cell) : -1;
+		if (first)
+			ctl_print(stdout, STYLE_PLAIN, price < 0 ? "%s:%lld: nobody sells it now" : "%s:%lld: $%.2f an hour with the cheapest offer now",
+			    json_str(cell, "gpu", ""), (long long)json_int(cell, "gpu_count", 0), price);
+		most += price > 0 ? price * hours : 0;
+	}
+	if (most > 0)
+		ctl_print(stdout, STYLE_PLAIN, "each at most $%.2f, if every run takes all the time that it may", most);
+}
+
 static int next(struct ctl *c, struct err *e)
 {
 	int64_t count = 5;
-	json_t *answer = NULL;
+	json_t *answer = NULL, *campaign = NULL;
 	const json_t *f;
 	char tail[32];
 	size_t k;
@@ -247,9 +306,12 @@ static int next(struct ctl *c, struct err *e)
 			ctl_say("it is paused: none of these will begin");
 		if (json_is_number(json_path(answer, "cost")))
 			ctl_print(stdout, STYLE_PLAIN, "each about %s, as the last complete nights", show_money(answer, "cost").s);
+		else if (get_named(c, "", &campaign, e) == 0)
+			show_estimate(c, json_path(campaign, "campaign.plan"));
 		if (json_is_number(json_path(answer, "per_night")))
 			ctl_print(stdout, STYLE_PLAIN, "each at most %s (limits.per_night)", show_money(answer, "per_night").s);
 	}
+	json_decref(campaign);
 	json_decref(answer);
 	return 0;
 }

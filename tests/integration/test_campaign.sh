@@ -76,7 +76,9 @@ sed -i 's/per_night: 8/per_night: 9/' "$WORK/small.yaml"
 ctl campaign apply "$WORK/small.yaml" >"$WORK/o"
 check "apply again shows what changes" sh -c "grep -q '^- limits: { per_night: 8' '$WORK/o' && grep -q '^+ limits: { per_night: 9' '$WORK/o'"
 same "and is the second definition" "$(ctl campaign show small --json | value definition)" 2
-same "next" "$(ctl campaign next small -n 3 | grep -c 'T02:00:00')" 3
+ctl campaign next small -n 3 >"$WORK/o"
+same "next" "$(grep -c 'T02:00:00' "$WORK/o")" 3
+check "and what a night can cost at today's prices" sh -c "grep -q 'MI300X:1: .[0-9.]* an hour with the cheapest offer' '$WORK/o' && grep -q 'each at most .9.00' '$WORK/o'"
 check "pause" quiet ctl campaign pause small
 check "list says so" sh -c "'$BUILD/gpufleetctl' campaign list | grep -q 'small.*paused'"
 check "resume" quiet ctl campaign resume small
