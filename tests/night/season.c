@@ -108,7 +108,7 @@ static json_t *figures_of(const struct sim_night *n, const struct night *night)
 		for (int k = 0; k < SCENARIOS; k++) {
 			int series = t->cell * SCENARIOS + k;
 			json_t *f = NULL, *old;
-			char name[32];
+			char name[48];
 			size_t at;
 
 			snprintf(name, sizeof(name), "%.20s|%d", t->gpu, k);
