@@ -36,7 +36,7 @@ static void applied(void *arg, int64_t id, const struct err *error)
 	struct hold *h = arg;
 	struct api *a = h->r ? h->r->api : NULL;
 	struct request *r = hold_take(h);
-	const struct campaign *c = a ? map_get(&engine_model(a->en)->campaigns, id) : NULL;
+	const struct campaign *c = a ? model_campaign(engine_model(a->en), id) : NULL;
 	json_t *o;
 
 	(void)error; /* in memory, and on disk as soon as that works */

@@ -147,7 +147,7 @@ void notify_action(struct execute *x, const struct action *a)
 {
 	const struct model *m = engine_model(x->en);
 	const struct notice *notice = model_notice(m, a->id);
-	const struct campaign *c = notice ? map_get(&m->campaigns, notice->campaign_id) : NULL;
+	const struct campaign *c = notice ? model_campaign(m, notice->campaign_id) : NULL;
 	const struct night *n = notice ? model_night(m, notice->night_id) : NULL;
 	const struct config_webhook *hook = notice ? config_webhook(engine_config(x->en), notice->webhook) : NULL;
 	struct fact lost = { .kind = FACT_NOTIFIED, .id = a->id, .message = "its night is not in memory" };

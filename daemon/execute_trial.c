@@ -56,7 +56,7 @@ void trial_action(struct execute *x, const struct action *a)
 	struct model *m = engine_model(x->en);
 	const struct trial *t = model_trial(m, a->id);
 	const struct night *n = t ? model_night(m, t->night_id) : NULL;
-	const struct campaign *c = n ? map_get(&m->campaigns, n->campaign_id) : NULL;
+	const struct campaign *c = n ? model_campaign(m, n->campaign_id) : NULL;
 	struct wish *w;
 	json_t *body;
 	struct err e;

@@ -122,7 +122,7 @@ void campaign_apply(struct model *m, struct fact *f)
 		apply_definition(m, f);
 		return;
 	}
-	c = map_get(&m->campaigns, f->id);
+	c = model_campaign(m, f->id);
 	if (!c || c->deleted) {
 		err_set(&f->error, ERR_NOT_FOUND, "no such campaign");
 		return;

@@ -79,6 +79,13 @@ void night_decide(struct model *m, struct night *n, instant now, struct actions 
 void night_of_fleet_changed(struct model *m, const struct fleet *f);
 /* Is the night of this fleet still going on? What it cost counts against the night's limit. */
 bool night_needs(const struct model *m, const struct fleet *f);
+void trial_give_up(struct model *m, struct trial *t, enum cause cause, const char *why);
+/* night_rent.c. A fleet is no more: its trials wait for another one, or are given up, by the cause of its end. */
+void night_take_back(struct model *m, struct night *n, const struct fleet *f);
+/* Fleets for what has none yet, as many as may be; the next trial for a free machine; back with what nothing is left for. */
+void night_rent(struct model *m, struct night *n, instant now);
+void night_feed(struct model *m, struct night *n, struct fleet *f, struct actions *out);
+void night_release(struct model *m, struct night *n, struct fleet *f);
 /* A run may begin for this trial: NULL with the fact's error, or the trial, which has it from now on. */
 struct trial *trial_takes(struct model *m, struct fact *f, int64_t trial_id);
 void trial_has_run(struct model *m, struct trial *t, const struct run *r);

@@ -343,6 +343,11 @@ struct account_state *model_account(const struct model *m, const char *name)
 	return NULL;
 }
 
+struct campaign *model_campaign(const struct model *m, int64_t id)
+{
+	return map_get(&m->campaigns, id);
+}
+
 struct campaign *model_campaign_by_name(const struct model *m, const char *name)
 {
 	struct campaign *c;

@@ -492,6 +492,7 @@ struct night *model_add_night(struct model *m, const struct night *row);        
 struct trial *model_add_trial(struct model *m, const struct trial *row);
 struct notice *model_add_notice(struct model *m, const struct notice *row);
 struct notice *model_notice(const struct model *m, int64_t id);
+struct campaign *model_campaign(const struct model *m, int64_t id);
 struct campaign *model_campaign_by_name(const struct model *m, const char *name); /* NULL: none that is not deleted */
 struct night *model_night(const struct model *m, int64_t id);
 struct trial *model_trial(const struct model *m, int64_t id);

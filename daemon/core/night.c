@@ -8,20 +8,11 @@
 #include "core/cost.h"
 #include "core/internal.h"
 
-#define SLACK         (5 * MINUTE)  /* pushing, collecting: beside what a run may take by itself */
-#define LONGEST_FLEET (7 * DAY)
-#define SHORTEST_FLEET (10 * MINUTE)
-#define IDLE_NET      (15 * MINUTE) /* should nobody submit anything */
 #define JUDGE_AGAIN   (30 * SECOND)
-
-static struct campaign *campaign_of(const struct model *m, const struct night *n)
-{
-	return map_get(&m->campaigns, n->campaign_id);
-}
 
 static struct night *night_of(const struct model *m, const struct trial *t)
 {
-	return map_get(&m->nights, t->night_id);
+	return model_night(m, t->night_id);
 }
 
 /* ---- moves ---- */
@@ -66,8 +57,8 @@ static void night_move(struct model *m, struct night *n, enum night_event ev, co
 	if (n->state == NIGHT_DONE) {
 		n->ended = m->now;
 		notice_night(m, n, n->plan, news_of(n));
-		if (campaign_of(m, n))
-			core_touch(m, &campaign_of(m, n)->object); /* the next one may wait for it */
+		if (model_campaign(m, n->campaign_id))
+			core_touch(m, &model_campaign(m, n->campaign_id)->object); /* the next one may wait for it */
 	}
 }
 
@@ -100,7 +91,7 @@ static void trial_move(struct model *m, struct trial *t, enum trial_event ev, en
 		core_touch(m, &n->object);
 }
 
-static void give_up(struct model *m, struct trial *t, enum cause cause, const char *why)
+void trial_give_up(struct model *m, struct trial *t, enum cause cause, const char *why)
 {
 	trial_move(m, t, TRIAL_EV_GIVE_UP, cause, "%s", why);
 }
@@ -130,7 +121,7 @@ static bool first_of_its_kind(const struct plan *p, size_t cell)
 
 void night_begin(struct model *m, struct night *n, const char *actor)
 {
-	const struct campaign *c = campaign_of(m, n);
+	const struct campaign *c = model_campaign(m, n->campaign_id);
 	const struct plan *p = n->plan;
 
 	for (int repeat = 0; p && repeat < (n->poc ? 1 : p->runs); repeat++)
@@ -172,7 +163,7 @@ void night_stop(struct model *m, struct night *n, enum cause cause, const char *
 
 struct trial *trial_takes(struct model *m, struct fact *f, int64_t trial_id)
 {
-	struct trial *t = map_get(&m->trials, trial_id);
+	struct trial *t = model_trial(m, trial_id);
 	const struct fleet *fleet = t ? model_fleet(m, t->fleet_id) : NULL;
 
 	if (t && t->state == TRIAL_WAITING && fleet && fleet->state == FLEET_OPEN)
@@ -198,7 +189,7 @@ static bool machine_is_to_blame(const struct run *r)
 
 void trial_run_ended(struct model *m, const struct run *r)
 {
-	struct trial *t = map_get(&m->trials, r->trial_id);
+	struct trial *t = model_trial(m, r->trial_id);
 	const struct night *n = t ? night_of(m, t) : NULL;
 	bool lost = machine_is_to_blame(r);
 
@@ -216,11 +207,11 @@ void trial_run_ended(struct model *m, const struct run *r)
 		trial_move(m, t, TRIAL_EV_ENDED, r->cause, "run %lld: %.200s", (long long)r->object.id, r->reason);
 }
 
-/* ---- its machines ---- */
+/* ---- its fleets ---- */
 
 void night_of_fleet_changed(struct model *m, const struct fleet *f)
 {
-	struct night *n = f && f->night_id ? map_get(&m->nights, f->night_id) : NULL;
+	struct night *n = f && f->night_id ? model_night(m, f->night_id) : NULL;
 
 	if (n && n->state != NIGHT_DONE)
 		core_touch(m, &n->object);
@@ -228,231 +219,9 @@ void night_of_fleet_changed(struct model *m, const struct fleet *f)
 
 bool night_needs(const struct model *m, const struct fleet *f)
 {
-	const struct night *n = f->night_id ? map_get(&m->nights, f->night_id) : NULL;
+	const struct night *n = f->night_id ? model_night(m, f->night_id) : NULL;
 
 	return n && n->state != NIGHT_DONE;
-}
-
-static bool of_fleet(const struct trial *t, const struct fleet *f)
-{
-	return t->fleet_id == f->object.id;
-}
-
-/* The fleet is no more: what still waited for it waits for another one, or is given up, by the cause of its end. */
-static void take_back(struct model *m, struct night *n, const struct fleet *f)
-{
-	bool for_good = f->cause == CAUSE_UNPLACEABLE || f->cause == CAUSE_MONEY || f->cause == CAUSE_RELEASED || f->cause == CAUSE_DENIED;
-
-	list_for_each(l, &n->trial_list) {
-		struct trial *t = TRIAL_OF(l);
-
-		if (!of_fleet(t, f) || t->state != TRIAL_WAITING)
-			continue;
-		t->fleet_id = 0;
-		t->activity = ACTIVITY_NONE;
-		core_dirty(m, &t->object);
-		if (for_good)
-			give_up(m, t, f->cause, f->reason);
-		else if (!t->run_id && ++t->lost > n->plan->retry_lost)
-			give_up(m, t, CAUSE_LOST, f->reason);
-	}
-}
-
-/* What the night may still spend on each of `more` fleets: what the others have spent, or may spend, is taken. */
-static money left_for(const struct night *n, int more)
-{
-	money taken = 0, left;
-
-	if (!n->plan->per_night)
-		return 0;
-	list_for_each(l, &n->fleet_list) {
-		const struct fleet *f = NIGHT_FLEET_OF(l);
-		money cost = 0;
-
-		list_for_each(k, &f->instance_list)
-			cost = money_add(cost, INSTANCE_OF(k)->metered);
-		taken = money_add(taken, f->state == FLEET_CLOSED ? cost : f->max_cost);
-	}
-	left = n->plan->per_night - taken;
-	return left > 0 ? left / (more > 0 ? more : 1) : -1;
-}
-
-static duration life_of(const struct night *n, int trials, instant now)
-{
-	const struct plan *p = n->plan;
-	duration life = (duration)trials * (p->run_limit + SLACK) + SLACK;
-
-	if (n->finish_by)
-		life = instant_min(life, n->finish_by - now + SLACK);
-	return instant_max(SHORTEST_FLEET, instant_min(life, LONGEST_FLEET));
-}
-
-static struct fleet *open_fleet(struct model *m, struct night *n, const struct plan_cell *x, int trials, money money_left, instant now)
-{
-	const struct campaign *c = campaign_of(m, n);
-	const struct plan *p = n->plan;
-	struct fleet row = { .gpu_count = x->gpu_count, .instances = 1, .max_price = p->max_price, .accept_minimum = p->accept_minimum,
-		.max_cost = money_left, .lifetime = life_of(n, trials, now), .idle_limit = IDLE_NET, .retry_for = p->retry_no_capacity,
-		.night_id = n->object.id };
-	struct fact f = { .kind = FACT_FLEET_OPEN, .time = now, .fleet = &row };
-
-	for (int k = 1; !*row.name || (model_fleet_by_name(m, row.name) && model_fleet_by_name(m, row.name)->state != FLEET_CLOSED); k++)
-		snprintf(row.name, sizeof(row.name), "%.40s-n%lld-%d", c ? c->name : "night", (long long)n->number, k);
-	str_copy(row.owner, *p->owner ? p->owner : c ? c->owner : "");
-	str_copy(row.gpu, x->gpu);
-	str_copy(row.accounts, x->accounts);
-	str_copy(row.region, x->region);
-	snprintf(row.labels, sizeof(row.labels), "campaign=%.60s,night=%lld", p->name, (long long)n->number);
-	fleet_apply(m, &f);
-	return model_fleet(m, f.answer_id);
-}
-
-static bool unplaced(const struct trial *t)
-{
-	return t->state == TRIAL_WAITING && !t->fleet_id;
-}
-
-/* How many kinds of machine still have to be rented. */
-static int kinds_unplaced(const struct night *n)
-{
-	int kinds = 0;
-
-	list_for_each(l, &n->trial_list) {
-		const struct trial *t = TRIAL_OF(l);
-		bool first = unplaced(t);
-
-		for (const struct list *k = n->trial_list.next; first && k != l; k = k->next)
-			first = !unplaced(TRIAL_OF(k)) || !plan_same_machine(&n->plan->cells[TRIAL_OF(k)->cell], &n->plan->cells[t->cell]);
-		kinds += first;
-	}
-	return kinds;
-}
-
-/* The cells of one kind are dealt out to `shards` fleets; all repeats of a cell go to the same one. `others` will want money, too. */
-static void place_kind(struct model *m, struct night *n, const struct plan_cell *kind, int shards, int others, instant now)
-{
-	struct fleet *fleets[100] = { NULL };
-	int trials[100] = { 0 }, order = -1, last_cell = -1;
-	money each = left_for(n, shards + others);
-
-	if (each < 0) {
-		list_for_each(l, &n->trial_list)
-			if (unplaced(TRIAL_OF(l)) && plan_same_machine(&n->plan->cells[TRIAL_OF(l)->cell], kind))
-				give_up(m, TRIAL_OF(l), CAUSE_MONEY, "nothing is left of limits.per_night");
-		return;
-	}
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t cell = 0; cell < n->plan->cell_count; cell++) {
-			if (!plan_same_machine(&n->plan->cells[cell], kind))
-				continue;
-			list_for_each(l, &n->trial_list) {
-				struct trial *t = TRIAL_OF(l);
-
-				if (!unplaced(t) || t->cell != (int)cell)
-					continue;
-				order += (int)cell != last_cell;
-				last_cell = (int)cell;
-				if (!pass) {
-					trials[order % shards]++;
-					continue;
-				}
-				if (!fleets[order % shards])
-					fleets[order % shards] = open_fleet(m, n, kind, trials[order % shards], each, now);
-				if (!fleets[order % shards])
-					return; /* the daemon is closing */
-				t->fleet_id = fleets[order % shards]->object.id;
-				core_dirty(m, &t->object);
-			}
-		}
-		order = last_cell = -1;
-	}
-}
-
-static int cells_unplaced(const struct night *n, const struct plan_cell *kind)
-{
-	int cells = 0;
-
-	for (size_t cell = 0; cell < n->plan->cell_count; cell++) {
-		bool any = false;
-
-		list_for_each(l, &n->trial_list)
-			any |= unplaced(TRIAL_OF(l)) && TRIAL_OF(l)->cell == (int)cell;
-		cells += any && plan_same_machine(&n->plan->cells[cell], kind);
-	}
-	return cells;
-}
-
-static void rent(struct model *m, struct night *n, instant now)
-{
-	int open = 0, spare, shards;
-
-	list_for_each(l, &n->fleet_list)
-		open += NIGHT_FLEET_OF(l)->state == FLEET_OPEN;
-	list_for_each(l, &n->trial_list) {
-		const struct plan_cell *kind;
-		int others;
-
-		if (!unplaced(TRIAL_OF(l)))
-			continue;
-		kind = &n->plan->cells[TRIAL_OF(l)->cell];
-		others = kinds_unplaced(n) - 1;
-		spare = n->plan->parallel - open - others;
-		if (n->plan->parallel <= open || m->closing)
-			return;
-		shards = cells_unplaced(n, kind);
-		shards = spare < 1 ? 1 : shards < spare ? shards : spare;
-		open += shards;
-		place_kind(m, n, kind, shards, others, now);
-	}
-}
-
-/* The machine of a fleet is free: its next trial. */
-static void feed(struct model *m, struct night *n, struct fleet *f, struct actions *out)
-{
-	struct trial *next = NULL;
-	bool free_machine = false;
-
-	list_for_each(l, &f->instance_list)
-		free_machine |= INSTANCE_OF(l)->state == INSTANCE_READY && !INSTANCE_OF(l)->run_id;
-	list_for_each(l, &n->trial_list) {
-		struct trial *t = TRIAL_OF(l);
-
-		if (!of_fleet(t, f) || t->state > TRIAL_RUNNING)
-			continue;
-		if (t->state == TRIAL_RUNNING || t->activity)
-			return;
-		next = next ? next : t;
-	}
-	if (!next || !free_machine || m->closing)
-		return;
-	next->activity = ACTIVITY_SUBMIT;
-	actions_add(out, ACTION_SUBMIT, next->object.id);
-}
-
-/* Nothing is left for it to do. A machine whose run failed may be kept for a look. */
-static void release(struct model *m, struct night *n, struct fleet *f)
-{
-	bool failed = false;
-	char text[24];
-
-	list_for_each(l, &n->trial_list) {
-		const struct trial *t = TRIAL_OF(l);
-
-		if (!of_fleet(t, f))
-			continue;
-		if (t->state == TRIAL_WAITING || t->state == TRIAL_RUNNING)
-			return;
-		failed |= t->failed > 0;
-	}
-	if (!failed || !n->plan->keep_for || !f->ready_at || n->stop_requested) {
-		fleet_close(m, f, CAUSE_RUN_ENDED, NULL, "its part of the night is done");
-	} else if (!f->keep_until) {
-		f->keep_until = m->now + n->plan->keep_for;
-		duration_format(n->plan->keep_for, text);
-		core_event(m, &f->object, "OPEN", "keep", "OPEN", CAUSE_FAILED, NULL, "kept for %s after a failed run", text);
-		core_dirty(m, &f->object);
-		core_touch(m, &f->object);
-	}
 }
 
 /* ---- deciding ---- */
@@ -464,7 +233,7 @@ static void stop_all(struct model *m, struct night *n)
 		struct run *r = t->state == TRIAL_RUNNING ? model_run(m, t->run_id) : NULL;
 
 		if (t->state == TRIAL_WAITING)
-			give_up(m, t, n->cause, n->reason);
+			trial_give_up(m, t, n->cause, n->reason);
 		else if (r)
 			run_stop(m, r, n->cause == CAUSE_EXPIRED ? CAUSE_TIMED_OUT : CAUSE_CANCELLED, NULL, n->reason);
 	}
@@ -505,18 +274,18 @@ static void decide_running(struct model *m, struct night *n, instant now, struct
 		night_stop(m, n, CAUSE_EXPIRED, NULL, "it had to end by finish_by");
 	list_for_each(l, &n->fleet_list)
 		if (NIGHT_FLEET_OF(l)->state != FLEET_OPEN)
-			take_back(m, n, NIGHT_FLEET_OF(l));
+			night_take_back(m, n, NIGHT_FLEET_OF(l));
 	if (n->stop_requested)
 		stop_all(m, n);
 	else
-		rent(m, n, now);
+		night_rent(m, n, now);
 	list_for_each(l, &n->fleet_list) {
 		struct fleet *f = NIGHT_FLEET_OF(l);
 
 		if (f->state != FLEET_OPEN)
 			continue;
-		feed(m, n, f, out);
-		release(m, n, f);
+		night_feed(m, n, f, out);
+		night_release(m, n, f);
 	}
 	if (all_trials_ended(n)) {
 		if (!n->measured)
@@ -563,7 +332,7 @@ static bool repeat_trials(struct model *m, struct night *n, const char *list)
 	str_copy(copy, list);
 	while ((one = str_split(&rest, ","))) {
 		int64_t id;
-		const struct trial *t = str_to_i64(one, 1, INT64_MAX, &id) ? map_get(&m->trials, id) : NULL;
+		const struct trial *t = str_to_i64(one, 1, INT64_MAX, &id) ? model_trial(m, id) : NULL;
 
 		if (!t || t->night_id != n->object.id || !n->plan || t->cell < 0 || (size_t)t->cell >= n->plan->cell_count)
 			continue;
@@ -595,15 +364,15 @@ void night_apply(struct model *m, struct fact *f)
 	struct night *n;
 
 	if (f->kind == FACT_TRIAL_REFUSED) {
-		t = map_get(&m->trials, f->id);
+		t = model_trial(m, f->id);
 		if (t) {
 			t->activity = ACTIVITY_NONE;
 			if (t->state == TRIAL_WAITING)
-				give_up(m, t, f->cause ? f->cause : CAUSE_REFUSED, f->message ? f->message : "it cannot be run");
+				trial_give_up(m, t, f->cause ? f->cause : CAUSE_REFUSED, f->message ? f->message : "it cannot be run");
 		}
 		return;
 	}
-	n = map_get(&m->nights, f->id);
+	n = model_night(m, f->id);
 	if (!n) {
 		err_set(&f->error, ERR_NOT_FOUND, "no such night");
 		return;

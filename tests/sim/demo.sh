@@ -2,23 +2,8 @@
 # The main job in three minutes: simulated clouds with real SSH servers, 8 MI300X rented, a benchmark run, paid, returned.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-WORK=$PWD/.demo
-if [ -e "$WORK" ]; then
-	echo "demo: '$WORK' is there already; another demo runs, or remove it" >&2
-	exit 1
-fi
-mkdir -p "$WORK"
-export WORK
-# shellcheck source=tests/integration/lib.sh
-. tests/integration/lib.sh
-trap stop_all EXIT
-trap 'exit 1' INT TERM
-
-step() { printf '\n\033[1m%s\033[0m\n' "$*" | { [ -t 1 ] && cat || sed 's/\x1b\[[0-9;]*m//g'; }; }
-show() {
-	printf '$ gpufleetctl %s\n' "$*"
-	CTL_LIMIT=120 ctl "$@"
-}
+# shellcheck source=tests/sim/stage.sh
+. tests/sim/stage.sh
 
 step 'These clouds are simulated: four models of real APIs on this machine, each rented machine a real OpenSSH server. Nothing is bought.'
 start_sim

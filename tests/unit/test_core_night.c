@@ -92,7 +92,7 @@ static struct campaign *apply(struct world *w, const char *text)
 
 	world_fact(w, &f);
 	assert_int_equal(f.error.code, ERR_NONE);
-	return map_get(&w->m.campaigns, f.answer_id);
+	return model_campaign(&w->m, f.answer_id);
 }
 
 static struct night *run_now(struct world *w, const struct campaign *c, bool poc)
