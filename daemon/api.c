@@ -81,6 +81,7 @@ static const struct route {
 	{ "GET", "/v1/imports", ROLE_VIEWER, get_imports },
 	{ "POST", "/v1/imports", ROLE_OPERATOR, post_imports },
 	{ "DELETE", "/v1/imports/*", ROLE_OPERATOR, delete_import },
+	{ "GET", "/v1/instances/*/console", ROLE_VIEWER, get_console },
 	{ "POST", "/v1/campaigns", ROLE_OPERATOR, post_campaigns },
 	{ "GET", "/v1/campaigns", ROLE_VIEWER, get_campaigns },
 	{ "GET", "/v1/campaigns/*", ROLE_VIEWER, get_campaign },

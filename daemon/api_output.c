@@ -123,6 +123,34 @@ void get_file(struct request *r)
 	}
 }
 
+void get_console(struct request *r)
+{
+	struct buf text = BUF(LOG_MAX + 1);
+	char path[1024], chunk[16384];
+	ssize_t n = 0;
+	int64_t id;
+	struct err e;
+	int fd = -1;
+
+	if (str_to_i64(r->arg[0], 1, INT64_MAX, &id)) {
+		execute_console_path(r->api->en, id, "console.log", path, sizeof(path));
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
+	while (fd >= 0 && (n = read(fd, chunk, sizeof(chunk))) > 0)
+		buf_append(&text, chunk, (size_t)n);
+	if (fd < 0) {
+		err_set(&e, ERR_NOT_FOUND, "no console of instance '%.20s' is kept: it is kept of machines that failed, at RunPod and vast.ai", r->arg[0]);
+		request_error(r, &e);
+	} else {
+		size_t size = text.len;
+
+		close(fd);
+		request_bytes(r, "text/plain; charset=utf-8", buf_take(&text), size);
+		return;
+	}
+	buf_free(&text);
+}
+
 /* ---- logs ---- */
 
 struct follow {

@@ -142,6 +142,7 @@ void get_compare(struct request *r);
 void get_imports(struct request *r);
 void post_imports(struct request *r);
 void delete_import(struct request *r);
+void get_console(struct request *r);
 void post_campaigns(struct request *r);
 void get_campaigns(struct request *r);
 void get_campaign(struct request *r);

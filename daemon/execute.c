@@ -53,6 +53,7 @@ void execute_free(struct execute *x)
 	map_free(&x->keys);
 	map_free(&x->odd_keys);
 	proofs_free(x);
+	consoles_free(x);
 	map_free(&x->conn_by_instance);
 	free(x->limits);
 	free(x);

@@ -39,6 +39,8 @@ void execute_exec_cancel(struct execute_exec *ex);
 
 /* Files of a run on this host: state_dir/runs/<key>/{payload.tar,stdout,stderr,results/}. Writes at most size bytes. */
 void execute_run_path(const struct engine *en, const char *key, const char *name, char *out, size_t size);
+/* … and the console of a machine that failed, by instance: console.log. */
+void execute_console_path(const struct engine *en, int64_t instance_id, const char *name, char *out, size_t size);
 /* Values for secrets that came with a request: kept in memory only, wiped when the run ends. */
 void execute_keep_secret(struct execute *x, const char *run_key, const char *name, const char *value);
 

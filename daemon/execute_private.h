@@ -26,6 +26,7 @@ struct execute {
 	struct map conn_by_instance;
 	struct list secrets;
 	struct map odd_keys;        /* instances that did not take the host key that they were given; the pointer is not used */
+	struct map consoles;        /* instance → who asks for its console, or the execute itself: it was asked for */
 	struct map proofs;          /* instance → struct proof (execute_proof.c) */
 	struct map keys;            /* account index + 1 → char *: key id that OP_KEY answered */
 	int work;                   /* jobs in the thread pool */
@@ -39,6 +40,8 @@ void remote_close(struct execute *x);
 void trial_action(struct execute *x, const struct action *a);
 void judge_action(struct execute *x, const struct action *a);
 void notify_action(struct execute *x, const struct action *a);
+void console_ask(struct execute *x, const struct account *a, const struct instance *i);
+void consoles_free(struct execute *x);
 void proof_forget(struct execute *x, int64_t instance_id);
 void proofs_free(struct execute *x);
 const char *kept_secret_find(const struct execute *x, const char *run_key, const char *name);

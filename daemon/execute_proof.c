@@ -41,7 +41,7 @@ bool proof_wanted(struct execute *x, const struct instance *i)
 {
 	const struct proof *p;
 
-	if (*i->host_key || !provider_find(i->provider)->op[OP_HOST_KEYS].build || proof_relayed(i))
+	if (*i->host_key || !provider_find(i->provider)->op[OP_LOG].build || proof_relayed(i))
 		return false;
 	p = proof_of(x, i->object.id);
 	return !*p->prints && !p->given_up;
@@ -60,6 +60,8 @@ static void on_log(void *arg, const struct account *a, struct op_reply *r)
 	struct proof *p = proof_of(op->x, op->action.id);
 
 	(void)a;
+	if (r->verdict == VERDICT_OK && !*r->host_keys)
+		op_fail(r, VERDICT_RETRY, "its log does not begin with its host keys");
 	if (r->verdict == VERDICT_OK) {
 		str_copy(p->prints, r->host_keys);
 	} else if (engine_now(op->x->en) - p->since < PATIENCE) {
@@ -79,7 +81,7 @@ void proof_ask(struct op *op, const struct instance *i)
 	struct op_args args = { .id = i->provider_id };
 
 	if (a)
-		execute_operation(op->x, a, OP_HOST_KEYS, &args, on_log, op);
+		execute_operation(op->x, a, OP_LOG, &args, on_log, op);
 	else
 		op_end(op, SSH_UNREACHABLE, false, CAUSE_NONE, "its account is not configured any more");
 }

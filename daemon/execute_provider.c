@@ -242,6 +242,8 @@ void provider_action(struct execute *x, const struct action *a)
 	}
 	if (a->kind == ACTION_END_EXTRA)
 		forget_key(x, account);
+	if (op == OP_DESTROY)
+		console_ask(x, account, model_instance(engine_model(x->en), a->id));
 	t = task_new(x, account);
 	t->action = *a;
 	t->op = op;

@@ -38,7 +38,7 @@ static bool is_read(enum provider_op_kind kind)
 		[OP_LIST] = true,
 		[OP_BALANCE] = true,
 		[OP_BILL] = true,
-		[OP_HOST_KEYS] = true };
+		[OP_LOG] = true };
 
 	return reads[kind];
 }

@@ -67,6 +67,7 @@ void op_reply_free(struct op_reply *r)
 	free(r->offers);
 	free(r->machines);
 	free(r->bills);
+	free(r->log);
 	*r = (struct op_reply){ 0 };
 }
 
@@ -142,4 +143,14 @@ enum verdict op_fail(struct op_reply *r, enum verdict v, const char *fmt, ...)
 	free(s);
 	r->verdict = v;
 	return v;
+}
+
+void op_reply_log(struct op_reply *r, const char *text, size_t n)
+{
+	free(r->log);
+	if (n > LOG_MAX) {
+		text += n - LOG_MAX;
+		n = LOG_MAX;
+	}
+	r->log = xstrndup(text, n);
 }

@@ -37,7 +37,7 @@ enum provider_op_kind {
 	OP_BALANCE,  /* → balance */
 	OP_BILL,     /* charges of one machine, or all when id is NULL     args id, mark, from, until → bills */
 	OP_KEY_DROP, /* take it away again                                 args public_key; ABSENT: was not there */
-	OP_HOST_KEYS,/* what the machine's own log says of its host keys   args id → host_keys; RETRY: nothing yet */
+	OP_LOG,      /* the machine's own log                              args id → log, host_keys */
 	OP_NR
 };
 
@@ -116,6 +116,7 @@ struct op_cursor {
 	int64_t number; /* free for the adapter */
 };
 
+#define LOG_MAX      (256u * 1024)
 #define OP_ITEMS_MAX 100000 /* of a kind in one reply, over all pages */
 
 /* The facts. Arrays grow over pages and are owned by the reply; op_reply_free() frees them. */
@@ -136,12 +137,14 @@ struct op_reply {
 	money price_hour;        /* create: what the answer says; 0 unknown */
 	bool destroy_now;        /* create: an id came with a failure; record it and delete it (vast.ai §2.4) */
 	bool overflow;           /* more than OP_ITEMS_MAX items came: call.c voids the reply */
-	char host_keys[PRINTS_MAX]; /* "SHA256:…" one per line */
+	char *log;               /* its last lines, at most LOG_MAX; owned; NULL: none */
+	char host_keys[PRINTS_MAX]; /* what it said of them when it booted, "SHA256:…" one per line; "": nothing that can be believed */
 };
 void op_reply_free(struct op_reply *r);
 struct offer *op_reply_add_offer(struct op_reply *r);     /* zeroed; valid until the next add */
 struct machine *op_reply_add_machine(struct op_reply *r); /* merges nothing: call.c merges duplicates by id */
 struct bill_line *op_reply_add_bill(struct op_reply *r);
+void op_reply_log(struct op_reply *r, const char *text, size_t n); /* keeps its end */
 /* Set verdict and message together; returns the verdict so that read can return it. */
 enum verdict op_fail(struct op_reply *r, enum verdict v, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

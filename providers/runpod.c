@@ -219,7 +219,7 @@ const struct provider provider_runpod = {
 		[OP_DESTROY] = { 5 * SECOND, 10 },
 		[OP_BALANCE] = { 30 * SECOND, 3 },
 		[OP_BILL] = { 30 * SECOND, 4 },
-		[OP_HOST_KEYS] = { 15 * SECOND, 12 },
+		[OP_LOG] = { 15 * SECOND, 12 },
 	},
 	.op = {
 		[OP_CHECK] = { check_build, check_read },
@@ -232,6 +232,6 @@ const struct provider provider_runpod = {
 		[OP_DESTROY] = { runpod_destroy_build, runpod_destroy_read },
 		[OP_BALANCE] = { balance_build, balance_read },
 		[OP_BILL] = { bill_build, bill_read },
-		[OP_HOST_KEYS] = { runpod_host_keys_build, runpod_host_keys_read },
+		[OP_LOG] = { runpod_log_build, runpod_log_read },
 	},
 };

@@ -69,7 +69,7 @@ RUNPOD_BUILD(mark);
 RUNPOD_READ(mark);
 RUNPOD_BUILD(destroy);
 RUNPOD_READ(destroy);
-RUNPOD_BUILD(host_keys);
-RUNPOD_READ(host_keys);
+RUNPOD_BUILD(log);
+RUNPOD_READ(log);
 
 #endif

@@ -392,10 +392,10 @@ RUNPOD_READ(destroy)
 	return r->verdict;
 }
 
-/* ---- host keys ---- */
+/* ---- log ---- */
 
 /* Lines with `data: {"source", "line", "ts"}`; the stream stays open for what is still to come (§4.3). */
-RUNPOD_BUILD(host_keys)
+RUNPOD_BUILD(log)
 {
 	struct buf id = BUF(4 * ID_MAX);
 
@@ -410,19 +410,22 @@ RUNPOD_BUILD(host_keys)
 	req->timeout = LOG_WAIT;
 }
 
-static void read_event(struct bootlog *b, const char *line, size_t n)
+static void read_event(struct bootlog *b, struct buf *log, const char *line, size_t n)
 {
 	json_t *j = n > 5 && !strncmp(line, "data:", 5) ? json_read(line + 5, n - 5, NULL) : NULL;
 	const char *text = json_str(j, "line", "");
 
-	if (j && !strcmp(json_str(j, "source", ""), "container"))
+	if (j && !strcmp(json_str(j, "source", ""), "container")) {
 		bootlog_line(b, text, strlen(text));
+		buf_printf(log, "%s\n", text);
+	}
 	json_decref(j);
 }
 
-RUNPOD_READ(host_keys)
+RUNPOD_READ(log)
 {
 	struct bootlog b = { .lines = 0 };
+	struct buf log = BUF(JSON_BYTES_MAX);
 
 	(void)a;
 	(void)c;
@@ -433,11 +436,11 @@ RUNPOD_READ(host_keys)
 		size_t n = end ? (size_t)(end - res->body) - at : res->len - at;
 
 		if (end) /* the last line may still be on its way */
-			read_event(&b, res->body + at, n);
+			read_event(&b, &log, res->body + at, n);
 		at += n + 1;
 	}
-	if (!bootlog_proves(&b))
-		return op_fail(r, VERDICT_RETRY, "the log of the pod does not begin with its host keys");
-	str_copy(r->host_keys, b.prints);
+	op_reply_log(r, buf_str(&log), log.len);
+	buf_free(&log);
+	str_copy(r->host_keys, bootlog_proves(&b) ? b.prints : "");
 	return r->verdict = VERDICT_OK;
 }

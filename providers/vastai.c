@@ -303,7 +303,7 @@ const struct provider provider_vastai = {
 		[OP_DESTROY] = { 3300 * MSEC, 1 },
 		[OP_BALANCE] = { 2 * SECOND, 1 },
 		[OP_BILL] = { 1100 * MSEC, 1 },
-		[OP_HOST_KEYS] = { 1100 * MSEC, 1 },
+		[OP_LOG] = { 1100 * MSEC, 1 },
 	},
 	.op = {
 		[OP_CHECK] = { user_build, check_read },
@@ -317,6 +317,6 @@ const struct provider provider_vastai = {
 		[OP_DESTROY] = { vastai_destroy_build, vastai_destroy_read },
 		[OP_BALANCE] = { user_build, balance_read },
 		[OP_BILL] = { bill_build, bill_read },
-		[OP_HOST_KEYS] = { vastai_host_keys_build, vastai_host_keys_read },
+		[OP_LOG] = { vastai_log_build, vastai_log_read },
 	},
 };

@@ -80,7 +80,7 @@ VASTAI_BUILD(mark);
 VASTAI_READ(mark);
 VASTAI_BUILD(destroy);
 VASTAI_READ(destroy);
-VASTAI_BUILD(host_keys);
-VASTAI_READ(host_keys);
+VASTAI_BUILD(log);
+VASTAI_READ(log);
 
 #endif

@@ -429,10 +429,10 @@ enum verdict vastai_destroy_read(const struct op_args *a, struct op_cursor *c, c
 	return done_or_failed(res, r);
 }
 
-/* ---- host keys ------------------------------------------------------------------------------------------------------- */
+/* ---- log ------------------------------------------------------------------------------------------------------- */
 
 /* cursor: step 0 asks for the log, which vast.ai then puts where token says; step 1 fetches it (§2.14). */
-void vastai_host_keys_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+void vastai_log_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
 {
 	(void)r;
 	if (c->step == 1) { /* a storage service: our token is none of its business */
@@ -454,7 +454,7 @@ static enum verdict read_place(const json_t *j, struct op_cursor *c, struct op_r
 	return VERDICT_MORE;
 }
 
-enum verdict vastai_host_keys_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res,
+enum verdict vastai_log_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res,
     struct op_reply *r)
 {
 	struct bootlog b = { .lines = 0 };
@@ -474,8 +474,7 @@ enum verdict vastai_host_keys_read(const struct op_args *a, struct op_cursor *c,
 		return r->verdict;
 	}
 	bootlog_text(&b, res->body, res->len);
-	if (!bootlog_proves(&b))
-		return op_fail(r, VERDICT_RETRY, "the log of the instance does not begin with its host keys");
-	str_copy(r->host_keys, b.prints);
+	op_reply_log(r, res->body, res->len);
+	str_copy(r->host_keys, bootlog_proves(&b) ? b.prints : "");
 	return r->verdict = VERDICT_OK;
 }

@@ -118,7 +118,7 @@ _gpufleetctl()
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
 		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
-		logs) _gpufleetctl_take "--follow $globals" ;;
+		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
 		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
 		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;

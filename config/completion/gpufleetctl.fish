@@ -113,6 +113,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from runs' -l limit -s l -x -
 complete -c gpufleetctl -n '__fish_seen_subcommand_from runs' -a '(gpufleetctl help --names fleet 2>/dev/null)'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a logs -d 'what a run has written, to standard output and standard error'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -l console -d 'what a machine that failed wrote to its console, by the number of the instance'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -l follow -s f -d 'go on until the run has ended'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -a '(gpufleetctl help --names run 2>/dev/null)'
 

@@ -56,5 +56,11 @@ write_config
 start_daemon || { not_ok "the daemon starts a third time"; exit 1; }
 ctl up h100 --provider runpod --name lured --yes --detach >"$WORK/o" 2>"$WORK/e"
 check "an impostor in front of a container: the machine is given back" wait_for 30 happened instance 'not the one that the provider proves' lured
+kept() { ls "$WORK"/state/runs/console*/console.log; }
+check "and what it wrote to its console is kept" wait_for 10 kept
+id=$(sed -n 's/.*the console of instance \([0-9]*\) is kept.*/\1/p' "$WORK/state/gpufleetd.log" | head -n 1)
+check "for people to read" sh -c "'$BUILD/gpufleetctl' logs --console '$id' | grep -q 'start container'"
+ctl logs --console 999999 >"$WORK/o" 2>"$WORK/e"
+same "where there is none that is said" "$? $(grep -c 'no console of instance' "$WORK/e")" "2 1"
 check "nobody logged in there" sh -c "! grep -q 'Accepted publickey' '$WORK'/sim/machines/runpod-*/sshd.log"
 check "and nothing is left" ctl down --all --yes

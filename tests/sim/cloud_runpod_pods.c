@@ -306,6 +306,7 @@ static struct sim_machine *make(struct cloud *c, struct runpod_type *t, struct r
 	struct sim_machine *m = cloud_machine_new(c, t->gpu, count, price, body);
 	char key[48] = "rpa_POD";
 
+	buf_printf(&m->log, "create container %s\nstart container\n", json_str(body, "image", ""));
 	random_word(c, m->id, 14);
 	random_word(c, key + 7, 32);
 	json_put_str(m->extra, "key", key);

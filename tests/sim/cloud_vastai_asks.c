@@ -288,6 +288,7 @@ static struct sim_machine *make(struct cloud *c, struct vast_ask *a, const json_
 	if (bid)
 		json_money(body, "price", &price);
 	m = cloud_machine_new(c, a->gpu, a->gpus, price, body);
+	buf_printf(&m->log, "Debug: starting %s\n", json_str(body, "image", ""));
 	snprintf(m->id, sizeof(m->id), "%lld", (long long)c->next_id++);
 	rng_fill(&c->rng, raw, sizeof(raw));
 	str_hex(raw, sizeof(raw), key);

@@ -171,7 +171,7 @@ static void check_verdict(
 	if (v == VERDICT_MORE)
 		assert_true(memcmp(before, &w->cursor, sizeof(*before)) != 0);
 	if (v == VERDICT_ABSENT)
-		assert_true(res->status == 404 && (op == OP_DESCRIBE || op == OP_MARK || op == OP_DESTROY || op == OP_HOST_KEYS));
+		assert_true(res->status == 404 && (op == OP_DESCRIBE || op == OP_MARK || op == OP_DESTROY || op == OP_LOG));
 	if (op != OP_CREATE) {
 		assert_true(v != VERDICT_UNSURE);
 		return;

@@ -1292,24 +1292,25 @@ static void test_log_tells_the_host_keys(void **state)
 
 	(void)state;
 	fresh();
-	body = built(OP_HOST_KEYS, &c, &req);
+	body = built(OP_LOG, &c, &req);
 	assert_string_equal(req.method, "PUT");
 	assert_string_equal(req.url, API "/api/v0/instances/request_logs/12345678");
 	assert_string_equal(json_str(body, "tail", ""), "5000");
 	json_decref(body);
 	http_request_free(&req);
-	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, "{\"success\":true}", &r), VERDICT_RETRY);
-	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, place, &r), VERDICT_MORE);
-	json_decref(built(OP_HOST_KEYS, &c, &req));
+	assert_int_equal(read_body(OP_LOG, &c, 200, "{\"success\":true}", &r), VERDICT_RETRY);
+	assert_int_equal(read_body(OP_LOG, &c, 200, place, &r), VERDICT_MORE);
+	json_decref(built(OP_LOG, &c, &req));
 	assert_string_equal(req.method, "GET");
 	assert_string_equal(req.url, "https://s3.amazonaws.com/vast.ai/instance_logs/ab.log");
 	assert_int_equal(req.header_count, 0);
 	http_request_free(&req);
-	assert_int_equal(read_body(OP_HOST_KEYS, &c, 404, "<Error/>", &r), VERDICT_RETRY);
+	assert_int_equal(read_body(OP_LOG, &c, 404, "<Error/>", &r), VERDICT_RETRY);
 	assert_true(r.retry_after > 0);
-	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, "nothing yet\n", &r), VERDICT_RETRY);
+	assert_int_equal(read_body(OP_LOG, &c, 200, "nothing yet\n", &r), VERDICT_OK);
 	assert_string_equal(r.host_keys, "");
-	assert_int_equal(read_body(OP_HOST_KEYS, &c, 200, log, &r), VERDICT_OK);
+	assert_string_equal(r.log, "nothing yet\n");
+	assert_int_equal(read_body(OP_LOG, &c, 200, log, &r), VERDICT_OK);
 	assert_string_equal(r.host_keys, "SHA256:HmIxk+UMm5oEShasvw/pCI7ZGycMhfY4sDzhs9kAZWI\n");
 	op_reply_free(&r);
 }
