@@ -50,7 +50,7 @@ int history_machines(struct history *h, int64_t campaign_id, int64_t first, int6
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e);
 /*
  * Cost of instances that were ordered in [since, until) (until 0: no end), grouped by
- * fleet|provider|account|gpu|owner|recipe|day|month: {"by":…, "rows":[{key, instances, gpu_hours, held, metered, billed, settled,
+ * fleet|provider|account|gpu|owner|recipe|campaign|day|month: {"by":…, "rows":[{key, instances, gpu_hours, held, metered, billed, settled,
  * settled_instances}…], "total":{the same}, "complete": all settled}. Rows are sorted by metered, descending.
  *
  * gpu_hours is metered time × GPUs. Running instances are metered to `now` by their own rate. billed is the sum of the bills that

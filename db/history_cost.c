@@ -26,7 +26,8 @@ struct shares {
 };
 
 static const char *const ways[COST_KEYS] = { [COST_FLEET] = "fleet", [COST_PROVIDER] = "provider", [COST_ACCOUNT] = "account",
-	[COST_GPU] = "gpu", [COST_OWNER] = "owner", [COST_DAY] = "day", [COST_MONTH] = "month" };
+	[COST_GPU] = "gpu", [COST_OWNER] = "owner", [COST_DAY] = "day", [COST_MONTH] = "month",
+	[COST_CAMPAIGN] = "campaign" };
 #define BY_RECIPE COST_KEYS
 
 static int way_from_name(const char *by)

@@ -117,9 +117,10 @@ const char *const statements[STATEMENTS] = {
 
 	/* Orders that never became a machine cost nothing and are left out. */
 	[SQL_COST] = "SELECT f.name, i.provider, i.account, i.gpu, f.owner, strftime('%Y-%m-%d', i.planned / 1000000, 'unixepoch'), "
-		     "strftime('%Y-%m', i.planned / 1000000, 'unixepoch'), i.id, i.price_hour, i.minimum_charge, i.hold, i.metered, "
+		     "strftime('%Y-%m', i.planned / 1000000, 'unixepoch'), c.name, i.id, i.price_hour, i.minimum_charge, i.hold, i.metered, "
 		     "i.billed, i.billed_known, i.state = 'GONE', i.settled <> 0, i.meter_start, i.meter_end, i.gpu_count "
-		     "FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id WHERE i.planned >= ?1 AND (?2 = 0 OR i.planned < ?2) "
+		     "FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+		     "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE i.planned >= ?1 AND (?2 = 0 OR i.planned < ?2) "
 		     "AND (i.provider_id <> '' OR i.state <> 'GONE' OR i.metered <> 0 OR i.billed <> 0) ORDER BY i.id",
 	[SQL_COST_RUNS] = "SELECT recipe, sum(max(0, min(CASE WHEN done > 0 THEN done ELSE ?3 END, ?3) - max(assigned, ?2))) "
 			  "FROM runs WHERE instance_id = ?1 AND assigned > 0 GROUP BY recipe ORDER BY recipe",

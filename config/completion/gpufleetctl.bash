@@ -97,7 +97,7 @@ _gpufleetctl()
 	campaign:--output) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	wait:--until | wait:-u) _gpufleetctl_take "ready down"; return ;;
 	wait:--timeout | wait:-t) return ;;
-	cost:--by | cost:-b) _gpufleetctl_take "fleet provider account gpu owner recipe day month"; return ;;
+	cost:--by | cost:-b) _gpufleetctl_take "fleet provider account gpu owner recipe campaign day month"; return ;;
 	cost:--since | cost:-s) return ;;
 	cost:--until | cost:-u) return ;;
 	cost:--format | cost:-o) _gpufleetctl_take "table csv json md"; return ;;

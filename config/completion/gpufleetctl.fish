@@ -159,7 +159,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from recipes' -F
 complete -c gpufleetctl -n '__fish_seen_subcommand_from recipes' -a '(gpufleetctl help --names recipe 2>/dev/null)'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a cost -d 'what was spent: held, metered by our clock, billed by the providers'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l by -s b -x -a 'fleet provider account gpu owner recipe day month' -d 'fleet, provider, account, gpu, owner, recipe, day or month'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l by -s b -x -a 'fleet provider account gpu owner recipe campaign day month' -d 'fleet, provider, account, gpu, owner, recipe, campaign, day or month'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l since -s s -x -d 'from this day or time (UTC) on, or how long ago: 7d'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l until -s u -x -d 'up to this day or time'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l format -s o -x -a 'table csv json md' -d 'table, csv, json or md'

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "ctl/show.h"
 
-static const char *const by_words[] = { "fleet", "provider", "account", "gpu", "owner", "recipe", "day", "month", NULL };
+static const char *const by_words[] = { "fleet", "provider", "account", "gpu", "owner", "recipe", "campaign", "day", "month", NULL };
 static const char *const format_words[] = { "table", "csv", "json", "md", NULL };
 
 /* "7d" before now, "2026-11-01", or a full RFC 3339 time. */
@@ -148,7 +148,7 @@ static int run_cost(struct ctl *c, struct err *e)
 }
 
 static const struct opt opts[] = {
-	{ "by", 'b', ARG_WORD, "WHAT", "fleet, provider, account, gpu, owner, recipe, day or month", by_words, 0, 0, false },
+	{ "by", 'b', ARG_WORD, "WHAT", "fleet, provider, account, gpu, owner, recipe, campaign, day or month", by_words, 0, 0, false },
 	{ "since", 's', ARG_TEXT, "TIME", "from this day or time (UTC) on, or how long ago: 7d", NULL, 0, 0, false },
 	{ "until", 'u', ARG_TEXT, "TIME", "up to this day or time", NULL, 0, 0, false },
 	{ "format", 'o', ARG_WORD, "FORMAT", "table, csv, json or md", format_words, 0, 0, false },

@@ -97,6 +97,7 @@ c = json.load(sys.stdin)["cost"]
 micro = lambda x: round(x * 1e6)
 print("ok" if sum(map(micro, c["parts"].values())) == micro(c["total"]) and all(sum(map(micro, m["parts"].values())) == micro(m["metered"]) for m in c["machines"]) else c)')
 same "the parts of the cost add up" "$parts" ok
+check "cost --by campaign" sh -c "'$BUILD/gpufleetctl' cost --by campaign | grep -q '^small  *1 '"
 check "nothing bills" wait_for 20 nothing_bills
 CTL_LIMIT=60 ctl campaign run small --poc >"$WORK/o" 2>"$WORK/e"
 same "a proof of concept is one run" "$(grep -c "night 2 of 'small' is complete: 1 of 1 runs ok" "$WORK/o")" 1
