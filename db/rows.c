@@ -128,7 +128,7 @@ static const struct column night_columns[] = {
 
 static const struct column trial_columns[] = {
 	ID(trial), I64(trial, night_id), INT(trial, cell), INT(trial, repeat), BOOL(trial, again), TEXT(trial, title), TEXT(trial, gpu),
-	INT(trial, gpu_count), NAMED(trial, state, trial_state), I64(trial, fleet_id), I64(trial, run_id), INT(trial, lost),
+	INT(trial, gpu_count), TEXT(trial, account), NAMED(trial, state, trial_state), I64(trial, fleet_id), I64(trial, run_id), INT(trial, lost),
 	INT(trial, failed), NAMED(trial, outcome, run_outcome), NAMED(trial, cause, cause), TEXT(trial, reason), I64(trial, ended),
 	I64(trial, version),
 };

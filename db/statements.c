@@ -96,6 +96,8 @@ const char *const statements[STATEMENTS] = {
 		       "t.lost, t.failed, nullif(t.run_id, 0) AS run, nullif(t.ended, 0) AS t_ended, coalesce(f.name, '') AS fleet, "
 		       "coalesce(i.provider, '') AS provider, coalesce(i.region, '') AS region, i.id AS instance, r.recipe, "
 		       "CASE WHEN r.assigned > 0 THEN max(r.done - r.assigned, 0) * i.price_hour / 3600000000 END AS m_cost, "
+		       "coalesce((SELECT json_extract(x.labels, '$.reason') FROM results x WHERE x.run_id = t.run_id AND x.metric = 'status' AND "
+		       "x.text <> 'ok' AND json_extract(x.labels, '$.reason') IS NOT NULL ORDER BY x.seq LIMIT 1), '') AS class, "
 		       "nullif(r.started, 0) AS t_started, nullif(r.run_started, 0) AS t_run_started, nullif(r.ended, 0) AS t_run_ended "
 		       "FROM trials t LEFT JOIN runs r ON r.id = t.run_id LEFT JOIN instances i ON i.id = r.instance_id "
 		       "LEFT JOIN fleets f ON f.id = r.fleet_id WHERE t.night_id = ?1 ORDER BY t.id",

@@ -323,6 +323,15 @@ void night_decide(struct model *m, struct night *n, instant now, struct actions 
 
 /* ---- facts ---- */
 
+/* Where it was measured; "": nobody remembers. */
+static const char *account_of_trial(const struct model *m, const struct trial *t)
+{
+	const struct run *r = model_run(m, t->run_id);
+	const struct instance *i = r ? model_instance(m, r->instance_id) : NULL;
+
+	return i ? i->account : t->account;
+}
+
 /* "12,15": measured once more, each on a machine that it was not on before, since theirs are given back by now. */
 static bool repeat_trials(struct model *m, struct night *n, const char *list)
 {
@@ -336,7 +345,7 @@ static bool repeat_trials(struct model *m, struct night *n, const char *list)
 
 		if (!t || t->night_id != n->object.id || !n->plan || t->cell < 0 || (size_t)t->cell >= n->plan->cell_count)
 			continue;
-		add_trial(m, n, (size_t)t->cell, t->repeat, true);
+		str_copy(add_trial(m, n, (size_t)t->cell, t->repeat, true)->account, account_of_trial(m, t));
 		any = true;
 	}
 	return any;

@@ -64,8 +64,9 @@ static duration life_of(const struct night *n, int trials, instant now)
 	return instant_max(SHORTEST_FLEET, instant_min(life, LONGEST_FLEET));
 }
 
-static struct fleet *open_fleet(struct model *m, struct night *n, const struct plan_cell *x, int trials, money money_left, instant now)
+static struct fleet *open_fleet(struct model *m, struct night *n, const struct trial *first, int trials, money money_left, instant now)
 {
+	const struct plan_cell *x = &n->plan->cells[first->cell];
 	const struct campaign *c = model_campaign(m, n->campaign_id);
 	const struct plan *p = n->plan;
 	struct fleet row = { .gpu_count = x->gpu_count, .instances = 1, .max_price = p->max_price, .accept_minimum = p->accept_minimum,
@@ -77,7 +78,7 @@ static struct fleet *open_fleet(struct model *m, struct night *n, const struct p
 		snprintf(row.name, sizeof(row.name), "%.40s-n%lld-%d", c ? c->name : "night", (long long)n->number, k);
 	str_copy(row.owner, *p->owner ? p->owner : c ? c->owner : "");
 	str_copy(row.gpu, x->gpu);
-	str_copy(row.accounts, x->accounts);
+	str_copy(row.accounts, *first->account ? first->account : x->accounts);
 	str_copy(row.region, x->region);
 	snprintf(row.labels, sizeof(row.labels), "campaign=%.60s,night=%lld", p->name, (long long)n->number);
 	fleet_apply(m, &f);
@@ -89,97 +90,106 @@ static bool unplaced(const struct trial *t)
 	return t->state == TRIAL_WAITING && !t->fleet_id;
 }
 
+/* Do they want machines of the same kind, from the same place? */
+static bool same_kind(const struct night *n, const struct trial *a, const struct trial *b)
+{
+	return plan_same_machine(&n->plan->cells[a->cell], &n->plan->cells[b->cell]) && !strcmp(a->account, b->account);
+}
+
 /* How many kinds of machine still have to be rented. */
 static int kinds_unplaced(const struct night *n)
 {
 	int kinds = 0;
 
 	list_for_each(l, &n->trial_list) {
-		const struct trial *t = TRIAL_OF(l);
-		bool first = unplaced(t);
+		bool first = unplaced(TRIAL_OF(l));
 
 		for (const struct list *k = n->trial_list.next; first && k != l; k = k->next)
-			first = !unplaced(TRIAL_OF(k)) || !plan_same_machine(&n->plan->cells[TRIAL_OF(k)->cell], &n->plan->cells[t->cell]);
+			first = !unplaced(TRIAL_OF(k)) || !same_kind(n, TRIAL_OF(k), TRIAL_OF(l));
 		kinds += first;
 	}
 	return kinds;
 }
 
-/* The cells of one kind are dealt out to `shards` fleets; all repeats of a cell go to the same one. `others` will want money, too. */
-static void place_kind(struct model *m, struct night *n, const struct plan_cell *kind, int shards, int others, instant now)
+/* Those of one kind that wait, in the order of their cells; caller frees. */
+static struct trial **unplaced_of(const struct night *n, const struct trial *like, size_t *count)
 {
-	struct fleet *fleets[100] = { NULL };
-	int trials[100] = { 0 }, order = -1, last_cell = -1;
-	money each = left_for(n, shards + others);
+	struct trial **out = NULL;
 
-	if (each < 0) {
-		list_for_each(l, &n->trial_list)
-			if (unplaced(TRIAL_OF(l)) && plan_same_machine(&n->plan->cells[TRIAL_OF(l)->cell], kind))
-				trial_give_up(m, TRIAL_OF(l), CAUSE_MONEY, "nothing is left of limits.per_night");
-		return;
-	}
-	for (int pass = 0; pass < 2; pass++) {
-		for (size_t cell = 0; cell < n->plan->cell_count; cell++) {
-			if (!plan_same_machine(&n->plan->cells[cell], kind))
+	*count = 0;
+	for (size_t cell = 0; cell < n->plan->cell_count; cell++)
+		list_for_each(l, &n->trial_list) {
+			struct trial *t = TRIAL_OF(l);
+
+			if (!unplaced(t) || t->cell != (int)cell || !same_kind(n, t, like))
 				continue;
-			list_for_each(l, &n->trial_list) {
-				struct trial *t = TRIAL_OF(l);
-
-				if (!unplaced(t) || t->cell != (int)cell)
-					continue;
-				order += (int)cell != last_cell;
-				last_cell = (int)cell;
-				if (!pass) {
-					trials[order % shards]++;
-					continue;
-				}
-				if (!fleets[order % shards])
-					fleets[order % shards] = open_fleet(m, n, kind, trials[order % shards], each, now);
-				if (!fleets[order % shards])
-					return; /* the daemon is closing */
-				t->fleet_id = fleets[order % shards]->object.id;
-				core_dirty(m, &t->object);
-			}
+			out = xreallocarray(out, *count + 1, sizeof(struct trial *));
+			out[(*count)++] = t;
 		}
-		order = last_cell = -1;
-	}
+	return out;
 }
 
-static int cells_unplaced(const struct night *n, const struct plan_cell *kind)
+static int cells_of(struct trial *const *trials, size_t count)
 {
 	int cells = 0;
 
-	for (size_t cell = 0; cell < n->plan->cell_count; cell++) {
-		bool any = false;
-
-		list_for_each(l, &n->trial_list)
-			any |= unplaced(TRIAL_OF(l)) && TRIAL_OF(l)->cell == (int)cell;
-		cells += any && plan_same_machine(&n->plan->cells[cell], kind);
-	}
+	for (size_t k = 0; k < count; k++)
+		cells += !k || trials[k]->cell != trials[k - 1]->cell;
 	return cells;
+}
+
+/* The cells of one kind are dealt out to `shards` fleets; all repeats of a cell go to the same one. `others` will want money, too. */
+static void place(struct model *m, struct night *n, struct trial **trials, size_t count, int shards, int others, instant now)
+{
+	money each = left_for(n, shards + others);
+
+	for (int shard = 0; shard < shards; shard++) {
+		int order = -1, mine = 0;
+		struct fleet *f = NULL;
+
+		for (int pass = 0; pass < 2; pass++, order = -1)
+			for (size_t k = 0; k < count; k++) {
+				order += !k || trials[k]->cell != trials[k - 1]->cell;
+				if (order % shards != shard)
+					continue;
+				if (!pass) {
+					mine++;
+				} else if (each < 0) {
+					trial_give_up(m, trials[k], CAUSE_MONEY, "nothing is left of limits.per_night");
+				} else {
+					f = f ? f : open_fleet(m, n, trials[k], mine, each, now);
+					if (!f)
+						return; /* the daemon is closing */
+					trials[k]->fleet_id = f->object.id;
+					core_dirty(m, &trials[k]->object);
+				}
+			}
+	}
 }
 
 void night_rent(struct model *m, struct night *n, instant now)
 {
-	int open = 0, spare, shards;
+	int open = 0;
 
 	list_for_each(l, &n->fleet_list)
 		open += NIGHT_FLEET_OF(l)->state == FLEET_OPEN;
 	list_for_each(l, &n->trial_list) {
-		const struct plan_cell *kind;
-		int others;
+		int others, spare, shards;
+		struct trial **trials;
+		size_t count;
 
 		if (!unplaced(TRIAL_OF(l)))
 			continue;
-		kind = &n->plan->cells[TRIAL_OF(l)->cell];
-		others = kinds_unplaced(n) - 1;
-		spare = n->plan->parallel - open - others;
 		if (n->plan->parallel <= open || m->closing)
 			return;
-		shards = cells_unplaced(n, kind);
+		others = kinds_unplaced(n) - 1;
+		spare = n->plan->parallel - open - others;
+		trials = unplaced_of(n, TRIAL_OF(l), &count);
+		shards = cells_of(trials, count);
 		shards = spare < 1 ? 1 : shards < spare ? shards : spare;
 		open += shards;
-		place_kind(m, n, kind, shards, others, now);
+		place(m, n, trials, count, shards, others, now);
+		free(trials);
 	}
 }
 

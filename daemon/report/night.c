@@ -288,7 +288,8 @@ static json_t *failed_of(const json_t *trials, struct buf *text, int *ok)
 			continue;
 		json_array_append_new(out, json_pack("{ss ss ss ss}", "title", json_str(t, "title", ""), "blame", json_str(t, "blame", ""), "cause",
 		    json_str(t, "cause", ""), "reason", json_str(t, "reason", "")));
-		buf_printf(text, "\nnot measured: %.80s (%s: %.150s)", json_str(t, "title", ""), json_str(t, "blame", ""), json_str(t, "reason", ""));
+		buf_printf(text, "\nnot measured: %.80s (%s: %.150s%s%.30s)", json_str(t, "title", ""), json_str(t, "blame", ""),
+		    json_str(t, "reason", ""), *json_str(t, "class", "") ? ", " : "", json_str(t, "class", ""));
 	}
 	json_decref(all);
 	return out;

@@ -239,7 +239,7 @@ static void troubles(struct markup *p, const json_t *trials)
 		markup_row(p);
 		markup_cell(p, "%s", json_str(t, "title", ""));
 		markup_cell(p, "%s", json_str(t, "blame", ""));
-		markup_cell(p, "%s", json_str(t, "cause", ""));
+		markup_cell(p, "%s%s%s", json_str(t, "cause", ""), *json_str(t, "class", "") ? ": " : "", json_str(t, "class", ""));
 		markup_cell(p, "%.250s", json_str(t, "reason", ""));
 		markup_cell(p, "%s", money_of(t, "cost", text));
 		if (json_int(t, "run", 0))

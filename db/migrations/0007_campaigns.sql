@@ -50,6 +50,7 @@ CREATE TABLE trials (
 	title TEXT NOT NULL,
 	gpu TEXT NOT NULL,
 	gpu_count INTEGER NOT NULL,
+	account TEXT NOT NULL,
 	state TEXT NOT NULL,
 	fleet_id INTEGER NOT NULL,
 	run_id INTEGER NOT NULL,

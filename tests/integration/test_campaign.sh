@@ -103,6 +103,13 @@ CTL_LIMIT=60 ctl campaign run small --poc >"$WORK/o" 2>"$WORK/e"
 same "a proof of concept is one run" "$(grep -c "night 2 of 'small' is complete: 1 of 1 runs ok" "$WORK/o")" 1
 
 # ---- failures ----
+campaign broken '"MI300X:1"' 'on_failure: destroy'
+sed -i 's/prompts: 1/prompts: 1, serve_args: "--no-such-flag"/; s/, "2"//' "$WORK/broken.yaml"
+ctl campaign apply "$WORK/broken.yaml" >/dev/null
+CTL_LIMIT=100 ctl campaign run broken >"$WORK/o" 2>"$WORK/e"
+same "a server that does not start: the night failed" "$? $(grep -c "is failed: 0 of 1 runs ok" "$WORK/o")" "1 1"
+ctl campaign report broken >"$WORK/o"
+same "the script is to blame, the class says why, and what it cost" "$(grep -c '| script | failed: server.*exited | .* | .0.00[0-9]* |' "$WORK/o")" 1
 campaign gaps '"MI300X:1", "B200:8"' 'limits: { parallel_fleets: 2 }
 notify: [ { webhook: chat, on: failed } ]'
 ctl campaign apply "$WORK/gaps.yaml" >/dev/null

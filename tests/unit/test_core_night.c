@@ -334,6 +334,12 @@ static void what_looks_worse_is_measured_once_more(void **state)
 	w->k.again = list;
 	until_done(w, 1, 2 * HOUR);
 	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 3, .ok = 3, .again = 1, .runs = 3, .fleets = 2 });
+	/* On another machine, of the same account: elsewhere it would be another series. */
+	list_for_each(l, &night(w, 1)->trial_list)
+		assert_string_equal(TRIAL_OF(l)->account, TRIAL_OF(l)->again ? "cloud" : "");
+	list_for_each(l, &night(w, 1)->fleet_list)
+		assert_true(NIGHT_FLEET_OF(l)->object.id == TRIAL_OF(night(w, 1)->trial_list.next)->fleet_id ||
+		    !strcmp(NIGHT_FLEET_OF(l)->accounts, "cloud"));
 }
 
 static void a_schedule_fires_once_a_day(void **state)

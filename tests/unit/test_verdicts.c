@@ -179,7 +179,8 @@ static json_t *document(void)
 
 	json_put(n, "trials", json("[{'id':1,'title':'MI300X:1','state':'DONE','outcome':'ok','cause':'','reason':'','run':7},"
 	    "{'id':2,'title':'<b>H100:2</b>','state':'GIVEN_UP','outcome':'','cause':'unplaceable','reason':'nobody sells it'},"
-	    "{'id':3,'title':'H200:1','state':'DONE','outcome':'failed','cause':'failed','reason':'run 9: the script exited with 1','run':9,'cost':0.5}]"));
+	    "{'id':3,'title':'H200:1','state':'DONE','outcome':'failed','cause':'failed','reason':'run 9: the script exited with 1',"
+	    "'run':9,'cost':0.5,'class':'oom'}]"));
 	json_put(n, "machines", json("[{'id':4,'fleet':'c-n3-1','provider':'hotaisle','gpu':'MI300X','gpu_count':1,'metered':3.000001,'billed':null,"
 	    "'planned':'2026-11-21T02:00:00.000Z','meter_start':'2026-11-21T02:00:10.000Z','ready':'2026-11-21T02:05:10.000Z',"
 	    "'deleting':'2026-11-21T03:55:00.000Z','meter_end':'2026-11-21T03:56:00.000Z','setup':1800.5,'measuring':4000}]"));
@@ -229,7 +230,7 @@ static void pages_tell_it(void **state)
 	night_html(doc, &html);
 	assert_non_null(strstr(buf_str(&md), "regression: 128x2048 at 1 on MI300X:1 hotaisle: 31.4 tok/s, 5.1 % worse than the median of 14 nights"));
 	assert_non_null(strstr(buf_str(&md), "| provider | unplaceable |"));
-	assert_non_null(strstr(buf_str(&md), "| script | failed |"));
+	assert_non_null(strstr(buf_str(&md), "| script | failed: oom |"));
 	assert_non_null(strstr(buf_str(&md), "31.4 tok/s (-5.1 %)"));
 	assert_non_null(strstr(buf_str(&html), "<svg"));
 	assert_non_null(strstr(buf_str(&html), "&lt;b&gt;H100:2"));
@@ -249,7 +250,7 @@ static void a_message_says_what_matters(void **state)
 	(void)state;
 	assert_true(str_starts(text, "c, night 3 is partial: 1 of 3 runs ok, $3.00"));
 	assert_non_null(strstr(text, "\nregression: 128x2048 at 1"));
-	assert_non_null(strstr(text, "\nnot measured: H200:1 (script: run 9: the script exited with 1)"));
+	assert_non_null(strstr(text, "\nnot measured: H200:1 (script: run 9: the script exited with 1, oom)"));
 	assert_int_equal(json_array_size(json_object_get(m, "events")), 2);
 	assert_int_equal(json_array_size(json_object_get(m, "failed")), 2);
 	assert_int_equal(json_array_size(json_object_get(m, "worse")), 1);
