@@ -110,11 +110,6 @@ void post_campaigns(struct request *r)
 
 /* ---- changes ---- */
 
-static void changed(void *arg, int64_t id, const struct err *error)
-{
-	applied(arg, id, error);
-}
-
 static void night_begun(void *arg, int64_t id, const struct err *error)
 {
 	struct hold *h = arg;
@@ -139,7 +134,7 @@ void post_campaign_pause(struct request *r)
 	if (!c || !check_keys(r, pause_keys) || !may_touch(r, c->owner))
 		return;
 	f.id = c->object.id;
-	ask_for(r, &f, changed);
+	ask_for(r, &f, applied);
 }
 
 void post_campaign_run(struct request *r)
@@ -298,11 +293,6 @@ void get_night(struct request *r)
 
 /* ---- what is to come ---- */
 
-static int ask_typical(struct history *h, void *arg, json_t **out, struct err *e)
-{
-	return ask_nights(h, arg, out, e);
-}
-
 static int by_value(const void *x, const void *y)
 {
 	double a = *(const double *)x, b = *(const double *)y;
@@ -354,7 +344,7 @@ static void send_next(struct request *r, json_t *out, void *arg)
 void get_next(struct request *r)
 {
 	if (campaign_named(r))
-		request_history_then(r, ask_typical, night_query(r), send_next, NULL);
+		request_history_then(r, ask_nights, night_query(r), send_next, NULL);
 }
 
 /* ---- reports ---- */

@@ -93,6 +93,9 @@ static int check_words(const struct campaign_file *f, const struct config *c, st
 			return err_set(e, ERR_USAGE, near ? "'providers': no account or provider '%.32s' is configured; did you mean %s?"
 				: "'providers': no account or provider '%.32s' is configured", f->providers[k], near);
 	}
+	if (*f->budget)
+		return err_set(e, ERR_USAGE, "'budget': this version keeps no budgets, so '%.60s' would cap nothing; limits.per_night caps a night",
+		    f->budget);
 	for (int k = 0; k < f->notify_count; k++)
 		if (!config_webhook(c, f->notify[k].webhook))
 			return err_set(e, ERR_USAGE, "'notify': no webhook '%.60s' is configured (webhooks in gpufleetd.yaml(5))", f->notify[k].webhook);
@@ -111,6 +114,7 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 	p->scheduled = *f->cron != '\0';
 	p->queue = f->queue;
 	p->finish_by = f->finish_by;
+	p->knows_poc = has_param(r, "POC");
 	p->runs = has_param(r, "REPEATS") ? 1 : f->repeats;
 	p->max_price = f->max_price ? f->max_price : c ? c->defaults.max_price : 0;
 	p->per_night = f->per_night;

@@ -86,6 +86,11 @@ void execute_action(struct execute *x, const struct action *a)
 	}
 }
 
+void execute_database(const struct execute *x, char *out, size_t size)
+{
+	snprintf(out, size, "%s/gpufleet.db", engine_config(x->en)->state_dir);
+}
+
 void execute_run_path(const struct engine *en, const char *key, const char *name, char *out, size_t size)
 {
 	snprintf(out, size, "%s/runs/%s%s%s", engine_config(en)->state_dir, key, *name ? "/" : "", name);

@@ -202,7 +202,7 @@ void judge_action(struct execute *x, const struct action *a)
 		j->rules.warn = n->plan->warn_ppm / 1e6;
 		j->rules.alert = n->plan->alert_ppm / 1e6;
 	}
-	snprintf(j->db, sizeof(j->db), "%s/gpufleet.db", engine_config(x->en)->state_dir);
+	execute_database(x, j->db, sizeof(j->db));
 	j->work.data = j;
 	x->work++;
 	if (n->poc || !n->plan) {

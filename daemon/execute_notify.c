@@ -169,7 +169,7 @@ void notify_action(struct execute *x, const struct action *a)
 	str_copy(s->news, notice->news);
 	str_copy(s->site, m->site);
 	str_copy(s->template, hook ? hook->template : "json");
-	snprintf(s->db, sizeof(s->db), "%s/gpufleet.db", engine_config(x->en)->state_dir);
+	execute_database(x, s->db, sizeof(s->db));
 	s->work.data = s;
 	x->work++;
 	uv_queue_work(engine_loop(x->en), &s->work, on_work, on_done);

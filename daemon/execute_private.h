@@ -37,6 +37,7 @@ void provider_action(struct execute *x, const struct action *a);
 void provider_close(struct execute *x);
 void remote_action(struct execute *x, const struct action *a);
 void remote_close(struct execute *x);
+void execute_database(const struct execute *x, char *out, size_t size); /* its path, for the thread pool */
 void trial_action(struct execute *x, const struct action *a);
 void judge_action(struct execute *x, const struct action *a);
 void notify_action(struct execute *x, const struct action *a);

@@ -14,20 +14,6 @@ static void refuse(struct execute *x, int64_t trial, const struct err *e)
 	engine_fact(x->en, &f);
 }
 
-static bool has_param(const char *recipe, const char *name)
-{
-	struct recipe r;
-	struct err e;
-	bool found = false;
-
-	if (wish_recipe(&r, recipe, &e) < 0)
-		return false;
-	for (size_t k = 0; k < r.param_count; k++)
-		found |= !strcmp(r.params[k].name, name);
-	recipe_free(&r);
-	return found;
-}
-
 static json_t *body_of(const struct night *n, const struct campaign *c, const struct trial *t)
 {
 	const struct plan *p = n->plan;
@@ -35,7 +21,7 @@ static json_t *body_of(const struct night *n, const struct campaign *c, const st
 	json_t *o = json_object(), *set = json_read(cell->params, strlen(cell->params), NULL), *secrets = json_object();
 	char copy[TEXT_MAX], title[TEXT_MAX], *rest = copy, *one;
 
-	if (n->poc && has_param(p->recipe, "POC"))
+	if (n->poc && p->knows_poc)
 		json_put_str(set, "POC", "true");
 	str_copy(copy, p->secrets);
 	while ((one = str_split(&rest, ",")))

@@ -33,8 +33,7 @@ int history_results(struct history *h, int64_t run_id, json_t **out, struct err 
 /* {"imports":[{name,owner,created,bytes}…]}, and one with its source: ERR_NOT_FOUND */
 int history_imports(struct history *h, json_t **out, struct err *e);
 int history_import(struct history *h, const char *name, json_t **out, struct err *e);
-/* {"campaigns":[…]} that are not deleted, by name; one by name, deleted or not: ERR_NOT_FOUND. */
-int history_campaigns(struct history *h, json_t **out, struct err *e);
+/* A campaign by name, deleted or not: ERR_NOT_FOUND. */
 int history_campaign(struct history *h, const char *name, json_t **out, struct err *e);
 /* {"nights":[…]} newest first, with their counts and cost. limit 0: 50. */
 int history_nights(struct history *h, int64_t campaign_id, int limit, json_t **out, struct err *e);

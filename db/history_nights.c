@@ -22,17 +22,6 @@ static json_t *first_of(json_t *rows)
 	return row;
 }
 
-int history_campaigns(struct history *h, json_t **out, struct err *e)
-{
-	json_t *rows = rows_of(h, SQL_CAMPAIGNS, 1000, e);
-
-	if (!rows)
-		return -1;
-	*out = json_object();
-	json_put(*out, "campaigns", rows);
-	return 0;
-}
-
 int history_campaign(struct history *h, const char *name, json_t **out, struct err *e)
 {
 	sqlite3_stmt *st = history_ask(h, SQL_CAMPAIGN, e);

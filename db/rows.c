@@ -215,7 +215,8 @@ static const struct column import_columns[] = {
 	TEXT(import_row, name), TEXT(import_row, owner), I64(import_row, created), OWNED(import_row, source),
 };
 
-#define WANTED_NIGHTS "state <> 'DONE' OR ended >= ?1"
+/* … or a message about it waits. */
+#define WANTED_NIGHTS "state <> 'DONE' OR ended >= ?1 OR id IN (SELECT night_id FROM notices WHERE state = 'WAITING')"
 #define WANTED_FLEETS                                                                                                    \
 	"state <> 'CLOSED' OR closed >= ?1 OR night_id IN (SELECT id FROM nights WHERE state <> 'DONE') OR "                      \
 	"id IN (SELECT fleet_id FROM instances WHERE settled = 0 OR gone >= ?1)"

@@ -87,7 +87,6 @@ const char *const statements[STATEMENTS] = {
 	    "CASE WHEN billed_known THEN billed END AS m_billed, nullif(settled, 0) AS t_settled_at, settled <> 0 AS b_settled, "
 	    "run_id AS run, delete_accepted AS b_accepted FROM instances WHERE fleet_id = ?1 ORDER BY id",
 
-	[SQL_CAMPAIGNS] = CAMPAIGN_FIELDS "WHERE deleted = 0 ORDER BY name LIMIT ?1",
 	[SQL_CAMPAIGN] = CAMPAIGN_FIELDS "WHERE name = ?1 ORDER BY deleted = 0 DESC, id DESC LIMIT 1",
 	[SQL_NIGHTS] = NIGHT_FIELDS "WHERE n.campaign_id = ?1 ORDER BY n.number DESC LIMIT ?2",
 	[SQL_NIGHT] = NIGHT_FIELDS "WHERE n.campaign_id = ?1 AND (n.number = ?2 OR (?2 = 0 AND n.state = 'DONE' AND n.outcome <> 'missed')) "

@@ -27,7 +27,6 @@ enum statement {
 	SQL_FLEET_BY_NAME, /* name */
 	SQL_INSTANCES,     /* fleet */
 
-	SQL_CAMPAIGNS,       /* limit */
 	SQL_CAMPAIGN,        /* name */
 	SQL_NIGHTS,          /* campaign, limit */
 	SQL_NIGHT,           /* campaign, number; 0: the newest that is over */

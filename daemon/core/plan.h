@@ -32,6 +32,7 @@ struct plan {
 	struct plan_cell *cells; /* owned */
 	size_t cell_count;
 	int runs;                /* of each cell */
+	bool knows_poc;          /* its recipe has a parameter POC */
 	money max_price, per_night, accept_minimum;
 	duration run_limit;      /* setup and run of one cell, the longest that they may take */
 	duration per_run;        /* … of the run alone, where the campaign says so; 0: the recipe's */

@@ -52,9 +52,9 @@ static void tell(struct progress *p, struct told **told, size_t *count, const js
 
 		if (!is_news(told, count, json_int(t, "id", 0), words) || (!strcmp(words, "waits") && !*reason))
 			continue;
-		progress_note(p, "%s%s: %s%s%s%s", json_str(t, "title", ""), json_bool(t, "again", false) ? " (once more)" : "", words,
+		progress_note(p, "%s%s: %s%s%s", json_str(t, "title", ""), json_bool(t, "again", false) ? " (once more)" : "", words,
 		    *json_str(t, "fleet", "") && !strcmp(words, "running") ? " on " : "",
-		    !strcmp(words, "running") ? json_str(t, "fleet", "") : "", "");
+		    !strcmp(words, "running") ? json_str(t, "fleet", "") : "");
 		if (bad && *reason)
 			progress_note(p, "  %s", reason);
 	}

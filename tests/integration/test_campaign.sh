@@ -67,6 +67,9 @@ check "check: both mistakes, with their places and the nearest key" \
 sed 's/prompts: 1/prompts: many/' "$WORK/small.yaml" >"$WORK/bad.yaml"
 ctl campaign check "$WORK/bad.yaml" >"$WORK/o" 2>"$WORK/e"
 check "check: a value that the recipe does not take names the cell" grep -q 'cell MI300X:1.*PROMPTS' "$WORK/e"
+{ cat "$WORK/small.yaml"; echo 'budget: gpu-bench'; } >"$WORK/bad.yaml"
+ctl campaign check "$WORK/bad.yaml" >"$WORK/o" 2>"$WORK/e"
+same "check: a budget that would cap nothing is refused" "$? $(grep -c 'would cap nothing; limits.per_night' "$WORK/e")" "2 1"
 ctl campaign check "$WORK/small.yaml" >"$WORK/o" 2>"$WORK/e"
 same "check: a good one" "$? $(grep -c 'MI300X:1 CONCURRENCY' "$WORK/o") $(grep -c 'T02:00:00+0[12]:00' "$WORK/o")" "0 2 5"
 ctl campaign list 2>"$WORK/e" >"$WORK/o"
@@ -126,8 +129,11 @@ for cloud in hotaisle runpod digitalocean vastai; do sim_fault $cloud create_no_
 check "a message that was not taken is sent again" wait_for 30 sh -c "[ \$(grep -c ' /ops ' '$WORK/heard') -ge 3 ]"
 same "under the same id" "$(grep ' /ops ' "$WORK/heard" | head -n 2 | cut -d' ' -f1 | sort -u | wc -l)" 1
 same "each is signed" "$(grep -c ' BAD ' "$WORK/heard")" 0
-check "the first tells of the night in one line and in figures" \
-	sh -c "grep ' /ops ' '$WORK/heard' | head -n 1 | grep -q '\"text\":\"small, night 1 is complete: 2 of 2 runs ok.*\"outcome\":\"complete\"' || grep ' /ops ' '$WORK/heard' | head -n 1 | grep -q 'small, night 1 is complete: 2 of 2 runs ok'"
+heard=$(grep ' /ops ' "$WORK/heard" | head -n 1 | cut -d' ' -f4- | python3 -c '
+import json, sys
+m = json.load(sys.stdin)
+print(m["text"].split(",")[1].strip(), m["night"]["outcome"], m["night"]["ok"], ",".join(m["events"]), m["campaign"])')
+same "the first tells of the night in words and in figures" "$heard" "night 1 is complete: 2 of 2 runs ok complete 2 summary small"
 check "the chat hears of the failure, as one text" sh -c "grep ' /secret-path ' '$WORK/heard' | tail -n 1 | grep -q '{\"text\":\"gaps, night 1 is failed: 0 of 4 runs ok'"
 same "and of nothing else" "$(grep -c ' /secret-path ' "$WORK/heard")" 1
 check "its address is in no log" sh -c "! grep -q secret-path '$WORK/state/gpufleetd.log'"

@@ -16,7 +16,6 @@ struct season {
 	int step_night, step_series; /* from this night on that series is 4 % slower */
 	int found;              /* the night that said so; 0: none */
 	int alarms;             /* warnings and regressions of anything else */
-	int64_t measured, repeated; /* trials that ended ok; nights that measured something once more */
 };
 
 /* Seasons FROM … FROM + COUNT - 1; 0: each is as it must be. */
