@@ -15,6 +15,7 @@ struct judging {
 	struct execute *x;
 	int64_t night_id, campaign_id, number;
 	bool may_repeat;
+	bool poc; /* its figures are told, compared with nothing, and no night is compared with them */
 	int worse; /* warnings and regressions */
 	struct series_rules rules;
 	char db[1024];
@@ -67,7 +68,10 @@ static void on_work(uv_work_t *w)
 	if (history_open(&h, j->db, &j->error) < 0)
 		return;
 	figures = figures_of(h, j->night_id, &j->error);
-	if (figures && history_findings(h, j->campaign_id, j->number - SERIES_NIGHTS_MAX, j->number - 1, &earlier, &j->error) == 0)
+	if (figures && j->poc) {
+		earlier = json_array();
+		j->findings = verdicts_judge(figures, earlier, &j->rules);
+	} else if (figures && history_findings(h, j->campaign_id, j->number - SERIES_NIGHTS_MAX, j->number - 1, &earlier, &j->error) == 0)
 		j->findings = verdicts_judge(figures, earlier, &j->rules);
 	json_decref(figures);
 	json_decref(earlier);
@@ -86,7 +90,7 @@ static double number_or_nan(const json_t *o, const char *key)
 	return json_is_number(v) ? json_number_value(v) : (double)NAN;
 }
 
-static void put_row(struct store_batch *b, int64_t night_id, int seq, const json_t *f)
+static void put_row(struct store_batch *b, int64_t night_id, bool poc, int seq, const json_t *f)
 {
 	struct finding_row row = { .night_id = night_id, .seq = seq, .run_id = json_int(f, "run", 0),
 		.concurrency = (int)json_int(f, "concurrency", 0), .gpu_count = (int)json_int(f, "gpu_count", 0),
@@ -94,7 +98,7 @@ static void put_row(struct store_batch *b, int64_t night_id, int seq, const json
 		.median = number_or_nan(f, "median"), .baseline = number_or_nan(f, "baseline"), .worse = number_or_nan(f, "worse"),
 		.z = number_or_nan(f, "z"), .p = number_or_nan(f, "p"), .p_holm = number_or_nan(f, "p_holm") };
 
-	str_copy(row.series, json_str(f, "series", ""));
+	snprintf(row.series, sizeof(row.series), "%s%.240s", poc ? "poc|" : "", json_str(f, "series", ""));
 	str_copy(row.kind, json_str(f, "kind", ""));
 	str_copy(row.scenario, json_str(f, "scenario", ""));
 	str_copy(row.gpu, json_str(f, "gpu", ""));
@@ -176,7 +180,7 @@ static void on_done(uv_work_t *w, int status)
 		b = store_batch_new();
 		json_array_foreach(j->findings, k, f) {
 			j->worse += !strcmp(json_str(f, "kind", ""), "warning") || !strcmp(json_str(f, "kind", ""), "regression");
-			put_row(b, j->night_id, (int)k, f);
+			put_row(b, j->night_id, j->poc, (int)k, f);
 		}
 		store_commit(engine_store(j->x->en), b, stored, j);
 	}
@@ -196,6 +200,7 @@ void judge_action(struct execute *x, const struct action *a)
 	j->campaign_id = n->campaign_id;
 	j->number = n->number;
 	j->rules = series_rules;
+	j->poc = n->poc;
 	j->may_repeat = !n->repeated && !n->stop_requested && !n->poc;
 	if (n->plan) {
 		j->rules.baseline = n->plan->baseline;
@@ -205,8 +210,8 @@ void judge_action(struct execute *x, const struct action *a)
 	execute_database(x, j->db, sizeof(j->db));
 	j->work.data = j;
 	x->work++;
-	if (n->poc || !n->plan) {
-		tell(j, "", "a proof of concept is compared with nothing");
+	if (!n->plan) {
+		tell(j, "", "its definition cannot be used");
 		return;
 	}
 	uv_queue_work(engine_loop(x->en), &j->work, on_work, on_done);

@@ -105,6 +105,8 @@ check "nothing bills" wait_for 20 nothing_bills
 CTL_LIMIT=60 ctl campaign run small --poc >"$WORK/o" 2>"$WORK/e"
 same "a proof of concept is one run" "$(grep -c "night 2 of 'small' is complete: 1 of 1 runs ok" "$WORK/o")" 1
 
+check "its report has its figures" sh -c "'$BUILD/gpufleetctl' campaign report small --night 2 | grep -q '^| 128x2048 at 1 | 3[0-9.]* tok/s |'"
+
 # ---- failures ----
 campaign broken '"MI300X:1"' 'on_failure: destroy'
 sed -i 's/prompts: 1/prompts: 1, serve_args: "--no-such-flag"/; s/, "2"//' "$WORK/broken.yaml"
