@@ -67,6 +67,7 @@ static const struct route {
 	{ "DELETE", "/v1/fleets/*", ROLE_OPERATOR, delete_fleet },
 	{ "POST", "/v1/fleets/*/extend", ROLE_OPERATOR, post_extend },
 	{ "POST", "/v1/fleets/*/resolve", ROLE_OPERATOR, post_resolve },
+	{ "POST", "/v1/fleets/*/trust", ROLE_ADMIN, post_trust },
 	{ "POST", "/v1/fleets/*/authorize", ROLE_OPERATOR, post_authorize },
 	{ "POST", "/v1/fleets/*/exec", ROLE_OPERATOR, post_exec },
 	{ "POST", "/v1/runs", ROLE_OPERATOR, post_runs },

@@ -13,7 +13,7 @@
 #define LIFE_MAX      (365 * DAY)
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
-	"region", "spot", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
+	"region", "spot", "own_key", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
 
 /* ---- the wish ---- */
 
@@ -132,6 +132,14 @@ static int read_gpu(struct request *r, const char *text, struct fleet *f, struct
 	return err_set(e, ERR_USAGE, near ? "unknown GPU '%s'; did you mean %s?" : "unknown GPU '%s'; see: gpufleetctl offers", word, near);
 }
 
+static bool anywhere(const struct model *m, const struct fleet *f)
+{
+	for (size_t k = 0; k < m->account_count; k++)
+		if (place_account_allowed(f, m->accounts[k]))
+			return true;
+	return false;
+}
+
 int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct err *e)
 {
 	const struct config *c = engine_config(r->api->en);
@@ -163,6 +171,9 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 	str_copy(f->region, json_str(in, "region", ""));
 	str_copy(f->image, json_str(in, "image", ""));
 	f->spot = json_bool(in, "spot", false);
+	f->own_key = json_bool(in, "own_key", false);
+	if (f->own_key && !anywhere(engine_model(r->api->en), f))
+		return err_set(e, ERR_USAGE, "none of the accounts can give a machine a key of its own: hosts of one's own let in the site's");
 	return 0;
 }
 
@@ -597,7 +608,7 @@ void get_fleet(struct request *r)
 	request_json(r, 200, o);
 }
 
-static void change_fleet(struct request *r, struct fact *fact)
+void fleet_change(struct request *r, struct fact *fact)
 {
 	struct hold *h = request_hold(r);
 
@@ -615,44 +626,7 @@ void delete_fleet(struct request *r)
 	if (no_fleet(r, f) || !may_touch(r, f->owner))
 		return;
 	fact.id = f->object.id;
-	change_fleet(r, &fact);
-}
-
-/* The newest order of this slot that is in doubt, or the newest of all: the core says why that will not do. */
-static const struct instance *in_doubt(const struct fleet *f, int64_t slot)
-{
-	const struct instance *found = NULL;
-
-	list_for_each(n, &f->instance_list)
-		if (INSTANCE_OF(n)->slot == slot && (!found || found->state != INSTANCE_AMBIGUOUS))
-			found = INSTANCE_OF(n);
-	return found;
-}
-
-void post_resolve(struct request *r)
-{
-	static const char *const keys[] = { "instance", "machine", NULL };
-	struct fleet *f = fleet_named(r, r->arg[0]);
-	const json_t *machine = json_object_get(r->in, "machine");
-	struct fact fact = { .kind = FACT_RESOLVE, .actor = r->user, .text = "" };
-	const struct instance *i;
-	struct err e;
-
-	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys))
-		return;
-	i = in_doubt(f, json_int(r->in, "instance", 0));
-	if (json_is_string(machine))
-		fact.text = json_string_value(machine);
-	if (!i)
-		err_set(&e, ERR_NOT_FOUND, "fleet '%s' has no instance %lld", f->name, (long long)json_int(r->in, "instance", 0));
-	else if (!json_is_null(machine) && (!*fact.text || strlen(fact.text) >= ID_MAX || !str_is_utf8(fact.text, strlen(fact.text))))
-		err_set(&e, ERR_USAGE, "'machine' is the provider's id of the machine, or null when there is none");
-	else {
-		fact.id = i->object.id;
-		change_fleet(r, &fact);
-		return;
-	}
-	request_error(r, &e);
+	fleet_change(r, &fact);
 }
 
 void post_extend(struct request *r)
@@ -671,5 +645,5 @@ void post_extend(struct request *r)
 		return;
 	}
 	fact.id = f->object.id;
-	change_fleet(r, &fact);
+	fleet_change(r, &fact);
 }

@@ -1,16 +1,16 @@
 /*
- * Commands of people on machines: exec, and the keys of theirs that let them in.
+ * Commands of people on machines: exec, and the keys of theirs that let them in. Their word on machines, where only they can know.
  */
 #include "api_private.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "remote/job.h"
 #include "remote/ssh.h"
 
-static struct instance *instance_for(struct request *r, struct fleet *f)
+/* NULL: there is none that is not GONE. */
+static struct instance *newest(const struct fleet *f, int64_t slot)
 {
-	int64_t slot = json_int(r->in, "instance", 0);
 	struct instance *best = NULL;
-	struct err e;
 
 	list_for_each(n, &f->instance_list) {
 		struct instance *i = INSTANCE_OF(n);
@@ -18,6 +18,15 @@ static struct instance *instance_for(struct request *r, struct fleet *f)
 		if (i->slot == slot && i->state != INSTANCE_GONE)
 			best = i;
 	}
+	return best;
+}
+
+static struct instance *instance_for(struct request *r, struct fleet *f)
+{
+	int64_t slot = json_int(r->in, "instance", 0);
+	struct instance *best = newest(f, slot);
+	struct err e;
+
 	if (!best || (best->state != INSTANCE_READY && best->state != INSTANCE_BUSY)) {
 		err_set(&e, best ? ERR_CONFLICT : ERR_NOT_FOUND,
 		    best ? "%s/%lld is %s, not READY yet" : "fleet '%s' has no instance %lld now", f->name, (long long)slot,
@@ -165,4 +174,75 @@ void post_authorize(struct request *r)
 	}
 	buf_free(&cmd);
 	buf_free(&input);
+}
+
+/* ---- the word of a person ---- */
+
+/* The newest order of this slot that is in doubt, or the newest of all: the core says why that will not do. */
+static const struct instance *in_doubt(const struct fleet *f, int64_t slot)
+{
+	const struct instance *found = NULL;
+
+	list_for_each(n, &f->instance_list)
+		if (INSTANCE_OF(n)->slot == slot && (!found || found->state != INSTANCE_AMBIGUOUS))
+			found = INSTANCE_OF(n);
+	return found;
+}
+
+void post_resolve(struct request *r)
+{
+	static const char *const keys[] = { "instance", "machine", NULL };
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	const json_t *machine = json_object_get(r->in, "machine");
+	struct fact fact = { .kind = FACT_RESOLVE, .actor = r->user, .text = "" };
+	const struct instance *i;
+	struct err e;
+
+	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys))
+		return;
+	i = in_doubt(f, json_int(r->in, "instance", 0));
+	if (json_is_string(machine))
+		fact.text = json_string_value(machine);
+	if (!i)
+		err_set(&e, ERR_NOT_FOUND, "fleet '%s' has no instance %lld", f->name, (long long)json_int(r->in, "instance", 0));
+	else if (!json_is_null(machine) && (!*fact.text || strlen(fact.text) >= ID_MAX || !str_is_utf8(fact.text, strlen(fact.text))))
+		err_set(&e, ERR_USAGE, "'machine' is the provider's id of the machine, or null when there is none");
+	else {
+		fact.id = i->object.id;
+		fleet_change(r, &fact);
+		return;
+	}
+	request_error(r, &e);
+}
+
+/* The host key of a machine, as somebody read it on its console: compared with what is pinned, or awaited at first contact. */
+void post_trust(struct request *r)
+{
+	static const char *const keys[] = { "instance", "fingerprint", NULL };
+	struct fleet *f = fleet_named(r, r->arg[0]);
+	const char *said = json_str(r->in, "fingerprint", "");
+	struct fact fact = { .kind = FACT_TRUST, .actor = r->user, .text = said };
+	char seen[SSH_PRINT_MAX];
+	const struct instance *i;
+	struct err e;
+
+	if (no_fleet(r, f) || !check_keys(r, keys))
+		return;
+	i = newest(f, json_int(r->in, "instance", 0));
+	if (!i) {
+		err_set(&e, ERR_NOT_FOUND, "fleet '%s' has no instance %lld now", f->name, (long long)json_int(r->in, "instance", 0));
+	} else if (!ssh_print_valid(said)) {
+		err_set(&e, ERR_USAGE, "'fingerprint' is \"SHA256:\" and 43 characters, as ssh-keygen -lf shows it");
+	} else if (!*i->host_key && provider_find(i->provider)->caps & CAP_HOST_KEY) {
+		err_set(&e, ERR_CONFLICT, "the machine gets its host key from us; there is nothing to say of it before it has shown another one");
+	} else if (*i->host_key && ssh_key_print(i->host_key, seen) && strcmp(seen, said) != 0) {
+		log_warn("%s/%d: %s says its host key is %s; it shows %s", f->name, i->slot, r->user, said, seen);
+		err_set(&e, ERR_CONFLICT, "the machine shows %s. If what you typed is what its console shows, somebody stands in between: "
+		    "gpufleetctl down %s", seen, f->name);
+	} else {
+		fact.id = i->object.id;
+		fleet_change(r, &fact);
+		return;
+	}
+	request_error(r, &e);
 }

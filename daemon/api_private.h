@@ -125,9 +125,11 @@ void get_fleet(struct request *r);
 void get_offers(struct request *r);
 void post_plans(struct request *r);
 void post_fleets(struct request *r);
+void fleet_change(struct request *r, struct fact *fact); /* and the fleet as it is then, once that is on disk */
 void delete_fleet(struct request *r);
 void post_extend(struct request *r);
 void post_resolve(struct request *r);
+void post_trust(struct request *r);
 void post_authorize(struct request *r);
 void post_exec(struct request *r);
 void post_runs(struct request *r);

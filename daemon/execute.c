@@ -1,4 +1,5 @@
 #include "base/str.h"
+#include "derived_key.h"
 #include "execute_private.h"
 
 int execute_open(struct execute **out, struct engine *en, struct ssh_key *key, struct err *e)
@@ -43,6 +44,7 @@ void execute_free(struct execute *x)
 {
 	size_t at = 0;
 	char *id;
+	struct ssh_key *k;
 
 	if (!x)
 		return;
@@ -51,12 +53,31 @@ void execute_free(struct execute *x)
 	while ((id = model_each(&x->keys, &at)))
 		free(id);
 	map_free(&x->keys);
+	for (at = 0; (k = model_each(&x->login_keys, &at));)
+		ssh_key_free(k);
+	map_free(&x->login_keys);
 	map_free(&x->odd_keys);
 	proofs_free(x);
 	consoles_free(x);
 	map_free(&x->conn_by_instance);
 	free(x->limits);
 	free(x);
+}
+
+const struct ssh_key *login_key(struct execute *x, int64_t fleet_id)
+{
+	const struct fleet *f = model_fleet(engine_model(x->en), fleet_id);
+	struct ssh_key *k = map_get(&x->login_keys, fleet_id);
+
+	if (!f || !f->own_key)
+		return x->key;
+	if (!k) {
+		k = derived_fleet_key(engine_model(x->en), f);
+		if (!k)
+			BUG("libcrypto makes no key");
+		map_set(&x->login_keys, fleet_id, k);
+	}
+	return k;
 }
 
 void execute_action(struct execute *x, const struct action *a)

@@ -28,11 +28,14 @@ struct execute {
 	struct map odd_keys;        /* instances that did not take the host key that they were given; the pointer is not used */
 	struct map consoles;        /* instance → who asks for its console, or the execute itself: it was asked for */
 	struct map proofs;          /* instance → struct proof (execute_proof.c) */
-	struct map keys;            /* account index + 1 → char *: key id that OP_KEY answered */
+	struct map login_keys;      /* fleet with a key pair of its own → struct ssh_key */
+	struct map keys;            /* a login key at an account (execute_provider.c: slot_of) → char *: key id that OP_KEY answered */
 	int work;                   /* jobs in the thread pool */
 	bool closing;
 };
 
+/* What lets us in on the machines of that fleet: 0, or a fleet without a key of its own: the site's. */
+const struct ssh_key *login_key(struct execute *x, int64_t fleet_id);
 void provider_action(struct execute *x, const struct action *a);
 void provider_close(struct execute *x);
 void remote_action(struct execute *x, const struct action *a);

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute_op.h"
-#include "hostkey.h"
+#include "derived_key.h"
 #include "remote/ssh_key.h"
 
 #define PATIENCE (90 * SECOND) /* until a log that does not name them is no reason to wait any longer */
@@ -41,7 +41,7 @@ bool proof_wanted(struct execute *x, const struct instance *i)
 {
 	const struct proof *p;
 
-	if (*i->host_key || !provider_find(i->provider)->op[OP_LOG].build || proof_relayed(i))
+	if (*i->host_key || *i->host_print || !provider_find(i->provider)->op[OP_LOG].build || proof_relayed(i))
 		return false;
 	p = proof_of(x, i->object.id);
 	return !*p->prints && !p->given_up;
@@ -94,7 +94,7 @@ static void expect_host_key(struct conn *c, struct ssh_target *t, const struct i
 	size_t n = 0;
 
 	for (size_t k = 0; k < ARRAY_LEN(which); k++) {
-		struct ssh_key *key = hostkey_of(engine_model(c->x->en), i, which[k]);
+		struct ssh_key *key = derived_host_key(engine_model(c->x->en), i, which[k]);
 
 		if (key && ssh_key_print(ssh_key_public(key), print))
 			n += (size_t)snprintf(t->prints + n, sizeof(t->prints) - n, "%s\n", print);
@@ -107,7 +107,10 @@ static void expect_host_key(struct conn *c, struct ssh_target *t, const struct i
 /* What is known of its host key before anything was ever connected. */
 void proof_expect(struct conn *c, struct ssh_target *t, const struct instance *i)
 {
-	if (provider_find(i->provider)->caps & CAP_HOST_KEY) {
+	if (*i->host_print) {
+		str_copy(t->prints, i->host_print);
+		c->trust = TRUST_OOB;
+	} else if (provider_find(i->provider)->caps & CAP_HOST_KEY) {
 		if (!map_get(&c->x->odd_keys, c->instance_id))
 			expect_host_key(c, t, i);
 	} else if (*prints_of(c->x, c->instance_id)) {
@@ -123,7 +126,7 @@ bool proof_rekey_wanted(const struct op *op, const char *shown)
 {
 	const struct model *m = engine_model(op->x->en);
 	const struct instance *i = model_instance(m, op->action.id);
-	struct ssh_key *first = i && !*i->host_key ? hostkey_of(m, i, HOSTKEY_FIRST) : NULL;
+	struct ssh_key *first = i && !*i->host_key ? derived_host_key(m, i, HOSTKEY_FIRST) : NULL;
 	char print[SSH_PRINT_MAX];
 	bool wanted = first && ssh_key_print(ssh_key_public(first), print) && ssh_key_printed(shown, print);
 
@@ -133,7 +136,7 @@ bool proof_rekey_wanted(const struct op *op, const char *shown)
 
 void proof_rekey_command(const struct op *op, const struct instance *i, struct buf *cmd, struct buf *input)
 {
-	struct ssh_key *k = hostkey_of(engine_model(op->x->en), i, HOSTKEY_LASTING);
+	struct ssh_key *k = derived_host_key(engine_model(op->x->en), i, HOSTKEY_LASTING);
 
 	job_rekey_command(cmd);
 	if (k)
@@ -147,7 +150,7 @@ void proof_rekeyed(struct op *op, const char *shown, const char *complaint)
 {
 	const struct model *m = engine_model(op->x->en);
 	const struct instance *i = model_instance(m, op->action.id);
-	struct ssh_key *k = i && !complaint ? hostkey_of(m, i, HOSTKEY_LASTING) : NULL;
+	struct ssh_key *k = i && !complaint ? derived_host_key(m, i, HOSTKEY_LASTING) : NULL;
 
 	if (complaint)
 		log_warn("instance %lld keeps the host key of its user data: %s", (long long)op->action.id, complaint);

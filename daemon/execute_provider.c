@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "execute_private.h"
-#include "hostkey.h"
+#include "derived_key.h"
 #include "operation.h"
 
 struct task {
@@ -16,6 +16,8 @@ struct task {
 	struct action action; /* for the fact; unused with `done` */
 	execute_reply_fn *done;
 	void *arg;
+	int64_t fleet_id; /* whose key pair it is about; 0: the site's */
+	int64_t slot;     /* … at its account */
 	struct call *call;
 	struct http_transfer *transfer;
 	struct offer offer;
@@ -61,9 +63,10 @@ static struct call_limits *account_limits(struct execute *x, const struct accoun
 	return &x->limits[a - engine_config(x->en)->accounts];
 }
 
-static const char *key_id(struct execute *x, const struct account *a)
+/* The key pair of fleet `id` (0: the site's) at an account. */
+static int64_t slot_of(const struct execute *x, const struct account *a, int64_t id)
 {
-	return map_get(&x->keys, a - engine_config(x->en)->accounts + 1);
+	return id * (CONFIG_ACCOUNTS_MAX + 1) + (a - engine_config(x->en)->accounts) + 1;
 }
 
 static void report(struct task *t, struct op_reply *r)
@@ -83,42 +86,39 @@ static void begin(struct task *t, enum provider_op_kind op);
 
 static void keep_key(struct task *t, const struct op_reply *r)
 {
-	int64_t at = t->account - engine_config(t->x->en)->accounts + 1;
 	struct fact f;
 
-	free(map_get(&t->x->keys, at));
-	map_set(&t->x->keys, at, xstrdup(*r->key_id ? r->key_id : ""));
-	operation_key_fact(&f, t->account, r);
+	free(map_get(&t->x->keys, t->slot));
+	map_set(&t->x->keys, t->slot, xstrdup(*r->key_id ? r->key_id : ""));
+	operation_key_fact(&f, t->account, t->fleet_id, r);
 	engine_fact(t->x->en, &f);
 }
 
 /* The next create registers it again. */
-static void forget_key(struct execute *x, const struct account *a)
+static void forget_key(struct execute *x, int64_t slot)
 {
-	int64_t at = a - engine_config(x->en)->accounts + 1;
-
-	free(map_get(&x->keys, at));
-	map_remove(&x->keys, at);
+	free(map_get(&x->keys, slot));
+	map_remove(&x->keys, slot);
 }
 
-static bool key_under_way(const struct execute *x, const struct account *a)
+static bool key_under_way(const struct execute *x, int64_t slot)
 {
 	list_for_each(n, &x->tasks) {
 		const struct task *t = CONTAINER_OF(n, struct task, link);
 
-		if (t->account == a && t->op == OP_KEY && !t->done && t->call)
+		if (t->slot == slot && t->op == OP_KEY && !t->done && t->call)
 			return true;
 	}
 	return false;
 }
 
 /* A hundred creates ask for one key once: what became of it holds for all that wait for it. */
-static void release_waiting(struct execute *x, const struct account *a, struct op_reply *r)
+static void release_waiting(struct execute *x, int64_t slot, struct op_reply *r)
 {
 	list_for_each_safe(n, &x->tasks) {
 		struct task *t = CONTAINER_OF(n, struct task, link);
 
-		if (t->account != a || !t->waits)
+		if (t->slot != slot || !t->waits)
 			continue;
 		t->waits = false;
 		if (r->verdict == VERDICT_OK) {
@@ -138,7 +138,7 @@ static void task_done(struct task *t)
 	if (t->op == OP_KEY && !t->done) {
 		if (r->verdict == VERDICT_OK) {
 			keep_key(t, r);
-			release_waiting(t->x, t->account, r);
+			release_waiting(t->x, t->slot, r);
 			call_free(t->call);
 			t->call = NULL;
 			begin(t, OP_CREATE);
@@ -148,7 +148,7 @@ static void task_done(struct task *t)
 		/* Nothing was made: only the key was refused. */
 		if (r->verdict == VERDICT_UNSURE)
 			r->verdict = VERDICT_RETRY;
-		release_waiting(t->x, t->account, r);
+		release_waiting(t->x, t->slot, r);
 	}
 	if (t->done)
 		t->done(t->arg, t->account, r);
@@ -191,7 +191,7 @@ static void give_host_key(struct task *t, struct op_args *args)
 	const struct instance *i = model_instance(engine_model(t->x->en), t->action.id);
 
 	t->host_private = (struct buf)BUF(4096);
-	t->host_key = i ? hostkey_of(engine_model(t->x->en), i, HOSTKEY_FIRST) : NULL;
+	t->host_key = i ? derived_host_key(engine_model(t->x->en), i, HOSTKEY_FIRST) : NULL;
 	if (!t->host_key || ssh_key_openssh(t->host_key, &t->host_private) < 0)
 		return;
 	args->host_private = buf_str(&t->host_private);
@@ -203,8 +203,8 @@ static void begin(struct task *t, enum provider_op_kind op)
 	struct op_args args;
 
 	t->op = op;
-	operation_args(&args, &t->offer, engine_model(t->x->en), t->account, &t->action, ssh_key_public(t->x->key),
-	    key_id(t->x, t->account));
+	operation_args(&args, &t->offer, engine_model(t->x->en), t->account, &t->action,
+	    ssh_key_public(login_key(t->x, t->fleet_id)), map_get(&t->x->keys, t->slot));
 	if (op == OP_CREATE && provider_find(t->account->provider)->caps & CAP_HOST_KEY)
 		give_host_key(t, &args);
 	t->call = call_new(provider_find(t->account->provider), op, &args, account_limits(t->x, t->account), &t->x->rng);
@@ -240,16 +240,18 @@ void provider_action(struct execute *x, const struct action *a)
 		engine_fact(x->en, &f);
 		return;
 	}
-	if (a->kind == ACTION_END_EXTRA)
-		forget_key(x, account);
 	if (op == OP_DESTROY)
 		console_ask(x, account, model_instance(engine_model(x->en), a->id));
 	t = task_new(x, account);
 	t->action = *a;
 	t->op = op;
-	if (!operation_needs_key(account, op, key_id(x, account)))
+	t->fleet_id = operation_key_fleet(engine_model(x->en), a);
+	t->slot = slot_of(x, account, t->fleet_id);
+	if (a->kind == ACTION_END_EXTRA)
+		forget_key(x, t->slot);
+	if (!operation_needs_key(account, op, map_get(&x->keys, t->slot)))
 		begin(t, op);
-	else if (key_under_way(x, account))
+	else if (key_under_way(x, t->slot))
 		t->waits = true;
 	else
 		begin(t, OP_KEY);

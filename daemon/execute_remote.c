@@ -85,7 +85,7 @@ static void as_configured(struct conn *c, struct ssh_target *t, const struct ins
 static struct conn *conn_new(struct execute *x, const struct instance *i)
 {
 	const struct account *a = config_account(engine_config(x->en), i->account);
-	struct ssh_target t = { .port = i->port };
+	struct ssh_target t = { .port = i->port, .key = login_key(x, i->fleet_id) };
 	struct conn *c = xcalloc(1, sizeof(*c));
 
 	c->x = x;

@@ -18,6 +18,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->bill_by_machine = p->caps & CAP_BILL_BY_MACHINE;
 	out->counts = p->caps & CAP_COUNTS;
 	out->container = p->caps & CAP_CONTAINER;
+	out->takes_key = p->op[OP_KEY].build;
 	out->keeps_key = p->op[OP_KEY_DROP].build;
 	out->exclusive = a->exclusive;
 	out->billing = p->billing;
@@ -114,9 +115,18 @@ bool operation_needs_key(const struct account *account, enum provider_op_kind op
 	return op == OP_CREATE && !key_id && provider_find(account->provider)->op[OP_KEY].build;
 }
 
-void operation_key_fact(struct fact *f, const struct account *account, const struct op_reply *r)
+int64_t operation_key_fleet(const struct model *m, const struct action *a)
 {
-	*f = (struct fact){ .kind = FACT_KEY, .account = account->name, .verdict = r->verdict, .text = r->key_id };
+	const struct extra *x = a->kind == ACTION_END_EXTRA ? model_extra(m, a->id) : NULL;
+	const struct instance *i = of_instance(m, a);
+	const struct fleet *f = i ? model_fleet(m, i->fleet_id) : NULL;
+
+	return x ? x->fleet_id : f && f->own_key ? f->object.id : 0;
+}
+
+void operation_key_fact(struct fact *f, const struct account *account, int64_t fleet_id, const struct op_reply *r)
+{
+	*f = (struct fact){ .kind = FACT_KEY, .account = account->name, .id = fleet_id, .verdict = r->verdict, .text = r->key_id };
 }
 
 static money bill_total(const struct op_reply *r, const char *id)

@@ -24,11 +24,14 @@ enum provider_op_kind operation_kind(enum action_kind k);
 void operation_args(struct op_args *out, struct offer *offer, const struct model *m, const struct account *account,
     const struct action *a, const char *public_key, const char *key_id);
 
-/* The site's key has to be at the provider before the first create there. */
+/* Whose key pair the action is about: of the fleet with this id, or (0) the site's. */
+int64_t operation_key_fleet(const struct model *m, const struct action *a);
+
+/* That key has to be at the provider before the first create with it there. */
 bool operation_needs_key(const struct account *account, enum provider_op_kind op, const char *key_id);
 
 /* OP_KEY has answered OK: our key is there. */
-void operation_key_fact(struct fact *f, const struct account *account, const struct op_reply *reply);
+void operation_key_fact(struct fact *f, const struct account *account, int64_t fleet_id, const struct op_reply *reply);
 
 /* The fact behind a reply; `began` is when the first request left. It points into the reply, and takes the offers out of it:
  * operation_fact_free() when core_apply() has returned. */

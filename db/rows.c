@@ -141,6 +141,7 @@ static const struct column fleet_columns[] = {
 	I64(fleet, idle_limit), I64(fleet, retry_for), BOOL(fleet, for_run), I64(fleet, keep_on_failure), I64(fleet, created),
 	I64(fleet, ready_at), I64(fleet, expires), I64(fleet, idle_since), I64(fleet, closing_at), I64(fleet, closed),
 	I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version), I64(fleet, night_id), /* since 0007 */
+	BOOL(fleet, own_key), /* since 0008 */
 };
 
 static const struct column instance_columns[] = {
@@ -160,6 +161,7 @@ static const struct column instance_columns[] = {
 	I64(instance, billed_at), I64(instance, settled), I64(instance, run_id), I64(instance, version),
 	NAMED(instance, watchdog, watchdog), I64(instance, leased_until), /* since 0003 */
 	NAMED(instance, trust, trust), /* since 0006 */
+	TEXT(instance, host_print), /* since 0008 */
 };
 
 static const struct column run_columns[] = {
@@ -182,7 +184,7 @@ static const struct column extra_columns[] = {
 	ID(extra), NAMED(extra, kind, extra_kind), NAMED(extra, state, extra_state), TEXT(extra, account), TEXT(extra, provider),
 	TEXT(extra, provider_id), TEXT(extra, name), TEXT(extra, owner), TEXT(extra, region), INT(extra, size_gb),
 	I64(extra, price_month), I64(extra, created), I64(extra, used_at), I64(extra, deleting_at), I64(extra, gone),
-	I64(extra, keep_until), I64(extra, version),
+	I64(extra, keep_until), I64(extra, version), I64(extra, fleet_id), /* since 0008 */
 };
 
 static const struct column event_columns[] = {

@@ -348,7 +348,9 @@ struct ssh *ssh_open(struct ssh_pool *p, const struct ssh_target *t, ssh_open_fn
 	s->opened = done;
 	s->opened_arg = arg;
 	s->fd = -1;
-	s->sign_key = (void *)(uintptr_t)p->key; /* libssh2 takes no const */
+	if (!s->target.key)
+		s->target.key = p->key;
+	s->sign_key = (void *)(uintptr_t)s->target.key; /* libssh2 takes no const */
 	list_init(&s->blocks);
 	list_init(&s->commands);
 	uv_timer_init(p->loop, &s->timer);

@@ -35,6 +35,7 @@ struct ssh_target {
 	char host_key
 	    [512]; /* pinned "ssh-ed25519 AAAA…"; "": first contact, any key is taken and reported */
 	char prints[512]; /* without host_key: what the first contact must show one of, "SHA256:…" one per line; "": anything */
+	const struct ssh_key *key; /* to log in with; the caller's, outlives the connection; NULL: the pool's. Not with `system` */
 	bool system;      /* through the system's ssh: RSA-only hosts, jump hosts, hardware keys (ssh_spawn.c) */
 	char config[256]; /* system: a configuration file for it, ssh_config(5); "": none */
 };

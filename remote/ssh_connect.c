@@ -233,7 +233,7 @@ enum step ssh_step_auth(struct ssh *s)
 {
 	char why[TEXT_MAX];
 	size_t len;
-	const uint8_t *blob = ssh_key_blob(s->pool->key, &len);
+	const uint8_t *blob = ssh_key_blob(s->target.key, &len);
 	int rc = libssh2_userauth_publickey(
 	    s->session, s->target.user, blob, len, ssh_session_sign, &s->sign_key);
 
@@ -243,8 +243,8 @@ enum step ssh_step_auth(struct ssh *s)
 		rc == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED) &&
 	    !s->io_ended)
 		return ssh_fail(s, SSH_AUTH,
-		    "%s port %d does not let user '%s' in with the site key", s->target.address,
-		    s->target.port, s->target.user);
+		    "%s port %d does not let user '%s' in with %s key", s->target.address,
+		    s->target.port, s->target.user, s->target.key == s->pool->key ? "the site" : "the fleet's own");
 	if (rc)
 		return ssh_fail(s, blame(s, rc), "login at %s port %d ended: %s", s->target.address,
 		    s->target.port, ssh_session_error(s, why));

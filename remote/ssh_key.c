@@ -300,3 +300,9 @@ void ssh_key_free(struct ssh_key *k)
 	free(k->public_line);
 	free(k);
 }
+
+bool ssh_print_valid(const char *text)
+{
+	return !strncmp(text, "SHA256:", 7) && strlen(text) == SSH_PRINT_MAX - 1 &&
+	       strspn(text + 7, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") == 43;
+}

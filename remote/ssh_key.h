@@ -25,6 +25,7 @@ void ssh_key_free(struct ssh_key *k);
 #define SSH_PRINT_MAX 51 /* "SHA256:" and 43 characters, NUL */
 /* The fingerprint of a public key line, as `ssh-keygen -l` shows it. False: not a key. */
 bool ssh_key_print(const char *public_line, char out[SSH_PRINT_MAX]);
+bool ssh_print_valid(const char *text); /* "SHA256:" and 43 characters of base64? */
 /* Is its fingerprint one of `prints`, one per line? */
 bool ssh_key_printed(const char *public_line, const char *prints);
 

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend resolve ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost events why providers audit doctor version completion help"
+	local commands="init offers up status extend resolve trust ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -57,6 +57,7 @@ _gpufleetctl()
 	up:--retry-until-up) return ;;
 	extend:--for | extend:-f) return ;;
 	resolve:--machine | resolve:-m) return ;;
+	trust:--fingerprint) return ;;
 	run:--on) _gpufleetctl_take "$(_gpufleetctl_names fleet)"; return ;;
 	run:--gpu | run:-g) return ;;
 	run:--set | run:-s) return ;;
@@ -110,13 +111,14 @@ _gpufleetctl()
 		case $command in
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
-		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run --detach $globals" ;;
+		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
 		resolve) _gpufleetctl_take "--machine --absent $globals" ;;
+		trust) _gpufleetctl_take "--fingerprint $globals" ;;
 		exec) _gpufleetctl_take "--all $globals" ;;
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
-		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --disk --owner --label --retry-until-up --yes --dry-run $globals" ;;
+		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
@@ -135,6 +137,7 @@ _gpufleetctl()
 	status) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	extend) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	resolve) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
+	trust) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	ssh) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	exec) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	down) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;

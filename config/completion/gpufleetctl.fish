@@ -39,6 +39,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l provider -s p -x 
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l region -s r -x -d 'only there'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l spot -d 'interruptible machines too'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l image -x -d 'image that machines start from'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l own-key -d 'let in an SSH key pair of its own on its machines, not the site\'s'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l disk -x -d 'disk, where it can be chosen'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l owner -x -d 'who answers for it; you when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l label -s l -x -d 'note on the fleet'
@@ -60,6 +61,10 @@ complete -c gpufleetctl -n __fish_use_subcommand -a resolve -d 'say what became 
 complete -c gpufleetctl -n '__fish_seen_subcommand_from resolve' -l machine -s m -x -d 'it exists: this is the provider\'s id of it, see: gpufleetctl audit'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from resolve' -l absent -d 'it does not exist, and the account may order again'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from resolve' -a '(gpufleetctl help --names fleet 2>/dev/null)'
+
+complete -c gpufleetctl -n __fish_use_subcommand -a trust -d 'say which host key a machine has, after reading it where nobody can stand in between'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from trust' -l fingerprint -x -d 'of its ed25519 host key, as its console shows it'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from trust' -a '(gpufleetctl help --names fleet 2>/dev/null)'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a ssh -d 'log in to a machine, with your own key and the host key that was pinned'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from ssh' -a '(gpufleetctl help --names fleet 2>/dev/null)'
@@ -99,6 +104,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l provider -s p -x
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l region -s r -x -d 'only there'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l spot -d 'interruptible machines too'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l image -x -d 'image that machines start from'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l own-key -d 'let in an SSH key pair of its own on its machines, not the site\'s'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l disk -x -d 'disk, where it can be chosen'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l owner -x -d 'who answers for it; you when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l label -s l -x -d 'note on the fleet'

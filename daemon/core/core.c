@@ -135,6 +135,7 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_BALANCE:
 	case FACT_CHECKED: account_apply(m, f); break;
 	case FACT_RESOLVE: instance_resolve(m, f); break;
+	case FACT_TRUST: instance_trust(m, f); break;
 	case FACT_CREATED:
 	case FACT_DESCRIBED:
 	case FACT_MARKED:

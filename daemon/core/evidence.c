@@ -282,6 +282,27 @@ static bool right_machine(const struct instance *i, const struct fact_probe *p)
 	    str_istarts(i->gpu, p->gpu));
 }
 
+void instance_trust(struct model *m, struct fact *f)
+{
+	struct instance *i = model_instance(m, f->id);
+	const char *state;
+
+	if (!i || i->state >= INSTANCE_DELETING) {
+		err_set(&f->error, ERR_CONFLICT, "the instance is being given back");
+		return;
+	}
+	f->answer_id = i->fleet_id;
+	state = instance_fsm.state_names[i->state];
+	if (*i->host_key && i->trust == TRUST_TOFU)
+		i->trust = TRUST_OOB;
+	else if (!*i->host_key)
+		str_copy(i->host_print, f->text);
+	i->version++;
+	core_event(m, &i->object, state, "trust", state, CAUSE_NONE, f->actor, *i->host_key ? "its host key was compared: %s" :
+	    "its host key must be %s", f->text);
+	core_dirty(m, &i->object);
+}
+
 static void connected(struct model *m, struct instance *i, const struct fact *f)
 {
 	bool first = i->state == INSTANCE_CONNECTING;
@@ -322,7 +343,8 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 	core_touch(m, &i->object);
 	if (f->contact == SSH_HOST_KEY && i->state >= INSTANCE_CONNECTING && i->state <= INSTANCE_BUSY) {
 		instance_move(m, i, first ? INSTANCE_EV_WRONG : INSTANCE_EV_LOST, CAUSE_HOST_KEY, NULL,
-		    "the SSH host key is not %s; nothing was sent", *i->host_key ? "the one seen before" : "the one that the provider proves");
+		    "the SSH host key is not %s; nothing was sent", *i->host_key ? "the one seen before" :
+		    *i->host_print ? "the one that a person said" : "the one that the provider proves");
 		if (r)
 			run_machine_lost(m, r, "the SSH host key of the machine changed");
 	} else if (first && f->contact == SSH_AUTH && i->tries >= AUTH_TRIES) {

@@ -1,7 +1,8 @@
 /*
  * What we made at a provider beside machines: SSH keys, volumes, snapshots. Each ends by itself.
  *
- *	LIVE ──end──▶ DELETING ──gone──▶ GONE        a key: when the account has had no machine of ours for policy.key_keep
+ *	LIVE ──end──▶ DELETING ──gone──▶ GONE        a key: when the account has had no machine of ours for policy.key_keep;
+ *	                                             a fleet's own: when it has no machine there and is not OPEN any more
  *	  ◀────────kept─┘                            who may not delete it keeps it, and asks again when it is next unused
  */
 #include "base/str.h"
@@ -42,18 +43,19 @@ static bool extra_move(struct model *m, struct extra *x, enum extra_event ev, co
 }
 
 /* The row is there before the key is (it is committed with the first order), so that a key is never forgotten. */
-void extra_key_wanted(struct model *m, const struct account_state *a)
+void extra_key_wanted(struct model *m, const struct account_state *a, const struct fleet *f)
 {
-	struct extra row = { .object.id = m->next_id, .kind = EXTRA_KEY, .state = EXTRA_LIVE, .created = m->now, .used_at = m->now }, *x;
+	struct extra row = { .object.id = m->next_id, .kind = EXTRA_KEY, .state = EXTRA_LIVE, .created = m->now, .used_at = m->now,
+		.fleet_id = f && f->own_key ? f->object.id : 0 }, *x;
 
-	if (!a->facts.keeps_key || model_extra_at(m, a->facts.name, EXTRA_KEY))
+	if (!a->facts.keeps_key || model_key_at(m, a->facts.name, row.fleet_id))
 		return;
 	str_copy(row.account, a->facts.name);
 	str_copy(row.provider, a->facts.provider);
 	str_copy(row.name, "gpufleet");
-	str_copy(row.owner, "daemon");
+	str_copy(row.owner, row.fleet_id ? f->owner : "daemon");
 	x = model_add_extra(m, &row);
-	core_event(m, &x->object, "", "wanted", "LIVE", CAUSE_NONE, NULL, "our public key at %s", x->account);
+	core_event(m, &x->object, "", "wanted", "LIVE", CAUSE_NONE, NULL, "%s public key at %s", x->fleet_id ? f->name : "our", x->account);
 	core_dirty(m, &x->object);
 	core_touch(m, &x->object);
 }
@@ -63,10 +65,10 @@ static void key_there(struct model *m, const struct fact *f)
 	struct account_state *a = model_account(m, f->account);
 	struct extra *x;
 
-	if (!a || !f->text || !*f->text)
+	if (!a || !f->text || !*f->text || (f->id && !model_fleet(m, f->id)))
 		return;
-	extra_key_wanted(m, a);
-	x = model_extra_at(m, f->account, EXTRA_KEY);
+	extra_key_wanted(m, a, model_fleet(m, f->id));
+	x = model_key_at(m, f->account, f->id);
 	if (!x || !strcmp(x->provider_id, f->text))
 		return;
 	str_copy(x->provider_id, f->text);
@@ -102,10 +104,8 @@ void extra_apply(struct model *m, struct fact *f)
 		ended(m, x, f);
 }
 
-void extra_account_changed(struct model *m, const struct account_state *a)
+static void key_used(struct model *m, struct extra *x)
 {
-	struct extra *x = model_extra_at(m, a->facts.name, EXTRA_KEY);
-
 	if (!x)
 		return;
 	x->used_at = m->now;
@@ -113,16 +113,45 @@ void extra_account_changed(struct model *m, const struct account_state *a)
 	core_touch(m, &x->object);
 }
 
+void extra_account_changed(struct model *m, const struct account_state *a, const struct fleet *f)
+{
+	key_used(m, model_key_at(m, a->facts.name, 0));
+	if (f && f->own_key)
+		key_used(m, model_key_at(m, a->facts.name, f->object.id));
+}
+
+void extra_fleet_changed(struct model *m, const struct fleet *f)
+{
+	if (!f->own_key)
+		return;
+	for (size_t k = 0; k < m->account_count; k++)
+		key_used(m, model_key_at(m, m->accounts[k]->facts.name, f->object.id));
+}
+
+/* Its machines there, or those that it may still order. */
+static bool fleet_needs_key(const struct fleet *f, const struct extra *x)
+{
+	if (!f)
+		return false; /* long closed */
+	if (f->state == FLEET_OPEN)
+		return true;
+	list_for_each(n, &f->instance_list)
+		if (INSTANCE_OF(n)->state != INSTANCE_GONE && !strcmp(INSTANCE_OF(n)->account, x->account))
+			return true;
+	return false;
+}
+
 static instant decide_key(struct model *m, struct extra *x, instant now)
 {
 	const struct account_state *a = model_account(m, x->account);
-	instant due = instant_max(x->used_at + m->policy.key_keep, x->keep_until);
+	const struct fleet *f = model_fleet(m, x->fleet_id);
+	instant due = x->fleet_id ? now : instant_max(x->used_at + m->policy.key_keep, x->keep_until);
 
-	if (!a || !a->configured || a->live)
-		return FOREVER; /* the end of the last machine touches it */
+	if (!a || !a->configured || (x->fleet_id ? fleet_needs_key(f, x) : a->live))
+		return FOREVER; /* the end of the last machine touches it, and of its fleet */
 	if (now < due)
 		return due;
-	extra_move(m, x, EXTRA_EV_END, "no machine of ours at %s needs it", x->account);
+	extra_move(m, x, EXTRA_EV_END, "no machine of %s at %s needs it", x->fleet_id ? "its fleet" : "ours", x->account);
 	return now;
 }
 

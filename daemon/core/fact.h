@@ -14,6 +14,7 @@ enum fact_kind {
 	FACT_FLEET_EXTEND, /* id; span: new lifetime from READY */
 	FACT_FLEET_TOUCH,  /* id: somebody is using it (exec, ssh): not idle */
 	FACT_RESOLVE,      /* id: an instance in doubt; text: the provider's id of its machine, "" it does not exist → id of its fleet */
+	FACT_TRUST,        /* id: an instance; text: its host key's fingerprint, which was compared if it is pinned already → id of its fleet */
 	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, spec taken); fleet_id or trial_id set → id */
 	FACT_RUN_CANCEL,   /* id */
 	FACT_RUN_WATCH,    /* id; flag: somebody follows the output */
@@ -32,7 +33,7 @@ enum fact_kind {
 	FACT_MARKED,       /* id: instance; verdict, message */
 	FACT_DESTROYED,    /* id: instance; verdict, message */
 	FACT_BILLED,       /* id: instance; verdict, price = amount */
-	FACT_KEY,          /* account; text = the provider's id of our public key, which is there now */
+	FACT_KEY,          /* account; id: the fleet whose key it is, 0 the site's; text = the provider's id of it: it is there now */
 	FACT_EXTRA_ENDED,  /* id: extra; verdict, message */
 	/* from machines */
 	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe */

@@ -41,6 +41,7 @@ bool fleet_move(struct model *m, struct fleet *f, enum fleet_event ev, enum caus
 	core_dirty(m, &f->object);
 	core_touch(m, &f->object);
 	night_of_fleet_changed(m, f);
+	extra_fleet_changed(m, f);
 	return true;
 }
 

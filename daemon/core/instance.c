@@ -76,7 +76,7 @@ static void enter(struct model *m, struct instance *i)
 		i->metered = cost_metered(&a->facts.billing, i->price_hour, i->minimum_charge, i->meter_start, i->meter_end);
 		i->hold = 0;
 		a->live--;
-		extra_account_changed(m, a);
+		extra_account_changed(m, a, model_fleet(m, i->fleet_id));
 		if (!i->provider_id[0] || a->facts.local) {
 			/* Nothing was ever made, or nobody sends a bill: what we metered is the bill. */
 			i->settled = m->now;
@@ -210,7 +210,8 @@ static void act(struct instance *i, enum activity what, struct actions *out, enu
 
 static void decide_planned(struct model *m, struct instance *i, struct account_state *a, struct actions *out)
 {
-	const struct extra *key = model_extra_at(m, i->account, EXTRA_KEY);
+	const struct fleet *f = model_fleet(m, i->fleet_id);
+	const struct extra *key = model_key_at(m, i->account, f && f->own_key ? i->fleet_id : 0);
 
 	/* The plan and its hold must be on disk in a transaction of their own before anything else happens (§2.4). */
 	if (i->object.dirty) {
@@ -247,7 +248,7 @@ static void decide_planned(struct model *m, struct instance *i, struct account_s
 			return; /* the next complete listing fills it and touches us */
 	}
 	i->sent = m->now;
-	extra_key_wanted(m, a);
+	extra_key_wanted(m, a, f);
 	instance_move(m, i, INSTANCE_EV_DISPATCH, CAUSE_NONE, NULL, "asking %s for %s", i->account, i->offer_key);
 	act(i, ACTIVITY_CREATE, out, ACTION_CREATE);
 }

@@ -60,6 +60,7 @@ instant count_due(const struct account_state *a, instant now);
 
 /* A person says what became of an order in doubt. */
 void instance_resolve(struct model *m, struct fact *f);
+void instance_trust(struct model *m, struct fact *f); /* FACT_TRUST: the word of a person on its host key */
 void run_apply(struct model *m, struct fact *f);
 void run_decide(struct model *m, struct run *r, instant now, struct actions *out);
 /* The machine under the run is no more. */
@@ -101,10 +102,11 @@ void account_decide(struct model *m, struct account_state *a, instant now, struc
 void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);
 void extra_apply(struct model *m, struct fact *f);
 void extra_decide(struct model *m, struct extra *x, instant now, struct actions *out);
-/* An order is about to be sent, and our public key before it. */
-void extra_key_wanted(struct model *m, const struct account_state *a);
-/* A machine of the account is gone: if it was the last, the key's time begins. */
-void extra_account_changed(struct model *m, const struct account_state *a);
+/* An order of `f` (NULL: nobody's) is about to be sent, and the public key that its machine lets in before it. */
+void extra_key_wanted(struct model *m, const struct account_state *a, const struct fleet *f);
+/* A machine of `f` (NULL: nobody's) at the account is gone: if it was the last, the key's time begins. */
+void extra_account_changed(struct model *m, const struct account_state *a, const struct fleet *f);
+void extra_fleet_changed(struct model *m, const struct fleet *f); /* it opens no more machines */
 
 /* The lease of a machine (lease.c): is it time to renew it? */
 bool lease_due(const struct model *m, const struct instance *i, instant now);

@@ -324,13 +324,13 @@ struct extra *model_extra(const struct model *m, int64_t id)
 	return map_get(&m->extras, id);
 }
 
-struct extra *model_extra_at(const struct model *m, const char *account, enum extra_kind kind)
+struct extra *model_key_at(const struct model *m, const char *account, int64_t fleet_id)
 {
 	struct extra *x;
 	size_t at = 0;
 
 	while ((x = model_each(&m->extras, &at)))
-		if (x->kind == kind && x->state != EXTRA_GONE && !strcmp(x->account, account))
+		if (x->kind == EXTRA_KEY && x->state != EXTRA_GONE && x->fleet_id == fleet_id && !strcmp(x->account, account))
 			return x;
 	return NULL;
 }

@@ -90,6 +90,7 @@ struct fleet {
 	char image[TEXT_MAX];
 	int disk_gb;
 	bool spot;
+	bool own_key;       /* its machines let in a key pair of its own, not the site's */
 	money max_price;  /* per GPU-hour; 0: none */
 	money max_cost;   /* whole fleet; 0: none */
 	money accept_minimum; /* largest minimum charge taken without asking */
@@ -159,6 +160,7 @@ struct instance {
 	int port;
 	char user[32];
 	char host_key[512]; /* pinned at first contact */
+	char host_print[52]; /* what a person says its key's fingerprint is ("SHA256:…"), before that contact; "" */
 	char boot_id[40];
 	char seen_gpu[GPU_MAX];
 	int seen_gpu_count;
@@ -367,6 +369,7 @@ struct extra {
 	money price_month; /* 0: free */
 	instant created, used_at, deleting_at, gone;
 	instant keep_until; /* not ended before; 0: as soon as its kind's rule says */
+	int64_t fleet_id;   /* a key: of this fleet only; 0: the site's */
 	int64_t version;
 
 	/* not stored */
@@ -380,6 +383,7 @@ struct account_facts {
 	char name[ACCOUNT_MAX], provider[ACCOUNT_MAX], title[ACCOUNT_MAX];
 	bool mark_at_create, single_flight, local, bill_by_machine, counts, container, exclusive;
 	bool keeps_key; /* our public key stays in the account until it is taken away */
+	bool takes_key; /* machines let in the key that is named with their order */
 	struct billing_rule billing;
 	duration create_timeout, boot_allowance, teardown_allowance;
 };
@@ -497,7 +501,8 @@ struct campaign *model_campaign(const struct model *m, int64_t id);
 struct campaign *model_campaign_by_name(const struct model *m, const char *name); /* NULL: none that is not deleted */
 struct night *model_night(const struct model *m, int64_t id);
 struct trial *model_trial(const struct model *m, int64_t id);
-struct extra *model_extra_at(const struct model *m, const char *account, enum extra_kind kind);
+/* The key that is at an account, or on its way there or away: of that fleet, or (0) of the site. */
+struct extra *model_key_at(const struct model *m, const char *account, int64_t fleet_id);
 struct account_state *model_account(const struct model *m, const char *name);
 struct fleet *model_fleet_by_name(const struct model *m, const char *name); /* not CLOSED first, else the newest */
 

@@ -155,7 +155,7 @@ const char *ssh_outcome_name(enum ssh_outcome o);
 /* How we know that a machine's host key is its own (reliability §5.2 B4). */
 enum trust {
 	TRUST_TOFU,   /* seen at first contact: whoever stood in between then is not noticed */
-	TRUST_OOB,    /* read through the provider's API */
+	TRUST_OOB,    /* read through the provider's API, or compared by a person who read it elsewhere */
 	TRUST_PRESET, /* known before anything was connected: we put it there, or its owner wrote it into our configuration */
 	TRUST_NR
 };

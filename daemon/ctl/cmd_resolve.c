@@ -4,19 +4,14 @@
 
 static int run_resolve(struct ctl *c, struct err *e)
 {
-	const char *word = c->args.words[0], *machine = args_has(&c->args, "machine") ? args_text(&c->args, "machine") : NULL;
-	char name[64], *slash;
+	const char *machine = args_has(&c->args, "machine") ? args_text(&c->args, "machine") : NULL;
 	json_t *body, *answer = NULL;
-	int64_t slot = 0;
-	char *path, key[33];
+	char *path, key[33], name[64];
+	int64_t slot;
 	int rc;
 
-	str_copy(name, word);
-	slash = strchr(name, '/');
-	if (slash)
-		*slash++ = '\0';
-	if (strlen(word) >= sizeof(name) || !str_is_name(name, 63) || (slash && !str_to_i64(slash, 0, 9999, &slot)))
-		return err_set(e, ERR_USAGE, "'%.64s' is no instance; write FLEET or FLEET/NUMBER, as status shows it", word);
+	if (ctl_fleet_slot(c->args.words[0], name, sizeof(name), &slot, e) < 0)
+		return -1;
 	if ((machine != NULL) == args_has(&c->args, "absent"))
 		return err_set(e, ERR_USAGE, "say --machine ID when the machine is there, or --absent when it is not");
 	path = ctl_path("/v1/fleets/%s/resolve", name);
@@ -44,7 +39,7 @@ static const struct opt opts[] = {
 const struct command command_resolve = {
 	.name = "resolve",
 	.group = "Machines",
-	.synopsis = "FLEET[/NUMBER] --machine ID | --absent",
+	.synopsis = "FLEET[/I] --machine ID | --absent",
 	.summary = "say what became of an order in doubt, where only a person can know",
 	.details =
 	    "In a Hot Aisle account that is not exclusive a new machine without a name may be anybody's: an order whose answer was lost "

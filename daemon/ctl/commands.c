@@ -11,6 +11,7 @@ const struct command *const ctl_commands[] = {
 	&command_status,
 	&command_extend,
 	&command_resolve,
+	&command_trust,
 	&command_ssh,
 	&command_exec,
 	&command_cp,

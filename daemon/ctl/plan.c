@@ -95,6 +95,8 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 	put_seconds(body, a, "retry-until-up", "retry_for");
 	if (args_has(a, "spot"))
 		json_put_bool(body, "spot", true);
+	if (args_has(a, "own-key"))
+		json_put_bool(body, "own_key", true);
 	if (args_number(a, "disk", &n))
 		json_put_int(body, "disk", n);
 	return put_lists(a, body, e);

@@ -64,3 +64,40 @@ ctl logs --console 999999 >"$WORK/o" 2>"$WORK/e"
 same "where there is none that is said" "$? $(grep -c 'no console of instance' "$WORK/e")" "2 1"
 check "nobody logged in there" sh -c "! grep -q 'Accepted publickey' '$WORK'/sim/machines/runpod-*/sshd.log"
 check "and nothing is left" ctl down --all --yes
+
+stop_world
+start_sim
+write_config
+echo 'secrets_min_trust: proven' >>"$GPUFLEET_CONFIG"
+start_daemon || { not_ok "the daemon starts a fourth time"; exit 1; }
+check "Hot Aisle proves no key" ctl up mi300x --provider hotaisle --name bare --yes
+shown=$(ssh-keygen -lf "$(echo "$WORK"/sim/machines/hotaisle-*)/host_key" | cut -d' ' -f2)
+ctl trust bare --fingerprint "SHA256:$(printf 'A%.0s' $(seq 43))" >"$WORK/o" 2>"$WORK/e"
+same "another fingerprint than the machine's is refused, and its own is said" "$? $(grep -c "the machine shows $shown" "$WORK/e")" "3 1"
+ctl trust bare --fingerprint "$shown-" >"$WORK/o" 2>"$WORK/e"
+same "what is no fingerprint is a usage error" "$?" "2"
+WORD=s3cr3t ctl run "$WORK/word.sh" --on bare --secret WORD >"$WORK/o" 2>"$WORK/e"
+same "it gets no secret yet" "$? $(grep -c 'it came' "$WORK/o")" "123 0"
+check "somebody who read its console says which it is" ctl trust bare --fingerprint "$shown"
+same "that is told with who said it" "$(ctl events bare --json | tr '{' '\n' | grep 'its host key was compared' | grep -c "\"actor\": *\"$(id -un)\"")" 1
+WORD=s3cr3t ctl run "$WORK/word.sh" --on bare --secret WORD >"$WORK/o" 2>"$WORK/e"
+same "then it gets secrets" "$? $(grep -c 'it came' "$WORK/o")" "0 1"
+
+site=$(cut -d' ' -f2 "$WORK/state/ssh.key.pub")
+own() { # PROVIDER GPU
+	check "$1: a fleet with a key of its own becomes ready" ctl up "$2" --provider "$1" --name "own-$1" --own-key --yes
+	check "$1: work is done there" ctl run "$WORK/word.sh" --on "own-$1"
+	same "$1: the site's key opens nothing there" "$(cat "$WORK/sim/machines/$1"-*/authorized_keys | grep -c "$site")" 0
+}
+keys_left() { sim_get "requests?cloud=$1&method=DELETE&path=*key*" | sed -n 's/.*"count": *\([0-9]*\).*/\1/p' | head -n 1; }
+own digitalocean mi300x
+own runpod h100
+own vastai h100
+kill -9 "$(daemon_pid)"
+start_daemon
+reach_own() { for p in digitalocean runpod vastai; do ctl exec "own-$p" -- true || return 1; done; }
+check "a restart has the same keys" reach_own
+check "all is given back" ctl down --all --yes
+check "nothing bills" wait_for 30 nothing_bills
+gone_key() { [ "$(keys_left "$1")" = 1 ]; }
+check "its key is taken from DigitalOcean" wait_for 20 gone_key digitalocean

@@ -157,7 +157,7 @@ static void task_done(struct sim_night *n, struct task *t)
 		if (r->verdict == VERDICT_OK) {
 			free(t->p->keys[t->at]);
 			t->p->keys[t->at] = xstrdup(r->key_id);
-			operation_key_fact(&f, t->account, r);
+			operation_key_fact(&f, t->account, 0, r);
 			process_fact(n, &f);
 			release_waiting(n, t->p, t->account, r);
 			call_free(t->call);

@@ -88,7 +88,7 @@ static void the_row_comes_first(void **state)
 	desk_open(&d, true);
 	core_touch(&d.m, &machine(&d, INSTANCE_PLANNED)->object);
 	pass(&d, 0);
-	x = model_extra_at(&d.m, "cloud", EXTRA_KEY);
+	x = model_key_at(&d.m, "cloud", 0);
 	assert_non_null(x); /* with the order, before any answer */
 	assert_int_equal(x->provider_id[0], 0);
 	assert_string_equal(x->owner, "daemon");
@@ -108,7 +108,7 @@ static void nothing_stays_where_keys_travel_with_orders(void **state)
 	desk_open(&d, false);
 	core_touch(&d.m, &machine(&d, INSTANCE_PLANNED)->object);
 	pass(&d, 0);
-	assert_null(model_extra_at(&d.m, "cloud", EXTRA_KEY));
+	assert_null(model_key_at(&d.m, "cloud", 0));
 	desk_close(&d);
 }
 
@@ -121,7 +121,7 @@ static struct extra *unused_key(struct desk *d)
 	i = machine(d, INSTANCE_DELETING);
 	tell(d, FACT_KEY, 0, VERDICT_OK);
 	assert_true(instance_move(&d->m, i, INSTANCE_EV_GONE, CAUSE_RELEASED, NULL, "gone"));
-	return model_extra_at(&d->m, "cloud", EXTRA_KEY);
+	return model_key_at(&d->m, "cloud", 0);
 }
 
 static void it_ends_when_nobody_needs_it(void **state)
@@ -146,7 +146,7 @@ static void it_ends_when_nobody_needs_it(void **state)
 	}
 	tell(&d, FACT_EXTRA_ENDED, id, VERDICT_ABSENT);
 	assert_int_equal(x->state, EXTRA_GONE);
-	assert_null(model_extra_at(&d.m, "cloud", EXTRA_KEY));
+	assert_null(model_key_at(&d.m, "cloud", 0));
 	desk_close(&d);
 }
 
@@ -166,7 +166,7 @@ static void an_order_waits_for_a_key_that_is_leaving(void **state)
 	tell(&d, FACT_EXTRA_ENDED, x->object.id, VERDICT_OK);
 	pass(&d, MINUTE);
 	assert_int_equal(i->state, INSTANCE_DISPATCHING);
-	assert_int_not_equal(model_extra_at(&d.m, "cloud", EXTRA_KEY)->object.id, x->object.id);
+	assert_int_not_equal(model_key_at(&d.m, "cloud", 0)->object.id, x->object.id);
 	desk_close(&d);
 }
 
@@ -183,6 +183,50 @@ static void who_may_not_delete_it_keeps_it(void **state)
 	assert_int_equal(d.ends, 1); /* not asked again at once */
 	pass(&d, DAY);
 	assert_int_equal(d.ends, 2);
+	desk_close(&d);
+}
+
+static void a_fleet_may_have_its_own(void **state)
+{
+	struct desk d;
+	struct fleet row = { .state = FLEET_OPEN, .own_key = true, .instances = 1 }, *f;
+	struct instance *i, *other;
+	struct extra *x;
+
+	(void)state;
+	desk_open(&d, true);
+	row.object.id = d.m.next_id;
+	row.created = d.now;
+	str_copy(row.name, "apart");
+	str_copy(row.owner, "ana");
+	row.lifetime = HOUR;
+	row.expires = d.now + HOUR;
+	f = model_add_fleet(&d.m, &row);
+	i = machine(&d, INSTANCE_DELETING);
+	i->fleet_id = f->object.id;
+	list_append(&f->instance_list, &i->fleet_link);
+	other = machine(&d, INSTANCE_BOOTING); /* of somebody else: needs the site's */
+	tell(&d, FACT_KEY, f->object.id, VERDICT_OK);
+	x = model_key_at(&d.m, "cloud", f->object.id);
+	assert_non_null(x);
+	assert_string_equal(x->owner, "ana");
+	assert_null(model_key_at(&d.m, "cloud", 0));
+	tell(&d, FACT_KEY, 0, VERDICT_OK);
+	assert_ptr_not_equal(model_key_at(&d.m, "cloud", 0), x);
+	core_touch(&d.m, &x->object);
+	pass(&d, SECOND);
+	assert_int_equal(d.ends, 0);
+	assert_true(fleet_move(&d.m, f, FLEET_EV_CLOSE, CAUSE_RELEASED, NULL, "down"));
+	pass(&d, SECOND);
+	assert_int_equal(d.ends, 0); /* its machine may still be there */
+	assert_true(instance_move(&d.m, i, INSTANCE_EV_GONE, CAUSE_RELEASED, NULL, "gone"));
+	pass(&d, SECOND);
+	assert_int_equal(d.ends, 1); /* at once, whatever else the account has */
+	assert_int_equal(x->state, EXTRA_DELETING);
+	tell(&d, FACT_EXTRA_ENDED, x->object.id, VERDICT_OK);
+	assert_int_equal(x->state, EXTRA_GONE);
+	assert_int_equal(model_key_at(&d.m, "cloud", 0)->state, EXTRA_LIVE);
+	(void)other;
 	desk_close(&d);
 }
 
@@ -209,6 +253,7 @@ int main(void)
 		cmocka_unit_test(it_ends_when_nobody_needs_it),
 		cmocka_unit_test(an_order_waits_for_a_key_that_is_leaving),
 		cmocka_unit_test(who_may_not_delete_it_keeps_it),
+		cmocka_unit_test(a_fleet_may_have_its_own),
 		cmocka_unit_test(a_restart_goes_on),
 	};
 

@@ -1,5 +1,5 @@
 /* Host keys known beforehand: of an order, the same whenever asked for; and what the log of a boot proves. */
-#include "daemon/hostkey.h"
+#include "daemon/derived_key.h"
 #include "base/str.h"
 #include "providers/bootlog.h"
 
@@ -12,7 +12,7 @@
 static char *of(const struct model *m, int64_t id, instant planned, enum hostkey which)
 {
 	struct instance i = { .object.id = id, .planned = planned };
-	struct ssh_key *k = hostkey_of(m, &i, which);
+	struct ssh_key *k = derived_host_key(m, &i, which);
 	char *text = xstrdup(ssh_key_public(k));
 
 	ssh_key_free(k);
@@ -44,6 +44,24 @@ static void one_order_one_key(void **state)
 	free(same[1]);
 }
 
+static void one_fleet_one_key(void **state)
+{
+	struct model m = { .site = "abcdef", .mark_key = { 1, 2, 3 } };
+	struct fleet one = { .object.id = 7, .created = 1000 }, other = { .object.id = 8, .created = 1000 };
+	struct ssh_key *k = derived_fleet_key(&m, &one), *again = derived_fleet_key(&m, &one), *others = derived_fleet_key(&m, &other);
+	struct instance i = { .object.id = 7, .planned = 1000 };
+	struct ssh_key *host = derived_host_key(&m, &i, HOSTKEY_FIRST);
+
+	(void)state;
+	assert_string_equal(ssh_key_public(k), ssh_key_public(again));
+	assert_string_not_equal(ssh_key_public(k), ssh_key_public(others));
+	assert_true(strncmp(ssh_key_public(k), ssh_key_public(host), 60) != 0);
+	ssh_key_free(k);
+	ssh_key_free(again);
+	ssh_key_free(others);
+	ssh_key_free(host);
+}
+
 /* Made by `ssh-keygen -t ed25519`, and what `ssh-keygen -lf` says of it. */
 #define LINE  "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPIjc8kIEQDT8pHpCqSOOOU2ANl6cj6bv8YaM17u16R/ a comment"
 #define PRINT "SHA256:HmIxk+UMm5oEShasvw/pCI7ZGycMhfY4sDzhs9kAZWI"
@@ -58,6 +76,9 @@ static void fingerprints_are_those_of_openssh(void **state)
 	assert_string_equal(print, PRINT);
 	assert_true(ssh_key_printed(LINE, OTHER "\n" PRINT "\n"));
 	assert_true(ssh_key_printed(LINE, PRINT));
+	assert_true(ssh_print_valid(PRINT));
+	assert_false(ssh_print_valid(PRINT "x"));
+	assert_false(ssh_print_valid("MD5:" PRINT));
 	assert_false(ssh_key_printed(LINE, OTHER "\n"));
 	assert_false(ssh_key_printed(LINE, PRINT "x\n"));
 	assert_false(ssh_key_printed(LINE, ""));
@@ -108,7 +129,8 @@ static void only_the_first_block_of_a_log_counts(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(one_order_one_key), cmocka_unit_test(fingerprints_are_those_of_openssh),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(one_order_one_key),
+		cmocka_unit_test(one_fleet_one_key), cmocka_unit_test(fingerprints_are_those_of_openssh),
 		cmocka_unit_test(only_the_first_block_of_a_log_counts) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
