@@ -323,11 +323,12 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 	struct buf text = BUF(16384);
 	char why[TEXT_MAX], price[32], worst[32], life[24];
 	duration lifetime = f->lifetime;
+	bool money_stops;
 	money hold = 0;
 
 	list_init(&f->instance_list);
 	list_init(&f->run_list);
-	*first = place_next(m, f, 0, clock_steady(), &lifetime, why);
+	*first = place_next(m, f, 0, clock_steady(), &lifetime, &money_stops, why);
 	/* First what is taken first: one that was sold meanwhile may stand before it among the candidates. */
 	if (*first)
 		json_array_append_new(offers, view_offer(*first));

@@ -103,6 +103,7 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_SUBMIT: trial_action(x, a); break;
 	case ACTION_JUDGE: judge_action(x, a); break;
 	case ACTION_NOTIFY: notify_action(x, a); break;
+	case ACTION_COUNT: count_action(x, a); break;
 	case ACTIONS: break;
 	}
 }

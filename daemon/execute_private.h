@@ -44,6 +44,7 @@ void execute_database(const struct execute *x, char *out, size_t size); /* its p
 void trial_action(struct execute *x, const struct action *a);
 void judge_action(struct execute *x, const struct action *a);
 void notify_action(struct execute *x, const struct action *a);
+void count_action(struct execute *x, const struct action *a);
 void console_ask(struct execute *x, const struct account *a, const struct instance *i);
 void consoles_free(struct execute *x);
 void proof_forget(struct execute *x, int64_t instance_id);

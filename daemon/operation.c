@@ -18,6 +18,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->bill_by_machine = p->caps & CAP_BILL_BY_MACHINE;
 	out->counts = p->caps & CAP_COUNTS;
 	out->container = p->caps & CAP_CONTAINER;
+	out->prepaid = p->caps & CAP_PREPAID;
 	out->takes_key = p->op[OP_KEY].build;
 	out->keeps_key = p->op[OP_KEY_DROP].build;
 	out->exclusive = a->exclusive;

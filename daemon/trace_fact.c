@@ -165,6 +165,8 @@ json_t *trace_fact_json(const struct fact *f)
 		json_put_str(o, "refused", f->error.msg);
 	if (f->fleet)
 		json_put(o, "fleet", row_json(&row_kinds[ROWS_FLEETS], f->fleet));
+	if (f->budget)
+		json_put(o, "budget", row_json(&row_kinds[ROWS_BUDGETS], f->budget));
 	if (f->run)
 		json_put(o, "run", row_json(&row_kinds[ROWS_RUNS], f->run));
 	if (f->offer_count)
@@ -226,6 +228,12 @@ int trace_fact_read(struct fact *f, const json_t *j, struct err *e)
 		row_read(&row_kinds[ROWS_RUNS], row, json_path(j, "run"));
 		f->run = row;
 	}
+	if (json_path(j, "budget")) {
+		struct budget *row = xcalloc(1, sizeof(*row));
+
+		row_read(&row_kinds[ROWS_BUDGETS], row, json_path(j, "budget"));
+		f->budget = row;
+	}
 	f->offers = list_read(MEMBERS(offer_members), sizeof(*f->offers), json_path(j, "offers"), &f->offer_count);
 	f->machines = list_read(MEMBERS(machine_members), sizeof(*f->machines), json_path(j, "machines"), &f->machine_count);
 	f->balance = one_read(MEMBERS(balance_members), sizeof(*f->balance), json_path(j, "balance"));
@@ -239,6 +247,7 @@ void trace_fact_free(struct fact *f, bool applied)
 	for (size_t k = 0; f->offers && k < f->offer_count; k++)
 		members_free(MEMBERS(offer_members), &f->offers[k]);
 	free(f->offers);
+	free((void *)(uintptr_t)f->budget);
 	free((void *)(uintptr_t)f->machines);
 	free((void *)(uintptr_t)f->balance);
 	free((void *)(uintptr_t)f->probe);

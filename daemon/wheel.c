@@ -2,6 +2,7 @@
 #include "base/mutant.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "core/ledger.h"
 
 #define COMMIT_AGAIN SECOND /* between tries while the store cannot commit */
 
@@ -37,6 +38,7 @@ void wheel_free(struct wheel *w)
 	answer_waiters(&w->in_flight, NULL);
 	actions_free(&w->held);
 	free(w->events);
+	free(w->postings);
 	free(w->results);
 	free(w->results_in_flight);
 }
@@ -80,6 +82,7 @@ static void add_row(struct store_batch *b, struct object *o)
 	case OBJECT_NIGHT: store_batch_night(b, CONTAINER_OF(o, struct night, object)); break;
 	case OBJECT_TRIAL: store_batch_trial(b, CONTAINER_OF(o, struct trial, object)); break;
 	case OBJECT_NOTICE: store_batch_notice(b, CONTAINER_OF(o, struct notice, object)); break;
+	case OBJECT_BUDGET: store_batch_budget(b, CONTAINER_OF(o, struct budget, object)); break;
 	case OBJECT_KINDS: break;
 	}
 }
@@ -97,13 +100,26 @@ static void take_events(struct wheel *w)
 	m->event_count = 0;
 }
 
+static void take_postings(struct wheel *w)
+{
+	struct model *m = w->o.model;
+
+	if (!m->posting_count)
+		return;
+	w->postings = xreallocarray(w->postings, w->posting_count + m->posting_count, sizeof(*w->postings));
+	memcpy(w->postings + w->posting_count, m->postings, m->posting_count * sizeof(*w->postings));
+	w->posting_count += m->posting_count;
+	m->posting_count = 0;
+}
+
 /* The order of the tables (db/rows.h): rows refer to rows of those before their own. */
 static struct store_batch *make_batch(struct wheel *w)
 {
 	static const enum object_kind order[] = { OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_TRIAL, OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN,
-		OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_NOTICE };
+		OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_BUDGET, OBJECT_NOTICE };
 	struct store_batch *b = store_batch_new();
 
+	ledger_post(w->o.model); /* no change of an instance without its money */
 	for (size_t k = 0; k < ARRAY_LEN(order); k++) {
 		list_for_each_safe(n, &w->o.model->dirty) {
 			struct object *o = object_at(n);
@@ -118,6 +134,9 @@ static struct store_batch *make_batch(struct wheel *w)
 	take_events(w);
 	for (size_t k = 0; k < w->event_count; k++)
 		store_batch_event(b, &w->events[k]);
+	take_postings(w);
+	for (size_t k = 0; k < w->posting_count; k++)
+		store_batch_posting(b, &w->postings[k]);
 	return b;
 }
 
@@ -132,7 +151,7 @@ static void make_dirty(struct model *m, struct object *o)
 /* Everything that exists goes into the next batch again: cheap to say, and it happens only when the disk is in trouble. */
 static void dirty_all(struct model *m)
 {
-	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras, &m->campaigns, &m->nights, &m->trials, &m->notices };
+	const struct map *maps[] = { &m->fleets, &m->instances, &m->runs, &m->extras, &m->campaigns, &m->nights, &m->trials, &m->notices, &m->budgets };
 	struct object *o;
 
 	for (size_t k = 0; k < ARRAY_LEN(maps); k++) {
@@ -172,6 +191,9 @@ static void succeeded(struct wheel *w)
 	w->events = NULL;
 	w->event_count = 0;
 	answer_waiters(&w->in_flight, NULL);
+	if (w->o.postings && w->posting_count)
+		w->o.postings(w->o.arg, w->postings, w->posting_count);
+	w->posting_count = 0;
 	if (w->o.events && count)
 		w->o.events(w->o.arg, events, count);
 	free(events);
@@ -327,7 +349,7 @@ static bool work_waits(const struct wheel *w)
 {
 	const struct model *m = w->o.model;
 
-	return !list_empty(&m->touched) || !list_empty(&m->dirty) || m->event_count || !list_empty(&w->waiters) ||
+	return !list_empty(&m->touched) || !list_empty(&m->dirty) || m->event_count || m->posting_count || !list_empty(&w->waiters) ||
 	       w->result_count;
 }
 

@@ -20,6 +20,7 @@ struct wheel_options {
 	struct model *model; /* loaded; belongs to the owner */
 	void (*act)(void *arg, const struct action *a); /* does it; answers by a fact, now or later */
 	void (*events)(void *arg, const struct event *events, size_t count); /* these are durable now (seq order); may be NULL */
+	void (*postings)(void *arg, const struct posting *postings, size_t count); /* the same */
 	void *arg; /* of both */
 };
 
@@ -37,6 +38,8 @@ struct wheel {
 	struct list in_flight; /* for the commit in flight */
 	struct event *events;  /* not durable yet */
 	size_t event_count;
+	struct posting *postings; /* the same */
+	size_t posting_count;
 	struct result_row *results, *results_in_flight;
 	size_t result_count, results_in_flight_count;
 };

@@ -8,9 +8,11 @@
 #ifndef GPUFLEET_HISTORY_H
 #define GPUFLEET_HISTORY_H
 
+#include "base/days.h"
 #include "base/json.h"
 
 struct history;
+struct budget;
 
 int history_open(struct history **out, const char *path, struct err *e);
 void history_close(struct history *h);
@@ -58,6 +60,10 @@ int history_fleet(struct history *h, const char *name, int64_t id, json_t **out,
  * it counts as an instance of each row that has a share. Rows add up to the total to the micro-dollar.
  */
 int history_cost(struct history *h, const char *by, instant since, instant until, instant now, json_t **out, struct err *e);
+
+/* What budget `b` counts of the postings before number `before` for the time from `since` on, added to *out by the days of its zone. */
+int history_booked(struct history *h, const struct budget *b, const struct zone *tz, int64_t before, instant since, struct days *out,
+    struct err *e);
 
 /*
  * {"intents":{total,open,never_sent,refused,absent,gone,unproved}, "open":[rows that are not GONE], "unproved":[rows that are GONE

@@ -95,6 +95,11 @@ static void add_notice(struct model *m, const void *row)
 	model_add_notice(m, row);
 }
 
+static void add_budget(struct model *m, const void *row)
+{
+	model_add_budget(m, row);
+}
+
 static void add_extra(struct model *m, const void *row)
 {
 	const struct extra *x = row;
@@ -107,7 +112,7 @@ static void add_extra(struct model *m, const void *row)
 typedef void add_fn(struct model *m, const void *row);
 static add_fn *const add_row[ROW_TABLES] = { [ROWS_FLEETS] = add_fleet, [ROWS_INSTANCES] = add_instance, [ROWS_RUNS] = add_run,
 	[ROWS_ACCOUNTS] = add_account, [ROWS_EXTRAS] = add_extra, [ROWS_CAMPAIGNS] = add_campaign, [ROWS_NIGHTS] = add_night, [ROWS_TRIALS] = add_trial,
-	[ROWS_NOTICES] = add_notice };
+	[ROWS_NOTICES] = add_notice, [ROWS_BUDGETS] = add_budget };
 
 static int load_rows(sqlite3 *db, struct model *m, enum row_table t, instant since, struct err *e)
 {
@@ -137,14 +142,16 @@ static int load_rows(sqlite3 *db, struct model *m, enum row_table t, instant sin
 
 int load_model(sqlite3 *db, struct model *m, instant since, struct err *e)
 {
-	int64_t next_id, next_event;
+	int64_t next_id, next_event, next_posting;
 
-	if (sql_int(db, statements[SQL_NEXT_ID], &next_id, e) < 0 || sql_int(db, statements[SQL_NEXT_EVENT], &next_event, e) < 0)
+	if (sql_int(db, statements[SQL_NEXT_ID], &next_id, e) < 0 || sql_int(db, statements[SQL_NEXT_EVENT], &next_event, e) < 0 ||
+	    sql_int(db, statements[SQL_NEXT_POSTING], &next_posting, e) < 0)
 		return -1;
 	for (enum row_table t = 0; t < ROW_TABLES; t++)
 		if (add_row[t] && load_rows(db, m, t, since, e) < 0)
 			return -1;
 	m->next_id = next_id;
 	m->next_event = next_event;
+	m->next_posting = next_posting;
 	return 0;
 }

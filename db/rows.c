@@ -113,6 +113,48 @@ static int object_kind_from(const char *s)
 	return object_kind_from_name(s);
 }
 
+static const char *posting_kind_to(int v)
+{
+	return posting_kind_name((enum posting_kind)v);
+}
+
+static int posting_kind_from(const char *s)
+{
+	return posting_kind_from_name(s);
+}
+
+static const char *scope_to(int v)
+{
+	return scope_name((enum scope)v);
+}
+
+static int scope_from(const char *s)
+{
+	return scope_from_name(s);
+}
+
+static const char *period_to(int v)
+{
+	return period_name((enum period)v);
+}
+
+static int period_from(const char *s)
+{
+	return period_from_name(s);
+}
+
+static const char *part_to(int v)
+{
+	return part_name((enum part)v);
+}
+
+static int part_from(const char *s)
+{
+	enum part p = part_from_name(s);
+
+	return p == PARTS && *s ? -1 : (int)p;
+}
+
 static const struct column campaign_columns[] = {
 	ID(campaign), TEXT(campaign, name), TEXT(campaign, owner), OWNED(campaign, text), I64(campaign, number), I64(campaign, nights),
 	BOOL(campaign, paused), I64(campaign, created), I64(campaign, updated), I64(campaign, deleted), I64(campaign, last_tick),
@@ -142,6 +184,7 @@ static const struct column fleet_columns[] = {
 	I64(fleet, ready_at), I64(fleet, expires), I64(fleet, idle_since), I64(fleet, closing_at), I64(fleet, closed),
 	I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version), I64(fleet, night_id), /* since 0007 */
 	BOOL(fleet, own_key), /* since 0008 */
+	TEXT(fleet, budget), /* since 0009 */
 };
 
 static const struct column instance_columns[] = {
@@ -162,6 +205,8 @@ static const struct column instance_columns[] = {
 	NAMED(instance, watchdog, watchdog), I64(instance, leased_until), /* since 0003 */
 	NAMED(instance, trust, trust), /* since 0006 */
 	TEXT(instance, host_print), /* since 0008 */
+	INT(instance, postings), I64(instance, held), I64(instance, posted), I64(instance, adjusted), I64(instance, booked_until),
+	NAMED(instance, part, part), I64(instance, part_run), I64(instance, rate_before), I64(instance, rate_since), /* since 0009 */
 };
 
 static const struct column run_columns[] = {
@@ -198,10 +243,22 @@ static const struct column result_columns[] = {
 	TEXT(result_row, text), TEXT(result_row, labels),
 };
 
+static const struct column posting_columns[] = {
+	I64(posting, seq), I64(posting, time), NAMED(posting, kind, posting_kind), I64(posting, instance_id), INT(posting, number),
+	NAMED(posting, part, part), I64(posting, run_id), I64(posting, since), I64(posting, until), I64(posting, gpu_time),
+	TEXT(posting, debit), TEXT(posting, credit), I64(posting, amount),
+};
+
+static const struct column budget_columns[] = {
+	ID(budget), TEXT(budget, name), NAMED(budget, scope, scope), TEXT(budget, subject), NAMED(budget, period, period),
+	INT(budget, rolling_days), TEXT(budget, zone), I64(budget, cap), BOOL(budget, warn_only), TEXT(budget, notify), TEXT(budget, actor),
+	I64(budget, created), I64(budget, updated), I64(budget, deleted), INT(budget, told), I64(budget, told_period), I64(budget, version),
+};
+
 static const struct column notice_columns[] = {
 	ID(notice), I64(notice, campaign_id), I64(notice, night_id), TEXT(notice, webhook), TEXT(notice, news),
 	NAMED(notice, state, notice_state), TEXT(notice, reason), INT(notice, tries), I64(notice, created), I64(notice, done),
-	I64(notice, version),
+	I64(notice, version), I64(notice, budget_id), /* since 0009 */
 };
 
 static const struct column finding_columns[] = {
@@ -241,6 +298,8 @@ const struct row_kind row_kinds[ROW_TABLES] = {
 	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
 	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
 	[ROWS_NOTICES] = { "notices", "id", 1, false, "state = 'WAITING'", sizeof(struct notice), COLUMNS(notice_columns) },
+	[ROWS_POSTINGS] = { "postings", "seq", 1, true, NULL, sizeof(struct posting), COLUMNS(posting_columns) },
+	[ROWS_BUDGETS] = { "budgets", "id", 1, false, "deleted = 0", sizeof(struct budget), COLUMNS(budget_columns) },
 	[ROWS_FINDINGS] = { "findings", "night_id, seq", 2, false, NULL, sizeof(struct finding_row), COLUMNS(finding_columns) },
 	[ROWS_IMPORTS] = { "imports", "name", 1, false, NULL, sizeof(struct import_row), COLUMNS(import_columns) },
 };

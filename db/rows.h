@@ -29,7 +29,7 @@ struct column {
 /* Rows refer only to rows of tables before their own: in this order they are saved and loaded. */
 enum row_table { ROWS_CAMPAIGNS, ROWS_NIGHTS, ROWS_TRIALS, ROWS_FLEETS,
 	ROWS_INSTANCES, ROWS_RUNS, ROWS_ACCOUNTS, ROWS_EXTRAS, ROWS_EVENTS, ROWS_RESULTS, ROWS_IMPORTS,
-	ROWS_FINDINGS, ROWS_NOTICES,
+	ROWS_FINDINGS, ROWS_BUDGETS, ROWS_NOTICES, ROWS_POSTINGS,
 	ROW_TABLES };
 
 struct row_kind {

@@ -83,6 +83,16 @@ void store_batch_notice(struct store_batch *b, const struct notice *row)
 	add(b, ROWS_NOTICES, row);
 }
 
+void store_batch_budget(struct store_batch *b, const struct budget *row)
+{
+	add(b, ROWS_BUDGETS, row);
+}
+
+void store_batch_posting(struct store_batch *b, const struct posting *row)
+{
+	add(b, ROWS_POSTINGS, row);
+}
+
 void store_batch_event(struct store_batch *b, const struct event *row)
 {
 	add(b, ROWS_EVENTS, row);

@@ -59,8 +59,9 @@ const char *const statements[STATEMENTS] = {
 	[SQL_NEXT_ID] = "SELECT 1 + max(coalesce((SELECT max(id) FROM fleets), 0), coalesce((SELECT max(id) FROM instances), 0), "
 			"coalesce((SELECT max(id) FROM runs), 0), coalesce((SELECT max(id) FROM extras), 0), coalesce((SELECT max(id) FROM campaigns), 0), "
 			"coalesce((SELECT max(id) FROM nights), 0), coalesce((SELECT max(id) FROM trials), 0), "
-			"coalesce((SELECT max(id) FROM notices), 0))",
+			"coalesce((SELECT max(id) FROM notices), 0), coalesce((SELECT max(id) FROM budgets), 0))",
 	[SQL_NEXT_EVENT] = "SELECT 1 + coalesce(max(seq), 0) FROM events",
+	[SQL_NEXT_POSTING] = "SELECT 1 + coalesce(max(seq), 0) FROM postings",
 
 	[SQL_EVENTS] = OLDEST(ANY),
 	[SQL_EVENTS_OF_FLEET] = OLDEST(OF_FLEET),
@@ -105,11 +106,9 @@ const char *const statements[STATEMENTS] = {
 	    "i.price_hour AS m_price_hour, i.planned AS t_planned, nullif(i.created, 0) AS t_created, nullif(i.ready_at, 0) AS t_ready, "
 	    "nullif(i.deleting_at, 0) AS t_deleting, nullif(i.meter_start, 0) AS t_meter_start, nullif(i.meter_end, 0) AS t_meter_end, "
 	    "nullif(i.gone, 0) AS t_gone, i.metered AS m_metered, CASE WHEN i.billed_known THEN i.billed END AS m_billed, "
-	    "i.settled <> 0 AS b_settled, (SELECT coalesce(sum(CASE WHEN r.run_started > 0 THEN r.run_started - r.started ELSE "
-	    "max(0, r.ended - r.started) END), 0) FROM runs r WHERE r.instance_id = i.id AND r.started > 0 AND r.ended > 0) AS d_setup, "
-	    "(SELECT coalesce(sum(r.ended - r.run_started), 0) FROM runs r WHERE r.instance_id = i.id AND r.run_started > 0 AND "
-	    "r.ended > 0) AS d_measuring FROM instances i JOIN fleets f ON f.id = i.fleet_id WHERE f.night_id = ?1 AND "
-	    "(i.provider_id <> '' OR i.metered > 0) ORDER BY i.id",
+	    "i.settled <> 0 AS b_settled, (SELECT json_group_object(part, s) FROM (SELECT p.part, sum(p.amount) AS s FROM postings p WHERE "
+	    "p.instance_id = i.id AND p.kind = 'use' GROUP BY p.part)) AS j_parts FROM instances i JOIN fleets f ON f.id = i.fleet_id "
+	    "WHERE f.night_id = ?1 AND (i.provider_id <> '' OR i.metered > 0) ORDER BY i.id",
 	[SQL_FINDINGS] = FINDING_FIELDS "WHERE g.night_id = ?1 ORDER BY g.seq",
 	[SQL_MACHINES_BETWEEN] = "SELECT i.provider, i.planned AS t_planned, nullif(i.ready_at, 0) AS t_ready FROM nights n JOIN fleets f ON "
 				 "f.night_id = n.id AND f.night_id > 0 JOIN instances i ON i.fleet_id = f.id WHERE n.campaign_id = ?1 AND n.number >= ?2 "
@@ -126,6 +125,11 @@ const char *const statements[STATEMENTS] = {
 	[SQL_COST_RUNS] = "SELECT recipe, sum(max(0, min(CASE WHEN done > 0 THEN done ELSE ?3 END, ?3) - max(assigned, ?2))) "
 			  "FROM runs WHERE instance_id = ?1 AND assigned > 0 GROUP BY recipe ORDER BY recipe",
 
+	[SQL_BOOKED] = "SELECT p.since, p.until, p.amount FROM postings p JOIN instances i ON i.id = p.instance_id "
+		       "LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+		       "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE p.kind <> 'hold' AND p.since >= ?1 AND p.seq < ?2 AND CASE ?3 "
+		       "WHEN 'all' THEN 1 WHEN 'named' THEN f.budget = ?4 WHEN 'owner' THEN f.owner = ?4 WHEN 'campaign' THEN c.name = ?4 "
+		       "WHEN 'provider' THEN ?4 IN (i.account, i.provider) WHEN 'label' THEN instr(',' || f.labels || ',', ',' || ?4 || ',') END",
 	[SQL_AUDIT_ENDS] = "SELECT CASE WHEN i.state <> 'GONE' THEN 'open' ELSE coalesce((SELECT e.event " END_OF_I
 			   " ORDER BY e.seq DESC LIMIT 1), '') END AS ended, count(*) FROM instances i GROUP BY ended",
 	[SQL_AUDIT_OPEN] = AUDIT_FIELDS "WHERE i.state <> 'GONE' ORDER BY i.id",

@@ -11,7 +11,7 @@ enum statement {
 	SQL_META_GET, /* key */
 	SQL_META_SET, /* key, value */
 	SQL_NEXT_ID,
-	SQL_NEXT_EVENT,
+	SQL_NEXT_EVENT, SQL_NEXT_POSTING,
 
 	/* after, since, object id, limit; the four oldest first, then the four newest ones in the same order */
 	SQL_EVENTS, SQL_EVENTS_OF_FLEET, SQL_EVENTS_OF_RUN, SQL_EVENTS_OF_INSTANCE,
@@ -37,6 +37,7 @@ enum statement {
 	SQL_MACHINES_BETWEEN, /* the same */
 
 	SQL_COST,      /* since, until (0: no end); the columns are enum cost_column */
+	SQL_BOOKED, /* since, before (number), scope, subject: since, until, amount */
 	SQL_COST_RUNS, /* instance, from, until: recipe and the time its runs took */
 
 	SQL_AUDIT_ENDS,     /* event that moved it to GONE ("" none, "open" it is not), how many */

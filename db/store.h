@@ -51,6 +51,8 @@ void store_batch_campaign(struct store_batch *b, const struct campaign *row);
 void store_batch_night(struct store_batch *b, const struct night *row);
 void store_batch_trial(struct store_batch *b, const struct trial *row);
 void store_batch_notice(struct store_batch *b, const struct notice *row);
+void store_batch_budget(struct store_batch *b, const struct budget *row);
+void store_batch_posting(struct store_batch *b, const struct posting *row);
 void store_batch_event(struct store_batch *b, const struct event *row);
 /* One measured figure of a run (table results). */
 struct result_row {

@@ -48,6 +48,7 @@ enum provider_cap {
 	CAP_BILL_BY_MACHINE = 1 << 3,/* OP_BILL tells charges per machine; otherwise only the balance moves */
 	CAP_COUNTS = 1 << 4,         /* OP_BALANCE counts live machines */
 	CAP_SPOT = 1 << 5,
+	CAP_PREPAID = 1 << 8,        /* paid in advance: at a balance of zero machines are cut off */
 	CAP_HOST_KEY = 1 << 7, /* a machine takes its SSH host key from us at create */
 	CAP_CONTAINER = 1 << 6,      /* instances are containers: no docker inside, maybe no systemd, no bash */
 };

@@ -28,6 +28,7 @@ enum action_kind {
 	ACTION_SUBMIT,   /* trial: make its run → FACT_RUN_SUBMIT or FACT_TRIAL_REFUSED */
 	ACTION_JUDGE,    /* night: compare its figures with those of earlier nights → FACT_NIGHT_JUDGED */
 	ACTION_NOTIFY,   /* notice → FACT_NOTIFIED */
+	ACTION_COUNT,    /* budget: what the ledger has of it before counted_to → FACT_COUNTED */
 	ACTIONS
 };
 const char *action_name(enum action_kind k);

@@ -1,5 +1,6 @@
 #include "core/internal.h"
 #include "base/mutant.h"
+#include "core/budget.h"
 
 void core_dirty(struct model *m, struct object *o)
 {
@@ -33,6 +34,7 @@ static int64_t fleet_id_of(const struct object *o)
 	case OBJECT_CAMPAIGN:
 	case OBJECT_NIGHT:
 	case OBJECT_NOTICE:
+	case OBJECT_BUDGET:
 	case OBJECT_KINDS: return 0;
 	}
 	return 0;
@@ -130,6 +132,9 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_NIGHT_JUDGED:
 	case FACT_TRIAL_REFUSED: night_apply(m, f); break;
 	case FACT_NOTIFIED: notice_apply(m, f); break;
+	case FACT_BUDGET_SET:
+	case FACT_BUDGET_DELETE:
+	case FACT_COUNTED: budget_apply(m, f); break;
 	case FACT_OFFERS:
 	case FACT_LISTED:
 	case FACT_BALANCE:
@@ -154,6 +159,7 @@ void core_apply(struct model *m, struct fact *f)
 		struct campaign *c;
 		struct night *night;
 		struct notice *notice;
+		struct budget *budget;
 
 		for (at = 0; (i = model_each(&m->instances, &at));) {
 			if (f->flag)
@@ -179,6 +185,8 @@ void core_apply(struct model *m, struct fact *f)
 			night_loaded(m, night);
 		for (at = 0; (notice = model_each(&m->notices, &at));)
 			core_touch(m, &notice->object);
+		for (at = 0; (budget = model_each(&m->budgets, &at));)
+			budget_count_anew(m, budget);
 		for (size_t k = 0; k < m->account_count; k++) {
 			core_touch(m, &m->accounts[k]->object);
 			if (f->flag)
@@ -213,6 +221,7 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 	case OBJECT_CAMPAIGN: campaign_decide(m, CONTAINER_OF(o, struct campaign, object), now); break;
 	case OBJECT_NIGHT: night_decide(m, CONTAINER_OF(o, struct night, object), now, out); break;
 	case OBJECT_NOTICE: notice_decide(m, CONTAINER_OF(o, struct notice, object), now, out); break;
+	case OBJECT_BUDGET: budget_decide(m, CONTAINER_OF(o, struct budget, object), now, out); break;
 	case OBJECT_TRIAL:
 	case OBJECT_KINDS: break;
 	}
@@ -225,7 +234,7 @@ static void decide_one(struct model *m, struct object *o, instant now, struct ac
 void core_decide(struct model *m, instant now, struct actions *out)
 {
 	static const enum object_kind order[] = { OBJECT_FLEET, OBJECT_RUN, OBJECT_INSTANCE, OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_FLEET,
-		OBJECT_RUN, OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_NOTICE };
+		OBJECT_RUN, OBJECT_INSTANCE, OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_BUDGET, OBJECT_NOTICE };
 	struct list batch;
 
 	m->now = now;
@@ -261,14 +270,15 @@ instant core_next_wake(const struct model *m, instant now)
 const char *action_name(enum action_kind k)
 {
 	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
-		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify" };
+		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
 
 	return names[k];
 }
 
 bool action_spends(enum action_kind k)
 {
-	return k == ACTION_CREATE || k == ACTION_START;
+	/* Counting reads what was booked: all of it must be on the disk. */
+	return k == ACTION_CREATE || k == ACTION_START || k == ACTION_COUNT;
 }
 
 void actions_add(struct actions *a, enum action_kind kind, int64_t id)

@@ -29,12 +29,25 @@ money cost_metered(const struct billing_rule *rule, money price_hour, money mini
 	return m < minimum_charge ? minimum_charge : m;
 }
 
+money cost_until(const struct account_facts *facts, const struct instance *i, instant end)
+{
+	instant from = i->rate_since ? i->rate_since : i->meter_start;
+	duration d = cost_billed_time(&facts->billing, i->meter_start, end);
+	money m;
+
+	if (!i->meter_start)
+		return 0;
+	m = i->rate_before;
+	if (i->meter_start + d > from)
+		m = money_add(m, money_for(i->price_hour, i->meter_start + d - from));
+	return m < i->minimum_charge ? i->minimum_charge : m;
+}
+
 money cost_of_instance(const struct account_facts *facts, const struct instance *i, instant now)
 {
 	if (i->state == INSTANCE_GONE)
 		return i->metered;
-	return cost_metered(&facts->billing, i->price_hour, i->minimum_charge, i->meter_start,
-	    i->meter_end ? i->meter_end : now);
+	return cost_until(facts, i, i->meter_end ? i->meter_end : now);
 }
 
 /* The meter may start when the create is sent, and its answer may take as long as it is waited for. */
@@ -53,9 +66,10 @@ money cost_hold(const struct account_facts *facts, money price_hour, money minim
 
 money cost_hold_until(const struct account_facts *facts, const struct instance *i, instant deadline)
 {
-	instant since = i->meter_start ? i->meter_start : i->sent ? i->sent : i->planned;
+	struct instance from_then = *i;
 
-	return cost_metered(&facts->billing, i->price_hour, i->minimum_charge, since, deadline);
+	from_then.meter_start = i->meter_start ? i->meter_start : i->sent ? i->sent : i->planned;
+	return cost_until(facts, &from_then, deadline);
 }
 
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit)

@@ -11,6 +11,8 @@
 duration cost_billed_time(const struct billing_rule *rule, instant start, instant end);
 /* That time at the price, and never less than the minimum charge once started. */
 money cost_metered(const struct billing_rule *rule, money price_hour, money minimum_charge, instant start, instant end);
+/* What `i` costs when it ends then: its rates one after the other, minimum and quantum of the rule. */
+money cost_until(const struct account_facts *facts, const struct instance *i, instant end);
 /* What instance `i` has cost by `now` (fixed once GONE). */
 money cost_of_instance(const struct account_facts *facts, const struct instance *i, instant now);
 /* The worst case of one instance that lives for `lifetime` after READY: create, boot and teardown allowances included. */

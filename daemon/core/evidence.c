@@ -3,8 +3,10 @@
  */
 #include "base/mutant.h"
 #include "base/str.h"
+#include "core/budget.h"
 #include "core/cost.h"
 #include "core/internal.h"
+#include "core/ledger.h"
 #include "core/mark.h"
 #include "core/place.h"
 
@@ -77,28 +79,44 @@ static bool same_price(const struct instance *i, money price)
 static bool affordable(const struct model *m, const struct fleet *f, const struct instance *i, money price)
 {
 	struct instance dearer = *i;
+	char why[TEXT_MAX];
+	money more, left;
 
 	if (price <= i->price_hour || same_price(i, price))
 		return true;
 	dearer.price_hour = price;
+	more = cost_hold_until(&account_of(m, i)->facts, &dearer, i->deadline) - i->hold;
 	return (!f->max_price || price <= money_times(f->max_price, i->gpu_count)) &&
-	       cost_hold_until(&account_of(m, i)->facts, &dearer, i->deadline) - i->hold <= place_money_left(m, f, m->now);
+	       more <= place_money_left(m, f, m->now) && budgets_admit(m, f, &account_of(m, i)->facts, more, m->now, &left, why);
 }
 
 static void note_price(struct model *m, struct instance *i, money price)
 {
 	struct fleet *f = model_fleet(m, i->fleet_id);
 	const char *state = instance_fsm.state_names[i->state];
-	char was[32], is[32];
+	char was[32], is[32], why[TEXT_MAX];
+	money held, left;
+	bool dearer;
 
 	if (same_price(i, price))
 		return;
 	money_format(i->price_hour, was);
 	money_format(price, is);
 	core_event(m, &i->object, state, "price", state, CAUSE_NONE, NULL, "the provider now says %s/h, not %s/h", is, was);
-	i->price_hour = price;
-	hold_until(m, i, i->deadline); /* dearer: the difference is reserved; the fleet's cap ends it when that is too much */
-	core_dirty(m, &i->object);
+	dearer = price > i->price_hour;
+	held = i->hold;
+	ledger_price(m, i, price);
+	/* Dearer: the difference is reserved (H30); the fleet's cap ends it when that is too much, and so does a budget. */
+	hold_until(m, i, i->deadline);
+	if (dearer && f && i->hold > held) {
+		money more = i->hold - held;
+
+		i->hold = held;
+		if (budgets_admit(m, f, &account_of(m, i)->facts, more, m->now, &left, why))
+			i->hold = held + more;
+		else
+			fleet_close(m, f, CAUSE_MONEY, NULL, "its price rose to %s/h: %.180s", is, why);
+	}
 	if (f)
 		core_touch(m, &f->object);
 }

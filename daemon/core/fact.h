@@ -23,6 +23,8 @@ enum fact_kind {
 	FACT_CAMPAIGN_DELETE, /* id */
 	FACT_CAMPAIGN_RUN,    /* id; flag: poc → id of the night */
 	FACT_NIGHT_STOP,      /* id: a night */
+	FACT_BUDGET_SET,      /* budget: wanted fields set; flag: end the newest fleets until the rest fits → id */
+	FACT_BUDGET_DELETE,   /* id */
 	/* from providers */
 	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
@@ -46,6 +48,7 @@ enum fact_kind {
 	/* from the shell */
 	FACT_TRIAL_REFUSED,   /* id: a trial that cannot be submitted; cause, message */
 	FACT_NIGHT_JUDGED,    /* id: a night; text: trials to measure once more, "12,15"; else count: series << 32 | worse ones */
+	FACT_COUNTED,         /* id: a budget; verdict; text: what was booked before posting `count`, by days (days_write()) */
 	FACT_NOTIFIED,        /* id: a notice; flag: it was taken; message: why not */
 	FACT_RESTARTED,    /* after loading: what was in flight is unsure; flag: the database is older than what was done with it */
 	FACT_SHUTDOWN,     /* nothing new is started any more */
@@ -92,6 +95,7 @@ struct fact {
 	instant began;
 	const struct fleet *fleet;
 	const struct run *run;
+	const struct budget *budget;
 	struct offer *offers;
 	size_t offer_count;
 	const struct machine *machines;

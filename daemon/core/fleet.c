@@ -6,6 +6,7 @@
  */
 #include "core/cost.h"
 #include "base/mutant.h"
+#include "core/budget.h"
 #include "core/internal.h"
 #include "core/place.h"
 
@@ -72,6 +73,10 @@ static void open_fleet(struct model *m, struct fact *fact)
 		    same->state == FLEET_OPEN ? "open" : "closing");
 		return;
 	}
+	if (*row.budget && !model_budget_by_name(m, row.budget)) {
+		err_set(&fact->error, ERR_USAGE, "there is no budget '%s'; see: gpufleetctl budget list", row.budget);
+		return;
+	}
 	row.object.id = m->next_id;
 	row.state = FLEET_OPEN;
 	row.created = m->now;
@@ -90,6 +95,23 @@ static instant extended_deadline(const struct fleet *f, const struct account_fac
 	    facts->teardown_allowance;
 
 	return (end + MINUTE - 1) / MINUTE * MINUTE;
+}
+
+/* Do the budgets of every account that it has machines at admit what a longer life needs? */
+static bool budgets_extend(const struct model *m, const struct fleet *f, money more, struct err *e)
+{
+	char why[TEXT_MAX];
+	money left;
+
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		if (i->state >= INSTANCE_DELETING || budgets_admit(m, f, &account_of(m, i)->facts, more, m->now, &left, why))
+			continue;
+		err_set(e, ERR_REFUSED, "extending '%s': %s", f->name, why);
+		return false;
+	}
+	return true;
 }
 
 static void extend_fleet(struct model *m, struct fleet *f, struct fact *fact)
@@ -111,11 +133,23 @@ static void extend_fleet(struct model *m, struct fleet *f, struct fact *fact)
 		if (i->state < INSTANCE_DELETING && hold > i->hold)
 			more = money_add(more, hold - i->hold);
 	}
+	if (more > 0 && !budgets_extend(m, f, more, &fact->error))
+		return;
 	if (more > 0 && more > place_money_left(m, f, m->now)) {
 		money_format(more, need);
 		money_format(place_money_left(m, f, m->now), left);
 		err_set(&fact->error, ERR_REFUSED, "extending '%s' needs another %s; %s is left of --max-cost", f->name, need, left);
 		return;
+	}
+	list_for_each(n, &f->instance_list) {
+		struct instance *i = INSTANCE_OF(n);
+		const struct account_facts *facts = &account_of(m, i)->facts;
+		money hold = cost_hold_until(facts, i, extended_deadline(f, facts, m->now, fact->span));
+
+		if (i->state >= INSTANCE_DELETING || hold <= i->hold)
+			continue;
+		i->hold = hold;
+		core_dirty(m, &i->object);
 	}
 	f->extend_to = fact->span;
 	f->version++;
@@ -213,8 +247,7 @@ static money cost_if_ended_now(const struct model *m, const struct fleet *f, ins
 			continue;
 		}
 		*hourly = money_add(*hourly, i->price_hour);
-		sum = money_add(sum, cost_metered(&facts->billing, i->price_hour, i->minimum_charge, i->meter_start,
-		    (i->meter_end ? i->meter_end : now) + facts->teardown_allowance));
+		sum = money_add(sum, cost_until(facts, i, (i->meter_end ? i->meter_end : now) + facts->teardown_allowance));
 	}
 	return sum;
 }
@@ -348,7 +381,7 @@ static bool slot_needs_instance(const struct fleet *f, int slot)
 static instant place(struct model *m, struct fleet *f, instant now, struct actions *out)
 {
 	char why[TEXT_MAX];
-	bool empty = false, stuck = false;
+	bool empty = false, stuck = false, money_stops = false;
 
 	for (int slot = 0; slot < f->instances; slot++)
 		empty |= slot_needs_instance(f, slot);
@@ -364,7 +397,7 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 
 		if (!slot_needs_instance(f, slot))
 			continue;
-		o = place_next(m, f, slot, now, &lifetime, why);
+		o = place_next(m, f, slot, now, &lifetime, &money_stops, why);
 		if (o) {
 			if (lifetime < f->lifetime) {
 				char text[24];
@@ -386,7 +419,7 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 		f->place_retry_at = now + PLACE_AGAIN;
 		return f->place_retry_at;
 	}
-	fleet_close(m, f, CAUSE_UNPLACEABLE, NULL, "%s", why);
+	fleet_close(m, f, money_stops ? CAUSE_MONEY : CAUSE_UNPLACEABLE, NULL, "%s", why);
 	return FOREVER;
 }
 
@@ -437,14 +470,12 @@ static void start_extension(struct model *m, struct fleet *f)
 		struct instance *i = INSTANCE_OF(n);
 		const struct account_facts *facts = &account_of(m, i)->facts;
 		instant deadline = extended_deadline(f, facts, m->now, f->extend_to);
-		money hold = cost_hold_until(facts, i, deadline);
 
 		if (i->state >= INSTANCE_DELETING || *i->new_mark || deadline <= i->deadline)
 			continue;
-		i->hold = hold > i->hold ? hold : i->hold;
-		core_dirty(m, &i->object);
 		if (facts->local) {
 			i->deadline = deadline;
+			core_dirty(m, &i->object);
 			continue;
 		}
 		instance_extend(m, i, deadline);

@@ -12,6 +12,7 @@
 #include "base/mutant.h"
 #include "core/cost.h"
 #include "core/internal.h"
+#include "core/ledger.h"
 #include "core/mark.h"
 
 #define DESTROY_AGAIN    (30 * SECOND) /* accepted but still there: ask again */
@@ -73,7 +74,7 @@ static void enter(struct model *m, struct instance *i)
 		i->gone = m->now;
 		if (!i->meter_end)
 			i->meter_end = m->now;
-		i->metered = cost_metered(&a->facts.billing, i->price_hour, i->minimum_charge, i->meter_start, i->meter_end);
+		i->metered = cost_until(&a->facts, i, i->meter_end);
 		i->hold = 0;
 		a->live--;
 		extra_account_changed(m, a, model_fleet(m, i->fleet_id));
@@ -472,5 +473,10 @@ void instance_decide(struct model *m, struct instance *i, instant now, struct ac
 	case INSTANCE_GONE: wake = decide_gone(m, i, a, now, out); break;
 	case INSTANCE_STATES: break;
 	}
+	/* The day is booked at its end, whatever else happens. */
+	if (now >= ledger_due(i))
+		core_dirty(m, &i->object);
+	else
+		wake = instant_min(wake, ledger_due(i));
 	core_wake(m, &i->object, wake);
 }

@@ -94,6 +94,7 @@ void trial_run_ended(struct model *m, const struct run *r);
 
 /* Whoever wants to hear of it is told of what happened in this night. */
 void notice_night(struct model *m, const struct night *n, const struct plan *p, unsigned news);
+void notice_budget(struct model *m, const struct budget *b, const char *news);
 void notice_apply(struct model *m, struct fact *f);
 void notice_decide(struct model *m, struct notice *x, instant now, struct actions *out);
 

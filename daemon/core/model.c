@@ -21,7 +21,7 @@ void model_init(struct model *m, struct rng *rng)
 {
 	memset(m, 0, sizeof(*m));
 	m->rng = rng;
-	m->next_id = m->next_event = 1;
+	m->next_id = m->next_event = m->next_posting = 1;
 	list_init(&m->dirty);
 	list_init(&m->touched);
 }
@@ -99,6 +99,15 @@ static void notice_free(struct model *m, struct notice *x)
 	free(x);
 }
 
+static void budget_free(struct model *m, struct budget *b)
+{
+	object_unlink(m, &b->object);
+	map_remove(&m->budgets, b->object.id);
+	zone_free(b->tz);
+	days_free(&b->days);
+	free(b);
+}
+
 static void extra_free(struct model *m, struct extra *x)
 {
 	object_unlink(m, &x->object);
@@ -122,6 +131,7 @@ void model_free(struct model *m)
 	struct extra *x;
 	struct campaign *c;
 	struct notice *notice;
+	struct budget *b;
 	size_t at = 0;
 
 	/* The maps shrink while we walk: start over after each. */
@@ -135,12 +145,15 @@ void model_free(struct model *m)
 		extra_free(m, x);
 	for (at = 0; (notice = model_each(&m->notices, &at)); at = 0)
 		notice_free(m, notice);
+	for (at = 0; (b = model_each(&m->budgets, &at)); at = 0)
+		budget_free(m, b);
 	for (at = 0; (c = model_each(&m->campaigns, &at)); at = 0)
 		campaign_free_row(m, c);
 	for (size_t k = 0; k < m->account_count; k++)
 		account_free(m, m->accounts[k]);
 	free(m->accounts);
 	free(m->events);
+	free(m->postings);
 	map_free(&m->fleets);
 	map_free(&m->instances);
 	map_free(&m->runs);
@@ -149,6 +162,7 @@ void model_free(struct model *m)
 	map_free(&m->nights);
 	map_free(&m->trials);
 	map_free(&m->notices);
+	map_free(&m->budgets);
 	heap_free(&m->wakes);
 	explicit_bzero(m->mark_key, sizeof(m->mark_key));
 }
@@ -272,6 +286,37 @@ struct notice *model_add_notice(struct model *m, const struct notice *row)
 	map_set(&m->notices, x->object.id, x);
 	claim_id(m, x->object.id);
 	return x;
+}
+
+struct budget *model_add_budget(struct model *m, const struct budget *row)
+{
+	struct budget *b = xmalloc(sizeof(*b));
+
+	*b = *row;
+	object_init(&b->object, OBJECT_BUDGET);
+	b->activity = ACTIVITY_NONE;
+	b->counted = false;
+	b->days = (struct days){ 0 };
+	b->tz = m->find_zone && *b->zone ? m->find_zone(b->zone) : NULL;
+	map_set(&m->budgets, b->object.id, b);
+	claim_id(m, b->object.id);
+	return b;
+}
+
+struct budget *model_budget(const struct model *m, int64_t id)
+{
+	return map_get(&m->budgets, id);
+}
+
+struct budget *model_budget_by_name(const struct model *m, const char *name)
+{
+	struct budget *b;
+	size_t at = 0;
+
+	while ((b = model_each(&m->budgets, &at)))
+		if (!b->deleted && !strcmp(b->name, name))
+			return b;
+	return NULL;
 }
 
 struct notice *model_notice(const struct model *m, int64_t id)

@@ -7,6 +7,7 @@
 #ifndef GPUFLEET_MODEL_H
 #define GPUFLEET_MODEL_H
 
+#include "base/days.h"
 #include "base/fsm.h"
 #include "base/heap.h"
 #include "base/list.h"
@@ -54,7 +55,7 @@ enum cause cause_from_name(const char *s); /* CAUSE_NONE when unknown */
 const char *cause_words(enum cause c);     /* "sold out" */
 
 enum object_kind { OBJECT_FLEET, OBJECT_INSTANCE, OBJECT_RUN, OBJECT_ACCOUNT, OBJECT_EXTRA, OBJECT_CAMPAIGN, OBJECT_NIGHT, OBJECT_TRIAL,
-	OBJECT_NOTICE, OBJECT_KINDS };
+	OBJECT_NOTICE, OBJECT_BUDGET, OBJECT_KINDS };
 const char *object_kind_name(enum object_kind k); /* "fleet" */
 int object_kind_from_name(const char *s);         /* -1: none of them */
 
@@ -99,6 +100,7 @@ struct fleet {
 	duration retry_for; /* keep trying to place for this long after `created` */
 	bool for_run;       /* made by `run --gpu`: closes when its run has ended */
 	int64_t night_id;   /* opened for a night of a campaign; 0: not */
+	char budget[NAME_MAX_]; /* which it names; "": none (others may count it all the same) */
 	duration keep_on_failure; /* for_run: keep this long when the run did not end ok */
 
 	/* life */
@@ -127,9 +129,16 @@ extern const struct fsm instance_fsm;
 /* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
 enum activity {
 	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
-	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY,
+	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY, ACTIVITY_COUNT,
 	ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
+
+/* What an instance's money went for (architecture §8). Stored by name. */
+enum part { PART_BOOT, PART_SETUP, PART_RUN, PART_IDLE, PART_TEARDOWN, PART_ROUNDING, PART_STORAGE,
+	PART_UNSPLIT, /* of a time when there was no ledger */
+	PARTS };
+const char *part_name(enum part p);    /* "boot"; PARTS: "" */
+enum part part_from_name(const char *s); /* PARTS: no such part */
 
 struct instance {
 	struct object object;
@@ -185,6 +194,17 @@ struct instance {
 	bool billed_known;
 	instant billed_at, settled;
 	int64_t run_id; /* BUSY or DRAINING: whose */
+
+	/* what the ledger has of it (ledger.h) */
+	int postings;         /* how many */
+	money held;           /* HOLD */
+	money posted;         /* USE: part of metered */
+	money adjusted;       /* BILL: billed less metered */
+	instant booked_until; /* its time up to here; 0: not metered yet */
+	enum part part;       /* … and what it does since then */
+	int64_t part_run;
+	money rate_before;    /* what its time cost at earlier prices, until … */
+	instant rate_since;   /* … price_hour became this; 0: it always was */
 	int64_t version;
 
 	/* not stored */
@@ -326,7 +346,7 @@ struct trial {
 	struct list night_link;
 };
 
-/* A message about a night to a webhook: waits until it was taken. Its text is made of the night's rows when it is sent. */
+/* A message about a night or a budget to a webhook: waits until it was taken. Its text is made when it is sent. */
 enum notice_state { NOTICE_WAITING, NOTICE_SENT, NOTICE_GIVEN_UP, NOTICE_STATES };
 enum notice_event { NOTICE_EV_TAKEN, NOTICE_EV_GIVE_UP, NOTICE_EVENTS };
 extern const struct fsm notice_fsm;
@@ -334,8 +354,9 @@ extern const struct fsm notice_fsm;
 struct notice {
 	struct object object; /* its id is the delivery's: the same however often it is sent */
 	int64_t campaign_id, night_id;
+	int64_t budget_id;  /* it is about a budget, and not about a night; 0 */
 	char webhook[NAME_MAX_];
-	char news[64]; /* "failed,summary" */
+	char news[64]; /* "failed,summary"; of a budget "80%" */
 	enum notice_state state;
 	char reason[TEXT_MAX]; /* why it was not taken the last time */
 	int tries;
@@ -383,6 +404,7 @@ struct account_facts {
 	char name[ACCOUNT_MAX], provider[ACCOUNT_MAX], title[ACCOUNT_MAX];
 	bool mark_at_create, single_flight, local, bill_by_machine, counts, container, exclusive;
 	bool keeps_key; /* our public key stays in the account until it is taken away */
+	bool prepaid;   /* its balance bounds what can be rented */
 	bool takes_key; /* machines let in the key that is named with their order */
 	struct billing_rule billing;
 	duration create_timeout, boot_allowance, teardown_allowance;
@@ -435,6 +457,60 @@ struct event {
 	char text[TEXT_MAX];
 };
 
+/* One line of the ledger (ledger.h). */
+enum posting_kind { POSTING_HOLD, POSTING_USE, POSTING_BILL, POSTING_KINDS };
+const char *posting_kind_name(enum posting_kind k); /* "hold" */
+int posting_kind_from_name(const char *s);          /* -1: no such kind */
+
+struct posting {
+	int64_t seq;
+	instant time;          /* when it was booked */
+	enum posting_kind kind;
+	int64_t instance_id;
+	int number;            /* 1, 2 … of its instance */
+	enum part part;        /* PARTS: none */
+	int64_t run_id;        /* 0: nobody's in particular */
+	instant since, until;  /* the time that it is for */
+	duration gpu_time;
+	char debit[ACCOUNT_MAX + 16], credit[ACCOUNT_MAX + 16];
+	money amount;
+};
+
+/* What may be spent, on what, and in which time (budget.h). */
+enum scope { SCOPE_ALL, SCOPE_NAMED, SCOPE_OWNER, SCOPE_CAMPAIGN, SCOPE_PROVIDER, SCOPE_LABEL, SCOPES };
+const char *scope_name(enum scope s);      /* "owner" */
+int scope_from_name(const char *s);        /* -1: no such scope */
+enum period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_ROLLING, PERIOD_TOTAL, PERIODS };
+const char *period_name(enum period p);    /* "month" */
+int period_from_name(const char *s);
+
+struct budget {
+	struct object object;
+	char name[NAME_MAX_]; /* unique among those that are not deleted */
+	enum scope scope;
+	char subject[2 * NAME_MAX_]; /* an owner, a campaign, an account or provider, "key=value"; "" for all and named */
+	enum period period;
+	int rolling_days;     /* rolling: today and the days before it */
+	char zone[48];        /* whose midnights count */
+	money cap;
+	bool warn_only;
+	char notify[NAME_MAX_]; /* a webhook; "": none */
+	char actor[NAME_MAX_];  /* who set it last */
+	instant created, updated, deleted;
+	int told;             /* the highest threshold that was told, in percent … */
+	int64_t told_period;  /* … of the period that began on this day */
+	int64_t version;
+
+	/* not stored */
+	struct zone *tz;      /* owned; NULL: UTC */
+	struct days days;     /* what was booked; whole only when `counted` */
+	bool counted;         /* the ledger was read up to `counted_to`; what is booked since is added as it is booked */
+	int64_t counted_to;
+	enum activity activity;
+	instant retry_at;
+	int tries;
+};
+
 /* Waiting times and limits (configuration); see config/gpufleetd.yaml for what each means. */
 struct policy {
 	duration poll_boot, poll_steady, poll_sweep;
@@ -458,12 +534,13 @@ struct model {
 	struct policy policy;
 	struct rng *rng;       /* not owned */
 	int64_t next_id;       /* shared by all kinds of objects but accounts */
-	int64_t next_event;
+	int64_t next_event, next_posting;
 
-	struct map fleets, instances, runs, extras, campaigns, nights, trials, notices; /* by id */
+	struct map fleets, instances, runs, extras, campaigns, nights, trials, notices, budgets; /* by id */
 	/* From the text of a campaign to its plan, which the caller owns; NULL with a sentence. NULL: nobody can. */
 	struct plan *(*compile)(void *arg, const char *text, char trouble[TEXT_MAX]);
 	void *compile_arg;
+	struct zone *(*find_zone)(const char *name); /* NULL: every zone is UTC */
 	struct account_state **accounts;    /* owned */
 	size_t account_count;
 
@@ -471,6 +548,8 @@ struct model {
 	struct heap wakes;
 	struct event *events; /* not committed yet */
 	size_t event_count, event_cap;
+	struct posting *postings; /* the same */
+	size_t posting_count, posting_cap;
 	instant now;          /* of the fact being applied */
 	bool closing;         /* the daemon is going down: nothing new is started */
 	int64_t market_of;    /* the fleet for which offers are being gathered; 0 none */
@@ -496,6 +575,9 @@ struct campaign *model_add_campaign(struct model *m, const struct campaign *row)
 struct night *model_add_night(struct model *m, const struct night *row);          /* the same */
 struct trial *model_add_trial(struct model *m, const struct trial *row);
 struct notice *model_add_notice(struct model *m, const struct notice *row);
+struct budget *model_add_budget(struct model *m, const struct budget *row);
+struct budget *model_budget(const struct model *m, int64_t id);
+struct budget *model_budget_by_name(const struct model *m, const char *name); /* NULL: none that is not deleted */
 struct notice *model_notice(const struct model *m, int64_t id);
 struct campaign *model_campaign(const struct model *m, int64_t id);
 struct campaign *model_campaign_by_name(const struct model *m, const char *name); /* NULL: none that is not deleted */

@@ -1,5 +1,5 @@
 /*
- * Messages about nights: rows that wait until a webhook has taken them, so that neither a restart nor an outage of whoever listens
+ * Messages about nights and budgets: rows that wait until a webhook has taken them, so that neither a restart nor an outage of whoever listens
  * loses one. The id of the row goes with the message: who hears it twice can tell.
  */
 #include "base/str.h"
@@ -9,22 +9,38 @@
 #define LONGEST    HOUR
 #define PATIENCE   (3 * DAY)
 
+static void add(struct model *m, struct notice *row)
+{
+	struct notice *x;
+
+	row->object.id = m->next_id;
+	x = model_add_notice(m, row);
+	core_event(m, &x->object, "", "wait", "WAITING", CAUSE_NONE, NULL, "%s: %s", x->webhook, x->news);
+	core_dirty(m, &x->object);
+	core_touch(m, &x->object);
+}
+
 void notice_night(struct model *m, const struct night *n, const struct plan *p, unsigned news)
 {
 	for (int k = 0; p && k < p->notify_count; k++) {
-		struct notice row = { .campaign_id = n->campaign_id, .night_id = n->object.id, .created = m->now }, *x;
+		struct notice row = { .campaign_id = n->campaign_id, .night_id = n->object.id, .created = m->now };
 		unsigned wanted = p->notify[k].news & news;
 
 		if (!wanted)
 			continue;
-		row.object.id = m->next_id;
 		str_copy(row.webhook, p->notify[k].webhook);
 		news_format(wanted, row.news);
-		x = model_add_notice(m, &row);
-		core_event(m, &x->object, "", "wait", "WAITING", CAUSE_NONE, NULL, "%s: %s", x->webhook, x->news);
-		core_dirty(m, &x->object);
-		core_touch(m, &x->object);
+		add(m, &row);
 	}
+}
+
+void notice_budget(struct model *m, const struct budget *b, const char *news)
+{
+	struct notice row = { .budget_id = b->object.id, .created = m->now };
+
+	str_copy(row.webhook, b->notify);
+	str_copy(row.news, news);
+	add(m, &row);
 }
 
 static void move(struct model *m, struct notice *x, enum notice_event ev, const char *text)

@@ -2,9 +2,11 @@
 #include "base/mutant.h"
 #include "base/gpu.h"
 #include "base/str.h"
+#include "core/budget.h"
 #include "core/cost.h"
 
 #define TRY_AGAIN_AFTER (60 * SECOND) /* with --retry-until-up: the same offer may be tried again after this */
+#define BALANCE_FRESH   (10 * MINUTE)
 #define SHORTEST_LIFE   (1 * MINUTE)  /* money that buys less than this buys nothing */
 #define NOT_SENT_TRIES  5             /* creates that a provider in passing trouble may put off before the next offer's turn */
 
@@ -197,8 +199,58 @@ static const struct instance *last_try(const struct fleet *f, int slot)
 	return last;
 }
 
+/* What is left at a provider that is paid in advance, when it was asked lately: nobody may be cut off at zero (reliability §2.11). */
+static money balance_left(const struct account_state *a, instant now)
+{
+	money promised = 0;
+
+	if (!a->facts.prepaid || !a->balance.known || now - a->balance_at > BALANCE_FRESH)
+		return INT64_MAX;
+	list_for_each(n, &a->instance_list) {
+		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);
+		money used = cost_of_instance(&a->facts, i, now);
+
+		if (i->state != INSTANCE_GONE && i->hold > used)
+			promised = money_add(promised, i->hold - used);
+	}
+	return a->balance.available - promised;
+}
+
+/* Budgets and balance, for all slots that are still open. */
+static bool money_admits(const struct model *m, const struct fleet *f, const struct account_state *a, const struct offer *o,
+    duration lifetime, instant now, char why[TEXT_MAX])
+{
+	int slots = open_slots(f);
+	money hold = money_times(cost_hold(&a->facts, o->price_hour, o->minimum_charge, lifetime), slots), left, at_provider;
+	char need[32], have[32], life[24], price[32];
+	duration fits;
+	size_t n;
+	bool admits = budgets_admit(m, f, &a->facts, hold, now, &left, why);
+
+	at_provider = balance_left(a, now);
+	if (admits && hold > at_provider) {
+		money_format(hold, need);
+		money_format(at_provider > 0 ? at_provider : 0, have);
+		snprintf(why, TEXT_MAX, "it needs %s with boot and teardown; the balance at %s, less what is promised to running machines, is %s",
+		    need, a->facts.name, have);
+		admits = false;
+		left = at_provider;
+	}
+	if (admits)
+		return true;
+	fits = left > 0 ? cost_lifetime_for(&a->facts, o->price_hour, o->minimum_charge, left / slots) : -1;
+	money_format(o->price_hour, price);
+	n = strlen(why);
+	snprintf(why + n, TEXT_MAX - n, ". %d x %s/h", slots, price);
+	duration_format(fits / MINUTE * MINUTE, life);
+	n = strlen(why);
+	if (fits >= SHORTEST_LIFE && fits < lifetime)
+		snprintf(why + n, TEXT_MAX - n, "; --for %s would fit", life);
+	return false;
+}
+
 const struct offer *place_next(const struct model *m, const struct fleet *f, int slot, instant now, duration *lifetime,
-    char why[TEXT_MAX])
+    bool *money_stops, char why[TEXT_MAX])
 {
 	size_t count, tried = 0;
 	const struct offer **list = place_candidates(m, f, &count), *found = NULL;
@@ -206,6 +258,7 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 	money share = place_money_left(m, f, now);
 	char need[32], have[32];
 
+	*money_stops = false;
 	if (share != INT64_MAX)
 		share /= open_slots(f);
 	if (count)
@@ -229,9 +282,16 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 			money_format(share, have);
 			snprintf(why, TEXT_MAX, "one minute on the cheapest offer needs %s with boot and teardown; %s is left of --max-cost",
 			    need, have);
+			*money_stops = true;
 			continue;
 		}
-		*lifetime = affordable < f->lifetime ? affordable : f->lifetime;
+		affordable = affordable < f->lifetime ? affordable : f->lifetime;
+		if (!money_admits(m, f, a, o, affordable, now, why)) {
+			*money_stops = true;
+			continue;
+		}
+		*lifetime = affordable;
+		*money_stops = false;
 		found = o;
 	}
 	free(list);

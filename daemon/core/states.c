@@ -108,7 +108,7 @@ int night_outcome_from_name(const char *s)
 
 static const char *const object_kinds[OBJECT_KINDS] = { [OBJECT_FLEET] = "fleet", [OBJECT_INSTANCE] = "instance", [OBJECT_RUN] = "run",
 	[OBJECT_ACCOUNT] = "account", [OBJECT_EXTRA] = "extra", [OBJECT_CAMPAIGN] = "campaign", [OBJECT_NIGHT] = "night",
-	[OBJECT_TRIAL] = "trial", [OBJECT_NOTICE] = "notice" };
+	[OBJECT_TRIAL] = "trial", [OBJECT_NOTICE] = "notice", [OBJECT_BUDGET] = "budget" };
 
 const char *object_kind_name(enum object_kind k)
 {
@@ -214,6 +214,64 @@ enum run_outcome outcome_from_name(const char *s)
 		if (!strcmp(outcomes[i], s))
 			return (enum run_outcome)i;
 	return OUTCOME_NONE;
+}
+
+static int find_name(const char *const *names, int count, const char *s)
+{
+	for (int k = 0; k < count; k++)
+		if (!strcmp(names[k], s))
+			return k;
+	return -1;
+}
+
+static const char *const parts[] = { "boot", "setup", "run", "idle", "teardown", "rounding", "storage", "unsplit", "" };
+
+const char *part_name(enum part p)
+{
+	return parts[p];
+}
+
+enum part part_from_name(const char *s)
+{
+	int k = find_name(parts, PARTS, s);
+
+	return k < 0 ? PARTS : (enum part)k;
+}
+
+static const char *const posting_kinds[] = { "hold", "use", "bill" };
+
+const char *posting_kind_name(enum posting_kind k)
+{
+	return posting_kinds[k];
+}
+
+int posting_kind_from_name(const char *s)
+{
+	return find_name(posting_kinds, POSTING_KINDS, s);
+}
+
+static const char *const scopes[] = { "all", "named", "owner", "campaign", "provider", "label" };
+
+const char *scope_name(enum scope s)
+{
+	return scopes[s];
+}
+
+int scope_from_name(const char *s)
+{
+	return find_name(scopes, SCOPES, s);
+}
+
+static const char *const periods[] = { "day", "week", "month", "rolling", "total" };
+
+const char *period_name(enum period p)
+{
+	return periods[p];
+}
+
+int period_from_name(const char *s)
+{
+	return find_name(periods, PERIODS, s);
 }
 
 static const char *const trusts[] = { [TRUST_TOFU] = "tofu", [TRUST_OOB] = "oob", [TRUST_PRESET] = "preset" };

@@ -4,9 +4,6 @@
 #include "core/model.h"
 #include "report/verdicts.h"
 
-enum part { PART_BOOT, PART_SETUP, PART_MEASURE, PART_IDLE, PART_TEARDOWN, PARTS };
-static const char *const part_names[PARTS] = { "boot", "setup", "measure", "idle", "teardown" };
-
 const char *blame_of(const char *cause)
 {
 	switch ((int)cause_from_name(cause)) {
@@ -21,8 +18,6 @@ const char *blame_of(const char *cause)
 	}
 }
 
-/* ---- cost by part ---- */
-
 static instant time_of(const json_t *o, const char *key)
 {
 	instant t;
@@ -30,52 +25,24 @@ static instant time_of(const json_t *o, const char *key)
 	return json_time(o, key, &t) ? t : 0;
 }
 
-static duration clamp(duration d, duration most)
+/* ---- cost by part ---- */
+
+/* What the ledger has of a machine: micro-dollars by part. */
+static void add_parts(const json_t *machine, money sums[PARTS])
 {
-	return d < 0 ? 0 : d > most ? most : d;
-}
+	const json_t *parts = json_object_get(machine, "parts");
 
-/* How the metered time of a machine was spent; the parts add up to it. */
-static void spans_of(const json_t *machine, duration spans[PARTS])
-{
-	instant from = time_of(machine, "meter_start"), to = time_of(machine, "meter_end"), ready = time_of(machine, "ready"),
-		deleting = time_of(machine, "deleting");
-	duration all = from && to > from ? to - from : 0, left = all;
-
-	memset(spans, 0, PARTS * sizeof(*spans));
-	if (!ready) {
-		spans[PART_BOOT] = all;
-		return;
-	}
-	left -= spans[PART_BOOT] = clamp(ready - from, left);
-	left -= spans[PART_TEARDOWN] = deleting ? clamp(to - deleting, left) : 0;
-	left -= spans[PART_SETUP] = clamp((duration)(json_num(machine, "setup", 0) * SECOND), left);
-	left -= spans[PART_MEASURE] = clamp((duration)(json_num(machine, "measuring", 0) * SECOND), left);
-	spans[PART_IDLE] = left;
-}
-
-/* Money shared out by time, to the micro-dollar: what rounding leaves goes to the largest part. */
-static void share_out(money total, const duration spans[PARTS], money out[PARTS])
-{
-	duration all = 0;
-	money given = 0;
-	int largest = 0;
-
-	for (int k = 0; k < PARTS; k++) {
-		all += spans[k];
-		largest = spans[k] > spans[largest] ? k : largest;
-	}
-	for (int k = 0; k < PARTS; k++)
-		given += out[k] = all ? (money)((__int128)total * spans[k] / all) : 0;
-	out[largest] += total - given;
+	for (enum part p = 0; p < PARTS; p++)
+		sums[p] = money_add(sums[p], json_int(parts, part_name(p), 0));
 }
 
 static json_t *parts_json(const money parts[PARTS])
 {
 	json_t *o = json_object();
 
-	for (int k = 0; k < PARTS; k++)
-		json_put_money(o, part_names[k], parts[k]);
+	for (enum part p = 0; p < PARTS; p++)
+		if (parts[p])
+			json_put_money(o, part_name(p), parts[p]);
 	return o;
 }
 
@@ -87,15 +54,12 @@ static json_t *cost_json(const json_t *machines)
 	size_t k;
 
 	json_array_foreach(machines, k, m) {
-		money parts[PARTS];
-		duration spans[PARTS];
+		money parts[PARTS] = { 0 };
 
 		if (!json_money(m, "metered", &metered))
 			metered = 0;
-		spans_of(m, spans);
-		share_out(metered, spans, parts);
-		for (int p = 0; p < PARTS; p++)
-			sums[p] += parts[p];
+		add_parts(m, parts);
+		add_parts(m, sums);
 		total += metered;
 		row = json_deep_copy(m);
 		json_put(row, "parts", parts_json(parts));

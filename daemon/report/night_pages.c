@@ -253,8 +253,8 @@ static void troubles(struct markup *p, const json_t *trials)
 
 static void cost(struct markup *p, const json_t *c)
 {
-	static const char *const columns[] = { "Machine", "Provider", "GPU", "Boot", "Setup", "Measure", "Idle", "Teardown", "Total", "Billed" };
-	static const char *const parts[] = { "boot", "setup", "measure", "idle", "teardown" };
+	static const char *const columns[] = { "Machine", "Provider", "GPU", "Boot", "Setup", "Run", "Idle", "Teardown", "Rounding", "Total", "Billed" };
+	static const char *const parts[] = { "boot", "setup", "run", "idle", "teardown", "rounding" };
 	const json_t *m, *machines = json_object_get(c, "machines");
 	char text[32];
 	size_t k;

@@ -11,12 +11,12 @@ static bool taken_in(const struct instance *i)
 static void check_hold(const struct world *w, const struct instance *i)
 {
 	const struct account_state *a = model_account(&w->m, i->account);
-	instant since = i->meter_start ? i->meter_start : i->sent ? i->sent : i->planned;
-	money worst = cost_metered(&a->facts.billing, i->price_hour, i->minimum_charge, since, i->deadline);
+	const struct fleet *f = model_fleet(&w->m, i->fleet_id);
+	money worst = cost_hold_until(&a->facts, i, i->deadline);
 
 	if (i->state == INSTANCE_GONE)
 		assert_int_equal(i->hold, 0);
-	else if (!taken_in(i) && i->hold < worst)
+	else if (!taken_in(i) && i->hold < worst && !(f && f->cause == CAUSE_MONEY)) /* it ends since a dearer one cannot be held */
 		fail_msg("instance %lld in %s holds %lld, its worst case is %lld", (long long)i->object.id,
 		    instance_fsm.state_names[i->state], (long long)i->hold, (long long)worst);
 }
@@ -107,6 +107,7 @@ void world_check(struct world *w)
 	for (at = 0; (f = model_each(&w->m.fleets, &at));)
 		check_fleet(w, f);
 	check_units(w);
+	books_check(w);
 	if (core_next_wake(&w->m, w->now) < w->now - DAY)
 		fail_msg("the core wants to be woken in the past");
 }

@@ -331,6 +331,11 @@ void world_answer(struct world *w, const struct answer *a)
 		f.flag = !w->k.deaf;
 		f.message = "it answered 500";
 		break;
+	case ACTION_COUNT:
+		if (!model_budget(&w->m, f.id))
+			return;
+		books_count(w, f.id, &f);
+		break;
 	case ACTION_JUDGE:
 		f.kind = FACT_NIGHT_JUDGED;
 		f.text = w->k.again ? w->k.again : "";

@@ -1,5 +1,6 @@
 #include "core_world.h"
 #include "core/internal.h"
+#include "core/ledger.h"
 
 static const struct account_facts FACTS = { .title = "Cloud", .mark_at_create = true, .bill_by_machine = true,
 	.billing = { .quantum = SECOND, .start = METER_FROM_CREATE, .settle_delay = MINUTE }, .create_timeout = MINUTE,
@@ -24,6 +25,7 @@ int world_setup(void **state)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
 
+	w->text = (struct buf)BUF(1024 * 1024);
 	rng_seed(&w->rng, 1);
 	w->now = WORLD_START;
 	model_fresh(w);
@@ -37,6 +39,8 @@ int world_teardown(void **state)
 	struct world *w = *state;
 
 	model_free(&w->m);
+	free(w->books);
+	buf_free(&w->text);
 	free(w);
 	return 0;
 }
@@ -136,6 +140,8 @@ void world_cancel(struct world *w, const struct run *r)
 /* As the wheel does: rows and events become durable before anything is done. */
 static void commit(struct world *w)
 {
+	ledger_post(&w->m);
+	books_take(w);
 	list_for_each_safe(n, &w->m.dirty) {
 		struct object *o = CONTAINER_OF(n, struct object, dirty_link);
 
@@ -339,6 +345,8 @@ static void carry_campaigns(struct model *m, const struct model *old)
 			row.text = xstrdup(n->text);
 			row.plan = NULL;
 			model_add_night(m, &row);
+		} else if (model_budget(old, id)) {
+			model_add_budget(m, model_budget(old, id));
 		} else if (model_trial(old, id)) {
 			model_add_trial(m, model_trial(old, id));
 		} else if (model_notice(old, id)) {
@@ -356,6 +364,8 @@ void world_restart(struct world *w)
 	struct model old;
 
 	/* The heads of these two lists live in the model itself: nothing may be linked to them when it moves. */
+	ledger_post(&w->m);
+	books_take(w);
 	unlink_all(&w->m.dirty);
 	unlink_all(&w->m.touched);
 	old = w->m;
@@ -387,6 +397,7 @@ void world_restart(struct world *w)
 	}
 	w->m.next_id = old.next_id;
 	w->m.next_event = old.next_event;
+	w->m.next_posting = old.next_posting;
 	w->answer_count = 0;
 	model_free(&old);
 	world_fact(w, &(struct fact){ .kind = FACT_RESTARTED });

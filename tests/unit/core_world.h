@@ -106,7 +106,29 @@ struct world {
 	bool price_moved;     /* caps may be passed */
 	bool junk;            /* answers come twice: more than one action of an object may be under way */
 	char last_event[24], last_text[TEXT_MAX];
+
+	/* the books (core_books.c) */
+	struct book {
+		struct posting p;
+		struct fleet fleet; /* as it was, when there was one: rows leave the model long after they are settled */
+		bool fleetless;
+		char account[ACCOUNT_MAX];
+	} *books;
+	size_t book_count;
+	struct booked {
+		int count;
+		money sum[POSTING_KINDS];
+		instant until;
+	} booked[WORLD_IDS];
+	bool beyond; /* something went beyond what was reserved: budgets may be passed */
+	struct buf text;
 };
+
+void books_take(struct world *w);  /* the postings that the turn made */
+void books_check(struct world *w);
+void books_count(struct world *w, int64_t budget, struct fact *f); /* the answer to ACTION_COUNT */
+/* Somebody sets a budget. */
+struct budget *books_budget(struct world *w, const char *name, enum scope scope, const char *subject, enum period period, money cap);
 
 int world_setup(void **state);
 int world_teardown(void **state);

@@ -140,7 +140,7 @@ static void too_little_money(void **state)
 	w->want.max_cost = 50 * CENT; /* 15 minutes, less than create, boot and teardown may take */
 	f = world_up(w);
 	assert_true(world_until_fleet(w, f, FLEET_CLOSED, MINUTE));
-	assert_int_equal(f->cause, CAUSE_UNPLACEABLE);
+	assert_int_equal(f->cause, CAUSE_MONEY);
 	assert_non_null(strstr(f->reason, "--max-cost"));
 	assert_int_equal(w->count[ACTION_CREATE], 0);
 }

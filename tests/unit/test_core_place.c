@@ -28,10 +28,11 @@ static void stock(struct world *w)
 static const char *next_key(struct world *w, struct fleet *f, char why[TEXT_MAX])
 {
 	duration lifetime;
+	bool stops;
 	const struct offer *o;
 
 	stock(w);
-	o = place_next(&w->m, f, 0, w->now, &lifetime, why);
+	o = place_next(&w->m, f, 0, w->now, &lifetime, &stops, why);
 	return o ? o->key : NULL;
 }
 
@@ -199,6 +200,7 @@ static void money_is_shared(void **state)
 	struct fleet *f;
 	struct instance *i;
 	duration lifetime;
+	bool stops;
 	char why[TEXT_MAX];
 
 	w->want.instances = 2;
@@ -207,7 +209,7 @@ static void money_is_shared(void **state)
 	world_offer(w, "one", "a", 2 * USD);
 	stock(w);
 	assert_int_equal(place_money_left(&w->m, f, w->now), 4 * USD);
-	assert_non_null(place_next(&w->m, f, 0, w->now, &lifetime, why));
+	assert_non_null(place_next(&w->m, f, 0, w->now, &lifetime, &stops, why));
 	assert_int_equal(lifetime, HOUR - 21 * MINUTE);
 	i = tried(w, f, "one", "a", CAUSE_NONE);
 	i->state = INSTANCE_READY;

@@ -85,13 +85,29 @@ static struct fleet *any_fleet(struct world *w)
 	return found;
 }
 
+/* The world has everything in it that may go beyond a cap; whether caps are kept otherwise is for test_core_budget. */
+static void somebody_sets_a_budget(struct world *w)
+{
+	static const struct {
+		enum scope scope;
+		const char *subject;
+	} of[] = { { SCOPE_ALL, "" }, { SCOPE_OWNER, "ann" }, { SCOPE_PROVIDER, "one" } };
+	size_t k = (size_t)rng_below(&w->rng, ARRAY_LEN(of));
+	char name[16];
+
+	w->beyond = true;
+	snprintf(name, sizeof(name), "b%zu", k);
+	books_budget(w, name, of[k].scope, of[k].subject, (enum period)rng_below(&w->rng, PERIODS), (money)(1 + rng_below(&w->rng, 200)) * USD);
+}
+
 static void somebody_wants_something(struct world *w)
 {
 	struct fleet *f = any_fleet(w);
 	struct run *r;
 	size_t at = 0;
 
-	switch (rng_below(&w->rng, 6)) {
+	switch (rng_below(&w->rng, 7)) {
+	case 6: somebody_sets_a_budget(w); break;
 	case 0:
 		w->want.instances = 1 + (int)rng_below(&w->rng, 3);
 		w->want.lifetime = (duration)(1 + rng_below(&w->rng, 6)) * HOUR;

@@ -1,0 +1,203 @@
+#include "core/ledger.h"
+#include "base/mutant.h"
+#include "base/str.h"
+#include "core/budget.h"
+#include "core/cost.h"
+#include "core/internal.h"
+
+static struct posting *next_posting(struct model *m, struct instance *i, enum posting_kind kind)
+{
+	struct posting *p;
+
+	if (m->posting_count == m->posting_cap) {
+		m->posting_cap = m->posting_cap ? 2 * m->posting_cap : 64;
+		m->postings = xreallocarray(m->postings, m->posting_cap, sizeof(*m->postings));
+	}
+	p = &m->postings[m->posting_count++];
+	*p = (struct posting){ .seq = m->next_posting++, .time = m->now, .kind = kind, .instance_id = i->object.id, .part = PARTS };
+	if (!MUTANT("posting_without_number", false, true))
+		i->postings++;
+	p->number = i->postings;
+	core_dirty(m, &i->object);
+	return p;
+}
+
+/* What nobody ordered, or ordered once and got twice, is a loss and nobody's cost. */
+static bool is_loss(const struct instance *i)
+{
+	return i->cause == CAUSE_DUPLICATE || i->cause == CAUSE_LATE || i->cause == CAUSE_RESURRECTED || i->cause == CAUSE_ORPHAN;
+}
+
+static void book(struct model *m, struct instance *i, enum posting_kind kind, enum part part, int64_t run, instant since, instant until,
+    money amount)
+{
+	struct posting *p = next_posting(m, i, kind);
+
+	p->part = part;
+	p->run_id = run;
+	p->since = since;
+	p->until = until;
+	p->amount = amount;
+	p->gpu_time = kind == POSTING_USE ? (until - since) * i->gpu_count : 0;
+	str_copy(p->debit, kind == POSTING_BILL ? "adjust" : is_loss(i) ? "loss" : "cost");
+	snprintf(p->credit, sizeof(p->credit), "provider:%s", i->account);
+	budgets_count(m, i, p);
+}
+
+static void book_hold(struct model *m, struct instance *i)
+{
+	money change = i->hold - i->held;
+	struct posting *p;
+
+	if (!change)
+		return;
+	p = next_posting(m, i, POSTING_HOLD);
+	p->amount = change;
+	str_copy(p->debit, "held");
+	str_copy(p->credit, "free");
+	i->held = i->hold;
+}
+
+/* A fleet that was made for one run is that run's from its first minute to its last. */
+static int64_t run_of(const struct model *m, const struct instance *i)
+{
+	const struct fleet *f = model_fleet(m, i->fleet_id);
+
+	if (i->run_id)
+		return i->run_id;
+	return f && f->for_run && !list_empty(&f->run_list) ? RUN_OF(f->run_list.next)->object.id : 0;
+}
+
+static enum part part_of(const struct model *m, const struct instance *i)
+{
+	const struct run *r = model_run(m, i->run_id);
+
+	switch (i->state) {
+	case INSTANCE_PLANNED:
+	case INSTANCE_DISPATCHING:
+	case INSTANCE_AMBIGUOUS:
+	case INSTANCE_BOOTING:
+	case INSTANCE_CONNECTING: return PART_BOOT;
+	case INSTANCE_READY: return PART_IDLE;
+	case INSTANCE_BUSY:
+	case INSTANCE_DRAINING: return r && r->state <= RUN_SETUP ? PART_SETUP : PART_RUN;
+	case INSTANCE_DELETING:
+	case INSTANCE_GONE:
+	case INSTANCE_STATES: break;
+	}
+	return PART_TEARDOWN;
+}
+
+/* Cost of its time up to t at the present price, without minimum and rounding: what is booked is the difference of two of these. */
+static money accrued(const struct instance *i, instant t)
+{
+	instant from = i->rate_since ? i->rate_since : i->meter_start;
+
+	return i->rate_before + (t > from ? money_for(i->price_hour, t - from) : 0);
+}
+
+static void book_until(struct model *m, struct instance *i, instant until)
+{
+	money amount;
+
+	if (until <= i->booked_until)
+		return;
+	amount = accrued(i, until) - accrued(i, i->booked_until);
+	book(m, i, POSTING_USE, i->part, i->part_run, i->booked_until, until, amount);
+	i->posted = money_add(i->posted, amount);
+	i->booked_until = until;
+}
+
+static void book_use(struct model *m, struct instance *i)
+{
+	instant end = i->meter_end ? instant_min(i->meter_end, m->now) : m->now, midnight;
+	enum part part = part_of(m, i);
+	int64_t run = run_of(m, i);
+
+	if (!i->booked_until) {
+		i->booked_until = i->meter_start;
+		i->part = part > PART_BOOT && i->ready_at ? PART_UNSPLIT : part; /* its beginning was before there was a ledger */
+		i->part_run = run;
+		core_dirty(m, &i->object);
+	}
+	while ((midnight = (i->booked_until / DAY + 1) * DAY) <= end)
+		book_until(m, i, midnight);
+	if (i->part == part && i->part_run == run && i->state != INSTANCE_GONE)
+		return;
+	book_until(m, i, end);
+	i->part = part;
+	i->part_run = run;
+	core_dirty(m, &i->object);
+}
+
+/* Minimum charge and rounding: what the provider's rule makes of its whole life, less what was booked piece by piece. */
+static void book_end(struct model *m, struct instance *i)
+{
+	money rest = i->metered - i->posted;
+
+	if (!rest)
+		return;
+	book(m, i, POSTING_USE, PART_ROUNDING, run_of(m, i), i->meter_end, i->meter_end, rest);
+	i->posted = i->metered;
+}
+
+static void book_bill(struct model *m, struct instance *i)
+{
+	money change = i->billed - i->metered - i->adjusted;
+
+	if (!i->settled || !i->billed_known || !change)
+		return;
+	book(m, i, POSTING_BILL, PART_ROUNDING, run_of(m, i), i->meter_end, i->meter_end, change);
+	i->adjusted += change;
+}
+
+static void book_instance(struct model *m, struct instance *i)
+{
+	if (!i)
+		return;
+	book_hold(m, i);
+	if (i->meter_start)
+		book_use(m, i);
+	if (i->state == INSTANCE_GONE) {
+		book_end(m, i);
+		book_bill(m, i);
+	}
+}
+
+void ledger_post(struct model *m)
+{
+	list_for_each(n, &m->dirty) { /* what is booked is appended, and looked at again without effect */
+		struct object *o = CONTAINER_OF(n, struct object, dirty_link);
+
+		if (o->kind == OBJECT_INSTANCE)
+			book_instance(m, CONTAINER_OF(o, struct instance, object));
+		else if (o->kind == OBJECT_RUN)
+			book_instance(m, model_instance(m, CONTAINER_OF(o, struct run, object)->instance_id));
+	}
+}
+
+void ledger_price(struct model *m, struct instance *i, money price_hour)
+{
+	instant now = i->meter_end ? instant_min(i->meter_end, m->now) : m->now;
+
+	if (i->meter_start && now > i->meter_start) {
+		book_use(m, i);
+		book_until(m, i, now);
+		i->rate_before = accrued(i, now);
+		i->rate_since = now;
+	}
+	i->price_hour = price_hour;
+	core_dirty(m, &i->object);
+}
+
+instant ledger_due(const struct instance *i)
+{
+	if (!i->booked_until || i->state == INSTANCE_GONE || i->meter_end)
+		return FOREVER;
+	return (i->booked_until / DAY + 1) * DAY;
+}
+
+money ledger_held(const struct instance *i)
+{
+	return i->state == INSTANCE_GONE || i->hold < i->posted ? 0 : i->hold - i->posted;
+}
