@@ -13,7 +13,7 @@
 #define LIFE_MAX      (365 * DAY)
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
-	"region", "spot", "own_key", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
+	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
 
 /* ---- the wish ---- */
 
@@ -172,6 +172,9 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 	str_copy(f->image, json_str(in, "image", ""));
 	f->spot = json_bool(in, "spot", false);
 	f->own_key = json_bool(in, "own_key", false);
+	str_copy(f->budget, json_str(in, "budget", ""));
+	if (*f->budget && !model_budget_by_name(engine_model(r->api->en), f->budget))
+		return err_set(e, ERR_USAGE, "there is no budget '%.40s'; see: gpufleetctl budget list", f->budget);
 	if (f->own_key && !anywhere(engine_model(r->api->en), f))
 		return err_set(e, ERR_USAGE, "none of the accounts can give a machine a key of its own: hosts of one's own let in the site's");
 	return 0;

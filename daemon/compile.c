@@ -93,9 +93,6 @@ static int check_words(const struct campaign_file *f, const struct config *c, st
 			return err_set(e, ERR_USAGE, near ? "'providers': no account or provider '%.32s' is configured; did you mean %s?"
 				: "'providers': no account or provider '%.32s' is configured", f->providers[k], near);
 	}
-	if (*f->budget)
-		return err_set(e, ERR_USAGE, "'budget': this version keeps no budgets, so '%.60s' would cap nothing; limits.per_night caps a night",
-		    f->budget);
 	for (int k = 0; k < f->notify_count; k++)
 		if (!config_webhook(c, f->notify[k].webhook))
 			return err_set(e, ERR_USAGE, "'notify': no webhook '%.60s' is configured (webhooks in gpufleetd.yaml(5))", f->notify[k].webhook);
@@ -109,6 +106,7 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 {
 	str_copy(p->name, f->name);
 	str_copy(p->owner, f->owner);
+	str_copy(p->budget, f->budget);
 	str_copy(p->recipe, f->recipe);
 	p->schedule = f->schedule;
 	p->scheduled = *f->cron != '\0';

@@ -195,6 +195,17 @@ static void check_generation(struct engine *en, struct fact *restarted)
 	    en->model.policy.adopt_orphans ? "adopted" : "deleted after their grace");
 }
 
+/* Checked when a budget is set; should it not be there any more, the days of UTC are the next best. */
+static struct zone *find_zone(const char *name)
+{
+	struct err e;
+	struct zone *z = zone_load(name, &e);
+
+	if (!z)
+		log_error("time zone '%s': %s; the days of UTC are taken", name, e.msg);
+	return z;
+}
+
 int engine_open(struct engine **out, const struct engine_options *o, struct err *e)
 {
 	struct engine *en = xcalloc(1, sizeof(*en));
@@ -211,6 +222,7 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 	memcpy(en->model.mark_key, o->mark_key, sizeof(en->model.mark_key));
 	set_policy(&en->model.policy, en->config);
 	en->model.compile = compile_for_model;
+	en->model.find_zone = find_zone;
 	en->model.compile_arg = (void *)(uintptr_t)en->config;
 	add_accounts(en);
 	if ((o->trace && trace_create(&en->trace, o->trace, en->store, &en->model, since, e) < 0) ||

@@ -11,6 +11,7 @@
 #include "db/history.h"
 #include "execute_private.h"
 #include "report/night.h"
+#include "view_budget.h"
 
 #define SEND_LIMIT (20 * SECOND)
 
@@ -19,9 +20,24 @@ struct sending {
 	struct execute *x;
 	int64_t id, campaign_id, number;
 	char campaign[NAME_MAX_], webhook[NAME_MAX_], news[64], site[8], db[1024], template[8];
+	json_t *about; /* of a budget: what it says; NULL: of a night, which is read */
 	char *body; /* NULL: see error */
 	struct err error;
 };
+
+static void make_body(struct sending *s, json_t *o)
+{
+	json_put_int(o, "id", s->id);
+	json_put_str(o, "site", s->site);
+	if (!strcmp(s->template, "slack")) {
+		json_t *slack = json_pack("{ss}", "text", json_str(o, "text", ""));
+
+		s->body = json_text(slack);
+		json_decref(slack);
+	} else {
+		s->body = json_text(o);
+	}
+}
 
 static void on_work(uv_work_t *w)
 {
@@ -29,20 +45,15 @@ static void on_work(uv_work_t *w)
 	json_t *night = NULL, *o;
 	struct history *h;
 
+	if (s->about) {
+		make_body(s, s->about);
+		return;
+	}
 	if (history_open(&h, s->db, &s->error) < 0)
 		return;
 	if (history_night(h, s->campaign_id, s->number, &night, &s->error) == 0) {
 		o = night_message(s->campaign, night, s->news);
-		json_put_int(o, "id", s->id);
-		json_put_str(o, "site", s->site);
-		if (!strcmp(s->template, "slack")) {
-			json_t *slack = json_pack("{ss}", "text", json_str(o, "text", ""));
-
-			s->body = json_text(slack);
-			json_decref(slack);
-		} else {
-			s->body = json_text(o);
-		}
+		make_body(s, o);
 		json_decref(o);
 	}
 	json_decref(night);
@@ -57,6 +68,7 @@ static void tell(struct sending *s, bool taken, const char *why)
 		log_warn("webhook %s: %s", s->webhook, why);
 	if (!s->x->closing)
 		engine_fact(s->x->en, &f);
+	json_decref(s->about);
 	free(s->body);
 	free(s);
 }
@@ -149,22 +161,27 @@ void notify_action(struct execute *x, const struct action *a)
 	const struct notice *notice = model_notice(m, a->id);
 	const struct campaign *c = notice ? model_campaign(m, notice->campaign_id) : NULL;
 	const struct night *n = notice ? model_night(m, notice->night_id) : NULL;
+	const struct budget *b = notice ? model_budget(m, notice->budget_id) : NULL;
 	const struct config_webhook *hook = notice ? config_webhook(engine_config(x->en), notice->webhook) : NULL;
-	struct fact lost = { .kind = FACT_NOTIFIED, .id = a->id, .message = "its night is not in memory" };
+	struct fact lost = { .kind = FACT_NOTIFIED, .id = a->id, .message = "what it is about is not in memory" };
 	struct sending *s;
 
 	if (!notice || x->closing)
 		return;
-	if (!c || !n) {
+	if (!b && (!c || !n)) {
 		engine_fact(x->en, &lost);
 		return;
 	}
 	s = xcalloc(1, sizeof(*s));
 	s->x = x;
 	s->id = a->id;
-	s->campaign_id = notice->campaign_id;
-	s->number = n->number;
-	str_copy(s->campaign, c->name);
+	if (b) {
+		s->about = view_budget_message(m, b, notice->news, engine_now(x->en));
+	} else {
+		s->campaign_id = notice->campaign_id;
+		s->number = n->number;
+		str_copy(s->campaign, c->name);
+	}
 	str_copy(s->webhook, notice->webhook);
 	str_copy(s->news, notice->news);
 	str_copy(s->site, m->site);

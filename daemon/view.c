@@ -177,6 +177,7 @@ json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
 	put_seconds(o, "lifetime", f->lifetime);
 	put_seconds(o, "idle_limit", f->idle_limit);
 	json_put_bool(o, "own_key", f->own_key);
+	json_put_str(o, "budget", f->budget);
 	put_money_or_null(o, "max_cost", f->max_cost, f->max_cost != 0);
 	json_put_money(o, "held", s.held);
 	json_put_money(o, "metered", s.metered);

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend resolve trust ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost events why providers audit doctor version completion help"
+	local commands="init offers up status extend resolve trust ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost budget events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -53,6 +53,7 @@ _gpufleetctl()
 	up:--image) return ;;
 	up:--disk) return ;;
 	up:--owner) return ;;
+	up:--budget | up:-b) return ;;
 	up:--label | up:-l) return ;;
 	up:--retry-until-up) return ;;
 	extend:--for | extend:-f) return ;;
@@ -77,6 +78,7 @@ _gpufleetctl()
 	run:--image) return ;;
 	run:--disk) return ;;
 	run:--owner) return ;;
+	run:--budget | run:-b) return ;;
 	run:--label | run:-l) return ;;
 	run:--retry-until-up) return ;;
 	runs:--limit | runs:-l) return ;;
@@ -102,6 +104,15 @@ _gpufleetctl()
 	cost:--since | cost:-s) return ;;
 	cost:--until | cost:-u) return ;;
 	cost:--format | cost:-o) _gpufleetctl_take "table csv json md"; return ;;
+	budget:--cap) return ;;
+	budget:--per) _gpufleetctl_take "day week month total"; return ;;
+	budget:--days) return ;;
+	budget:--zone) return ;;
+	budget:--owner) return ;;
+	budget:--campaign) return ;;
+	budget:--provider | budget:-p) return ;;
+	budget:--label | budget:-l) return ;;
+	budget:--notify) return ;;
 	events:--run) return ;;
 	events:--limit | events:-l) return ;;
 	events:--after) return ;;
@@ -111,14 +122,14 @@ _gpufleetctl()
 		case $command in
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
-		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --label --retry-until-up --yes --dry-run --detach $globals" ;;
+		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
 		resolve) _gpufleetctl_take "--machine --absent $globals" ;;
 		trust) _gpufleetctl_take "--fingerprint $globals" ;;
 		exec) _gpufleetctl_take "--all $globals" ;;
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
-		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --label --retry-until-up --yes --dry-run $globals" ;;
+		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
@@ -126,6 +137,7 @@ _gpufleetctl()
 		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;
 		cost) _gpufleetctl_take "--by --since --until --format $globals" ;;
+		budget) _gpufleetctl_take "--cap --per --days --zone --all --named --owner --campaign --provider --label --warn --hard --notify --drain $globals" ;;
 		events) _gpufleetctl_take "--follow --run --limit --after $globals" ;;
 		providers) _gpufleetctl_take "--check $globals" ;;
 		help) _gpufleetctl_take "--names --mdoc $globals" ;;

@@ -77,6 +77,7 @@ static struct fleet *open_fleet(struct model *m, struct night *n, const struct t
 	for (int k = 1; !*row.name || (model_fleet_by_name(m, row.name) && model_fleet_by_name(m, row.name)->state != FLEET_CLOSED); k++)
 		snprintf(row.name, sizeof(row.name), "%.40s-n%lld-%d", c ? c->name : "night", (long long)n->number, k);
 	str_copy(row.owner, *p->owner ? p->owner : c ? c->owner : "");
+	str_copy(row.budget, p->budget);
 	str_copy(row.gpu, x->gpu);
 	str_copy(row.accounts, *first->account ? first->account : x->accounts);
 	str_copy(row.region, x->region);

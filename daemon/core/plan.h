@@ -24,6 +24,7 @@ enum news { NEWS_FAILED = 1, NEWS_REGRESSION = 2, NEWS_BUDGET = 4, NEWS_LEAK = 8
 
 struct plan {
 	char name[NAME_MAX_], owner[NAME_MAX_], recipe[NAME_MAX_];
+	char budget[NAME_MAX_]; /* that its fleets name; "" */
 	struct schedule schedule;
 	struct zone *zone;       /* owned */
 	bool scheduled;          /* else only when somebody says so */

@@ -27,6 +27,7 @@ const struct command *const ctl_commands[] = {
 	&command_cancel,
 	&command_recipes,
 	&command_cost,
+	&command_budget,
 	&command_events,
 	&command_why,
 	&command_providers,

@@ -92,6 +92,7 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 	put_text(body, a, "region", "region");
 	put_text(body, a, "image", "image");
 	put_text(body, a, "owner", "owner");
+	put_text(body, a, "budget", "budget");
 	put_seconds(body, a, "retry-until-up", "retry_for");
 	if (args_has(a, "spot"))
 		json_put_bool(body, "spot", true);

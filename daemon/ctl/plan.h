@@ -22,6 +22,7 @@
 	{ "own-key", 0, ARG_FLAG, NULL, "let in an SSH key pair of its own on its machines, not the site's", NULL, 0, 0, false }, \
 	{ "disk", 0, ARG_COUNT, "GB", "disk, where it can be chosen", NULL, 1, 100000, false }, \
 	{ "owner", 0, ARG_NAME, "NAME", "who answers for it; you when not given", NULL, 0, 60, false }, \
+	{ "budget", 'b', ARG_NAME, "NAME", "the budget that it counts against, beside those that count it anyway", NULL, 0, 40, false }, \
 	{ "label", 'l', ARG_PAIR, "KEY=VALUE", "note on the fleet", NULL, 0, 0, true }, \
 	{ "retry-until-up", 0, ARG_DURATION, "DURATION", "when nobody sells it now, try for this long", NULL, 0, 0, false }, \
 	{ "yes", 'y', ARG_FLAG, NULL, "buy without asking", NULL, 0, 0, false }, \
