@@ -81,6 +81,9 @@ const char *query(const struct request *r, const char *key, const char *fallback
 int64_t query_int(const struct request *r, const char *key, int64_t fallback);
 bool query_bool(const struct request *r, const char *key);
 
+/* A time, 0 when it is not said; false: what is said is none, and that has been answered. */
+bool query_time(struct request *r, const char *key, instant *out);
+
 /* The body's keys are all among `known` (NULL-terminated); answers 400 and returns false otherwise. */
 bool check_keys(struct request *r, const char *const *known);
 /* May this caller change what `owner` owns? Answers 403 and returns false otherwise. */
@@ -132,6 +135,12 @@ void post_resolve(struct request *r);
 void post_trust(struct request *r);
 void post_authorize(struct request *r);
 void post_exec(struct request *r);
+void get_cost(struct request *r);
+void get_cost_report(struct request *r);
+void get_cost_focus(struct request *r);
+void get_forecast(struct request *r);
+void get_what_if(struct request *r);
+void get_ledger(struct request *r);
 void get_budgets(struct request *r);
 void get_budget(struct request *r);
 void post_budgets(struct request *r);
@@ -160,7 +169,6 @@ void get_nights(struct request *r);
 void get_night(struct request *r);
 void get_next(struct request *r);
 void get_night_report(struct request *r);
-void get_cost(struct request *r);
 void get_events(struct request *r);
 void get_why(struct request *r);
 void get_providers(struct request *r);

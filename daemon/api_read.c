@@ -1,5 +1,5 @@
 /*
- * Questions: cost, events, why, providers, doctor.
+ * Questions: events, why, providers, doctor.
  */
 #include "api_private.h"
 #include "base/clock.h"
@@ -10,21 +10,7 @@
 
 #include <sys/statvfs.h>
 
-/* ---- cost ---- */
-
-struct cost_query {
-	char by[32];
-	instant since, until, now;
-};
-
-static int ask_cost(struct history *h, void *arg, json_t **out, struct err *e)
-{
-	const struct cost_query *q = arg;
-
-	return history_cost(h, q->by, q->since, q->until, q->now, out, e);
-}
-
-static bool query_time(struct request *r, const char *key, instant *out)
+bool query_time(struct request *r, const char *key, instant *out)
 {
 	const char *text = query(r, key, "");
 	struct err e;
@@ -34,18 +20,6 @@ static bool query_time(struct request *r, const char *key, instant *out)
 	err_set(&e, ERR_USAGE, "'%s' must be a time like 2026-11-20T00:00:00Z", key);
 	request_error(r, &e);
 	return false;
-}
-
-void get_cost(struct request *r)
-{
-	struct cost_query *q = xcalloc(1, sizeof(*q));
-
-	str_copy(q->by, query(r, "by", "fleet"));
-	q->now = clock_steady();
-	if (!query_time(r, "since", &q->since) || !query_time(r, "until", &q->until))
-		free(q);
-	else
-		request_history(r, ask_cost, q);
 }
 
 /* ---- events ---- */

@@ -50,16 +50,40 @@ int history_machines(struct history *h, int64_t campaign_id, int64_t first, int6
 /* A fleet by id, or (id 0) the newest of that name, with its instances, for `status` and `why`. ERR_NOT_FOUND */
 int history_fleet(struct history *h, const char *name, int64_t id, json_t **out, struct err *e);
 /*
- * Cost of instances that were ordered in [since, until) (until 0: no end), grouped by
- * fleet|provider|account|gpu|owner|recipe|campaign|day|month: {"by":…, "rows":[{key, instances, gpu_hours, held, metered, billed, settled,
- * settled_instances}…], "total":{the same}, "complete": all settled}. Rows are sorted by metered, descending.
+ * What the ledger says was spent for the time since … until (until 0: now), in one walk for all the tables asked for:
  *
- * gpu_hours is metered time × GPUs. Running instances are metered to `now` by their own rate. billed is the sum of the bills that
- * are known, null when none is; settled: all of the row's instances are. A day or month (UTC) has the whole cost of the instances
- * ordered in it. By recipe, an instance's figures are shared out by the time that its runs took, the rest goes to "(none)", and
- * it counts as an instance of each row that has a share. Rows add up to the total to the micro-dollar.
+ *	{"tables": [{"by", "rows": [{key, key2 (of two ways), instances, gpu_hours, held, metered, billed, gap, loss, settled,
+ *	settled_instances}…]}…], "total": {the same}, "complete": all settled}
+ *
+ * by        one way or two, "owner,month": owner, budget, campaign, fleet, provider, account, gpu, region, recipe, run, label:KEY,
+ *           part, day, week, month (UTC; a week by its Monday)
+ * filter    "owner=ana,gpu=H100": only that; "" everything
+ * metered   by our clock under the provider's rule; of live machines up to `now`
+ * billed    of the row's share of settled machines, null while there is none; gap: what bills say beyond the meter
+ * held      the worst case that is reserved for live machines
+ *
+ * With `efficiency` also: parts {part: money}, runs, runs_ok, failed (money of runs that ended otherwise), run_gpu_hours (a run had
+ * the machine), measured_gpu_hours (… and told how busy its GPUs were), busy_gpu_hours (… times that; null: none did), output_tokens.
+ *
+ * Calendars come in their order, everything else by metered, descending. Rows of each table add up to the total to the micro-dollar.
  */
-int history_cost(struct history *h, const char *by, instant since, instant until, instant now, json_t **out, struct err *e);
+struct cost_query {
+	const char *by[16];
+	size_t count;
+	instant since, until, now;
+	const char *filter;
+	bool efficiency;
+};
+int history_cost(struct history *h, const struct cost_query *q, json_t **out, struct err *e);
+
+/*
+ * The proof of the ledger: {"postings", "ok", "sum" (of all balances: 0), "balances": [{account, balance}…], "wrong": [{instance, what,
+ * ledger, row}…]}: numbers that are missing or come twice, machines whose row says another sum than their postings, GONE machines that
+ * are not booked to the end, settled ones that are not booked to their bill, stretches of time that are booked twice or not at all.
+ */
+int history_ledger(struct history *h, json_t **out, struct err *e);
+/* Every posting that costs, as a row of the FinOps Open Cost and Usage Specification 1.0 (CSV). */
+int history_focus(struct history *h, instant since, instant until, struct buf *out, struct err *e);
 
 /* What budget `b` counts of the postings before number `before` for the time from `since` on, added to *out by the days of its zone. */
 int history_booked(struct history *h, const struct budget *b, const struct zone *tz, int64_t before, instant since, struct days *out,

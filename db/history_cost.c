@@ -1,216 +1,525 @@
 /*
- * What machines cost, by one way of grouping. Sums are integers (micro-dollars, microseconds of GPU time) and become decimals
- * only at the edge; what is shared out between recipes is shared by largest remainder, so rows always add up to the total.
+ * What was spent, grouped in up to sixteen ways in one walk through the ledger. Sums are integers (micro-dollars, microseconds of GPU
+ * time) and become decimals only at the edge: rows always add up to the total, and the total to the ledger.
+ *
+ * What live machines have used since they were booked last is added as if it were booked now.
  */
 #include "base/str.h"
 #include "db/db_private.h"
 #include "db/history_private.h"
 
-#define NONE "(none)"
+#define NONE    "(none)"
+#define WORDS_MAX (1u << 20) /* different keys of one report */
 
-struct figures {
-	int64_t instances, settled, with_bill;
-	duration gpu_time; /* metered time × GPUs */
-	money held, metered, billed;
-};
+/* ---- words: each text once, by its number ---- */
 
-/* An instance's share under one key; after the sort, a row of the answer. */
-struct share {
-	char key[128];
-	struct figures f;
-};
-
-struct shares {
-	struct share *items;
+struct words {
+	char **text;
+	uint32_t *slots; /* number + 1; 0: free */
 	size_t count, cap;
 };
 
-static const char *const ways[COST_KEYS] = { [COST_FLEET] = "fleet", [COST_PROVIDER] = "provider", [COST_ACCOUNT] = "account",
-	[COST_GPU] = "gpu", [COST_OWNER] = "owner", [COST_DAY] = "day", [COST_MONTH] = "month",
-	[COST_CAMPAIGN] = "campaign" };
-#define BY_RECIPE COST_KEYS
-
-static int way_from_name(const char *by)
+static uint32_t hash_of(const char *s)
 {
-	for (int k = 0; k < COST_KEYS; k++)
-		if (!strcmp(ways[k], by))
-			return k;
-	return strcmp(by, "recipe") ? -1 : BY_RECIPE;
+	uint32_t h = 2166136261u;
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * 16777619u;
+	return h;
 }
 
-static void add_share(struct shares *s, const char *key, const struct figures *f)
+static void words_grow(struct words *w)
 {
-	if (s->count == s->cap) {
-		s->cap = s->cap ? 2 * s->cap : 64;
-		s->items = xreallocarray(s->items, s->cap, sizeof(*s->items));
+	size_t cap = w->cap ? 2 * w->cap : 256;
+	uint32_t *slots = xcalloc(cap, sizeof(*slots));
+
+	for (size_t k = 0; k < w->count; k++) {
+		size_t at = hash_of(w->text[k]) & (cap - 1);
+
+		while (slots[at])
+			at = (at + 1) & (cap - 1);
+		slots[at] = (uint32_t)k + 1;
 	}
-	str_copy(s->items[s->count].key, key && *key ? key : NONE);
-	s->items[s->count++].f = *f;
+	free(w->slots);
+	w->slots = slots;
+	w->cap = cap;
+	w->text = xreallocarray(w->text, cap, sizeof(*w->text));
 }
 
-static void sum(struct figures *to, const struct figures *f)
+/* What there is too much of to tell apart becomes the last word. */
+static uint32_t word(struct words *w, const char *s)
 {
-	to->instances += f->instances;
-	to->settled += f->settled;
-	to->with_bill += f->with_bill;
-	to->gpu_time += f->gpu_time;
-	to->held = money_add(to->held, f->held);
-	to->metered = money_add(to->metered, f->metered);
-	to->billed = money_add(to->billed, f->billed);
+	size_t at;
+
+	if (!s || !*s)
+		s = NONE;
+	if (2 * w->count >= w->cap)
+		words_grow(w);
+	for (at = hash_of(s) & (w->cap - 1); w->slots[at]; at = (at + 1) & (w->cap - 1))
+		if (!strcmp(w->text[w->slots[at] - 1], s))
+			return w->slots[at] - 1;
+	if (w->count >= WORDS_MAX)
+		return WORDS_MAX - 1;
+	w->text[w->count] = xstrdup(s);
+	w->slots[at] = (uint32_t)++w->count;
+	return (uint32_t)w->count - 1;
 }
 
-/* ---- one instance ---- */
+static void words_free(struct words *w)
+{
+	for (size_t k = 0; k < w->count; k++)
+		free(w->text[k]);
+	free(w->text);
+	free(w->slots);
+}
 
-struct span {
-	instant from, until;
+/* ---- ways to group ---- */
+
+enum way { BY_OWNER, BY_BUDGET, BY_CAMPAIGN, BY_FLEET, BY_PROVIDER, BY_ACCOUNT, BY_GPU, BY_REGION, BY_LABELS, MACHINE_WAYS,
+	BY_RECIPE = MACHINE_WAYS, BY_RUN, BY_PART, BY_DAY, BY_WEEK, BY_MONTH, WAYS };
+/* The first of them in the order of the columns of SQL_COST_MACHINE. */
+static const char *const way_names[WAYS + 1] = { "owner", "budget", "campaign", "fleet", "provider", "account", "gpu", "region", "label:",
+	"recipe", "run", "part", "day", "week", "month", NULL };
+
+struct dimension {
+	enum way way;
+	char label[64]; /* "KEY=" */
 };
 
-static void read_instance(sqlite3_stmt *st, instant now, struct figures *f, struct span *when)
-{
-	bool gone = sqlite3_column_int(st, COST_GONE);
-	money minimum = sqlite3_column_int64(st, COST_MINIMUM_CHARGE);
+struct figures {
+	int64_t instances, settled, with_bill, runs, runs_ok;
+	duration gpu_time, run_time, busy_time; /* paid; while a run had it; of that, times how busy the GPUs were */
+	duration measured_time; /* of run_time: where that is known */
+	money held, metered, billed, gap, loss, failed, parts[PARTS];
+	double tokens;
+};
 
-	when->from = sqlite3_column_int64(st, COST_METER_START);
-	when->until = sqlite3_column_int64(st, COST_METER_END);
-	if (!when->until || when->until < when->from)
-		when->until = instant_max(when->from, gone ? 0 : now);
-	*f = (struct figures){ .instances = 1,
-		.settled = sqlite3_column_int(st, COST_SETTLED),
-		.with_bill = sqlite3_column_int(st, COST_BILLED_KNOWN),
-		.held = sqlite3_column_int64(st, COST_HOLD),
-		.metered = sqlite3_column_int64(st, COST_METERED),
-		.billed = sqlite3_column_int64(st, COST_BILLED) };
-	if (!when->from)
-		return;
-	f->gpu_time = (when->until - when->from) * sqlite3_column_int(st, COST_GPU_COUNT);
-	if (!gone) {
-		f->metered = money_for(sqlite3_column_int64(st, COST_PRICE_HOUR), when->until - when->from);
-		f->metered = f->metered < minimum ? minimum : f->metered;
-	}
-}
+struct group {
+	uint32_t words[2];
+	struct figures f;
+};
 
-/* ---- by recipe ---- */
+struct table {
+	struct dimension by[2];
+	int dimensions;
+	struct group *groups;
+	size_t count, cap;
+	struct map index; /* words → group number + 1 */
+};
 
-struct weights {
-	struct weight {
-		char recipe[128];
-	} *names;
-	int64_t *used;
+struct rented {
+	int64_t id;
+	uint32_t words[MACHINE_WAYS];
+	bool passes, settled, billed;
+};
+
+struct use {
+	int64_t id;
+	uint32_t recipe, name;
+	bool passes, ok, ended;
+	double tokens, busy; /* busy < 0: not known */
+};
+
+struct walk {
+	struct history *h;
+	const struct cost_query *q;
+	struct words words;
+	struct table *tables;
 	size_t count;
+	struct map machines, uses;
+	struct map seen;     /* (group, machine or run) */
+	struct dimension filter[8];
+	char wanted[8][128];
+	int filters;
+	sqlite3_stmt *machine, *use;
+	struct figures total;
+	struct err *e;
 };
 
-static void add_weight(struct weights *w, const char *recipe, duration used)
+static bool dimension_read(struct dimension *d, const char *text, struct err *e)
 {
-	w->names = xreallocarray(w->names, w->count + 1, sizeof(*w->names));
-	w->used = xreallocarray(w->used, w->count + 1, sizeof(*w->used));
-	str_copy(w->names[w->count].recipe, recipe);
-	w->used[w->count++] = used;
+	const char *near;
+
+	for (int k = 0; k < WAYS; k++) {
+		if (k == BY_LABELS ? str_starts(text, "label:") && text[6] : !strcmp(way_names[k], text)) {
+			d->way = (enum way)k;
+			if (k == BY_LABELS)
+				snprintf(d->label, sizeof(d->label), "%.60s=", text + 6);
+			return true;
+		}
+	}
+	near = str_nearest(text, way_names);
+	err_set(e, ERR_USAGE, "cannot group cost by '%.40s'%s%s%s; choose owner, budget, campaign, fleet, provider, account, gpu, region, "
+	    "recipe, run, label:KEY, part, day, week or month, or two of them like owner,month", text, near ? "; did you mean '" : "",
+	    near ? near : "", near ? "'" : "");
+	return false;
 }
 
-/* The time that each recipe's runs had the machine; the first weight is the time that nobody's had. */
-static int read_weights(struct history *h, struct weights *w, int64_t id, const struct span *when, struct err *e)
+static bool table_read(struct table *t, const char *by, struct err *e)
 {
-	sqlite3_stmt *st = history_ask(h, SQL_COST_RUNS, e);
-	duration idle = when->until - when->from;
+	char copy[160], *rest = copy, *one;
+
+	if (!str_copy_n(copy, sizeof(copy), by)) {
+		err_set(e, ERR_USAGE, "'by' is too long");
+		return false;
+	}
+	while ((one = str_split(&rest, ","))) {
+		if (t->dimensions == 2) {
+			err_set(e, ERR_USAGE, "cost is grouped in two ways at the most");
+			return false;
+		}
+		if (!dimension_read(&t->by[t->dimensions++], one, e))
+			return false;
+	}
+	return true;
+}
+
+/* "owner=ana,gpu=H100" */
+static bool filter_read(struct walk *w, const char *text, struct err *e)
+{
+	char copy[1024], *rest = copy, *one, *value;
+
+	str_copy(copy, text);
+	while ((one = str_split(&rest, ","))) {
+		if (!*one)
+			continue;
+		value = strchr(one, '=');
+		if (!value || w->filters == (int)ARRAY_LEN(w->filter)) {
+			err_set(e, ERR_USAGE, value ? "too many filters" : "a filter is WHAT=VALUE, like owner=ana; not '%.60s'", one);
+			return false;
+		}
+		*value++ = '\0';
+		if (!dimension_read(&w->filter[w->filters], one, e))
+			return false;
+		str_copy(w->wanted[w->filters++], *value ? value : NONE);
+	}
+	return true;
+}
+
+/* ---- machines and runs, looked up once each ---- */
+
+/* The value of one label in "k=v,k=v". */
+static const char *label_of(const char *labels, const char *key, char out[128])
+{
+	size_t n = strlen(key);
+
+	for (const char *p = labels; *p; p += strcspn(p, ","), p += *p == ',')
+		if (!strncmp(p, key, n)) {
+			snprintf(out, 128, "%.*s", (int)strcspn(p + n, ","), p + n);
+			return out;
+		}
+	return "";
+}
+
+static const char *word_of(const struct walk *w, const struct dimension *d, const struct rented *m, char text[128])
+{
+	const char *all = w->words.text[m->words[d->way]];
+
+	return d->way == BY_LABELS ? label_of(!strcmp(all, NONE) ? "" : all, d->label, text) : all;
+}
+
+static bool same_word(const char *value, const char *wanted)
+{
+	return str_ieq(*value ? value : NONE, wanted);
+}
+
+static struct rented *machine_of(struct walk *w, int64_t id)
+{
+	struct rented *m = map_get(&w->machines, id);
+	char text[128];
+
+	if (m)
+		return m;
+	m = xcalloc(1, sizeof(*m));
+	m->id = id;
+	m->passes = true;
+	map_set(&w->machines, id, m);
+	sqlite3_bind_int64(w->machine, 1, id);
+	if (sqlite3_step(w->machine) == SQLITE_ROW) {
+		for (int k = 0; k < MACHINE_WAYS; k++)
+			m->words[k] = word(&w->words, (const char *)sqlite3_column_text(w->machine, k));
+		m->settled = sqlite3_column_int(w->machine, MACHINE_WAYS);
+		m->billed = sqlite3_column_int(w->machine, MACHINE_WAYS + 1);
+	}
+	sqlite3_reset(w->machine);
+	for (int k = 0; k < w->filters; k++)
+		if (w->filter[k].way < MACHINE_WAYS)
+			m->passes &= same_word(word_of(w, &w->filter[k], m, text), w->wanted[k]);
+	return m;
+}
+
+static struct use *use_of(struct walk *w, int64_t id)
+{
+	struct use *u = map_get(&w->uses, id + 1);
+	char name[24];
+
+	if (u)
+		return u;
+	u = xcalloc(1, sizeof(*u));
+	u->id = id;
+	u->busy = -1;
+	u->recipe = u->name = word(&w->words, NULL);
+	map_set(&w->uses, id + 1, u);
+	if (!id)
+		return u;
+	sqlite3_bind_int64(w->use, 1, id);
+	sqlite3_bind_int(w->use, 2, w->q->efficiency);
+	if (sqlite3_step(w->use) == SQLITE_ROW) {
+		const char *outcome = (const char *)sqlite3_column_text(w->use, 1);
+
+		snprintf(name, sizeof(name), "%lld", (long long)id);
+		u->recipe = word(&w->words, (const char *)sqlite3_column_text(w->use, 0));
+		u->name = word(&w->words, name);
+		u->ok = !strcmp(outcome, "ok");
+		u->ended = *outcome != '\0';
+		u->tokens = sqlite3_column_double(w->use, 2);
+		if (sqlite3_column_type(w->use, 3) != SQLITE_NULL)
+			u->busy = sqlite3_column_double(w->use, 3);
+	}
+	sqlite3_reset(w->use);
+	return u;
+}
+
+/* ---- one entry ---- */
+
+struct entry {
+	enum posting_kind kind;
+	enum part part;
+	instant since;
+	duration gpu_time;
+	money amount, held;
+	bool loss;
+};
+
+static uint32_t time_word(struct walk *w, enum way way, instant t)
+{
+	int64_t day = day_of(NULL, t);
+	char text[16];
+
+	day_format(way == BY_WEEK ? day_of_week_begin(day) : day, text);
+	if (way == BY_MONTH)
+		text[7] = '\0';
+	return word(&w->words, text);
+}
+
+static uint32_t key_of(struct walk *w, const struct dimension *d, const struct entry *x, const struct rented *m, const struct use *u)
+{
+	char text[128];
+
+	switch (d->way) {
+	case BY_LABELS: return word(&w->words, word_of(w, d, m, text));
+	case BY_RECIPE: return u->recipe;
+	case BY_RUN: return u->name;
+	case BY_PART: return word(&w->words, part_name(x->part));
+	case BY_DAY:
+	case BY_WEEK:
+	case BY_MONTH: return time_word(w, d->way, x->since);
+	case BY_OWNER: case BY_BUDGET: case BY_CAMPAIGN: case BY_FLEET: case BY_PROVIDER: case BY_ACCOUNT: case BY_GPU: case BY_REGION:
+	case WAYS: break;
+	}
+	return m->words[d->way];
+}
+
+static bool passes(struct walk *w, const struct entry *x, const struct rented *m, const struct use *u)
+{
+	if (!m->passes)
+		return false;
+	for (int k = 0; k < w->filters; k++)
+		if (w->filter[k].way >= MACHINE_WAYS && !same_word(w->words.text[key_of(w, &w->filter[k], x, m, u)], w->wanted[k]))
+			return false;
+	return true;
+}
+
+/* Is it the first time that this machine, or run, is met in this group? */
+static bool first_of(struct walk *w, uint64_t group, int64_t id)
+{
+	int64_t key = (int64_t)(group << 38 | (uint64_t)id); /* sixteen tables of a million groups fit */
+
+	if (map_get(&w->seen, key))
+		return false;
+	map_set(&w->seen, key, w);
+	return true;
+}
+
+static void add(struct walk *w, uint64_t group, struct figures *f, const struct entry *x, const struct rented *m, const struct use *u)
+{
+	enum part part = x->part < PARTS ? x->part : PART_UNSPLIT;
+
+	if (first_of(w, group, m->id)) {
+		f->instances++;
+		f->settled += m->settled;
+		f->with_bill += m->settled && m->billed;
+	}
+	f->held = money_add(f->held, x->held);
+	if (x->kind == POSTING_BILL) {
+		f->gap = money_add(f->gap, x->amount);
+	} else {
+		f->metered = money_add(f->metered, x->amount);
+		f->gpu_time += x->gpu_time;
+		f->loss += x->loss ? x->amount : 0;
+		f->parts[part] = money_add(f->parts[part], x->amount);
+	}
+	if (m->settled && m->billed)
+		f->billed = money_add(f->billed, x->amount);
+	if (!u->id || x->kind == POSTING_BILL)
+		return;
+	if (u->ended && !u->ok)
+		f->failed = money_add(f->failed, x->amount);
+	if (x->part == PART_RUN) {
+		f->run_time += x->gpu_time;
+		if (u->busy >= 0) {
+			f->measured_time += x->gpu_time;
+			f->busy_time += (duration)((double)x->gpu_time * u->busy / 100);
+		}
+	}
+	if (first_of(w, group, u->id)) {
+		f->runs++;
+		f->runs_ok += u->ok;
+		f->tokens += u->tokens;
+	}
+}
+
+static struct group *group_of(struct table *t, const uint32_t key[2])
+{
+	int64_t word = (int64_t)((uint64_t)key[0] << 32 | key[1]) + 1;
+	size_t at = (size_t)(uintptr_t)map_get(&t->index, word);
+
+	if (at)
+		return &t->groups[at - 1];
+	if (t->count == t->cap) {
+		t->cap = t->cap ? 2 * t->cap : 64;
+		t->groups = xreallocarray(t->groups, t->cap, sizeof(*t->groups));
+	}
+	t->groups[t->count] = (struct group){ .words = { key[0], key[1] } };
+	map_set(&t->index, word, (void *)(uintptr_t)(t->count + 1));
+	return &t->groups[t->count++];
+}
+
+static void take(struct walk *w, const struct entry *x, int64_t machine, int64_t run)
+{
+	struct rented *m = machine_of(w, machine);
+	struct use *u = use_of(w, run);
+	uint64_t number = 1;
+
+	if (!passes(w, x, m, u))
+		return;
+	add(w, 0, &w->total, x, m, u);
+	for (size_t k = 0; k < w->count; k++) {
+		struct table *t = &w->tables[k];
+		uint32_t key[2] = { 0, 0 };
+		struct group *g;
+
+		for (int d = 0; d < t->dimensions; d++)
+			key[d] = key_of(w, &t->by[d], x, m, u);
+		g = group_of(t, key);
+		add(w, number + (uint64_t)(g - t->groups), &g->f, x, m, u);
+		number += WORDS_MAX;
+	}
+}
+
+/* ---- the walk ---- */
+
+static int walk_ledger(struct walk *w)
+{
+	sqlite3_stmt *st = history_ask(w->h, SQL_COST, w->e);
 	int rc;
 
 	if (!st)
 		return -1;
-	add_weight(w, "", 0);
-	sqlite3_bind_int64(st, 1, id);
-	sqlite3_bind_int64(st, 2, when->from);
-	sqlite3_bind_int64(st, 3, when->until);
+	sqlite3_bind_int64(st, 1, w->q->since);
+	sqlite3_bind_int64(st, 2, w->q->until ? w->q->until : INT64_MAX);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		const char *recipe = (const char *)sqlite3_column_text(st, 0);
-		duration used = sqlite3_column_int64(st, 1);
+		struct entry x = { .kind = sqlite3_column_int(st, 0) ? POSTING_BILL : POSTING_USE,
+			.part = part_from_name((const char *)sqlite3_column_text(st, 3)), .since = sqlite3_column_int64(st, 4),
+			.gpu_time = sqlite3_column_int64(st, 5), .amount = sqlite3_column_int64(st, 6), .loss = sqlite3_column_int(st, 7) };
 
-		if (!*recipe || !used)
-			continue;
-		add_weight(w, recipe, used);
-		idle -= used;
+		take(w, &x, sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2));
 	}
-	/* An instance that was never metered, or for no time at all, is nobody's. */
-	w->used[0] = idle > 0 ? idle : w->count == 1;
-	if (rc != SQLITE_DONE)
-		sql_error(h->db, e, "reading runs");
 	sqlite3_finalize(st);
-	return rc == SQLITE_DONE ? 0 : -1;
+	return rc == SQLITE_DONE ? 0 : sql_error(w->h->db, w->e, "reading the ledger");
 }
 
-static void share_out(struct shares *s, const struct weights *w, const struct figures *f)
+/* What lives has used a part of what is held for it: as if that were booked now. */
+static int walk_live(struct walk *w)
 {
-	int64_t *parts = xcalloc(4 * w->count, sizeof(*parts));
-	int64_t *time = parts, *held = time + w->count, *metered = held + w->count, *billed = metered + w->count;
+	sqlite3_stmt *st;
+	int rc;
 
-	money_split(f->gpu_time, w->used, w->count, time);
-	money_split(f->held, w->used, w->count, held);
-	money_split(f->metered, w->used, w->count, metered);
-	money_split(f->billed, w->used, w->count, billed);
-	for (size_t k = 0; k < w->count; k++) {
-		struct figures part = *f;
+	if (w->q->until && w->q->until <= w->q->now)
+		return 0;
+	st = history_ask(w->h, SQL_COST_LIVE, w->e);
+	if (!st)
+		return -1;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		instant from = sqlite3_column_int64(st, 1), end = sqlite3_column_int64(st, 2);
+		money rest;
+		struct entry x = { .kind = POSTING_USE, .part = part_from_name((const char *)sqlite3_column_text(st, 5)),
+			.held = sqlite3_column_int64(st, 4) };
 
-		if (!w->used[k])
-			continue;
-		part.gpu_time = time[k];
-		part.held = held[k];
-		part.metered = metered[k];
-		part.billed = billed[k];
-		add_share(s, w->names[k].recipe, &part);
+		end = end ? instant_min(end, w->q->now) : w->q->now;
+		x.since = instant_max(from, 1);
+		if (from && end > from) {
+			x.amount = money_for(sqlite3_column_int64(st, 3), end - from);
+			x.gpu_time = (end - from) * sqlite3_column_int(st, 7);
+		}
+		if (!from || x.since < w->q->since)
+			x.since = w->q->now;
+		take(w, &x, sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 6));
+		/* A minimum charge is owed from the beginning. */
+		rest = from ? sqlite3_column_int64(st, 9) - sqlite3_column_int64(st, 8) - x.amount : 0;
+		if (rest > 0)
+			take(w, &(struct entry){ .kind = POSTING_USE, .part = PART_ROUNDING, .since = x.since, .amount = rest },
+			    sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 6));
 	}
-	free(parts);
-}
-
-static int split_by_recipe(struct history *h, struct shares *s, int64_t id, const struct span *when, const struct figures *f,
-    struct err *e)
-{
-	struct weights w = { NULL, NULL, 0 };
-	int r = read_weights(h, &w, id, when, e);
-
-	if (r == 0)
-		share_out(s, &w, f);
-	free(w.names);
-	free(w.used);
-	return r;
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : sql_error(w->h->db, w->e, "reading machines");
 }
 
 /* ---- the answer ---- */
 
-static int by_key(const void *x, const void *y)
-{
-	const struct share *a = x, *b = y;
+struct order {
+	const struct words *words;
+	bool calendar;
+};
 
-	return strcmp(a->key, b->key);
+/* Calendars in their order, everything else by what it cost. */
+static int by_cost(const void *x, const void *y, void *arg)
+{
+	const struct group *a = x, *b = y;
+	const struct order *o = arg;
+	int names = strcmp(o->words->text[a->words[0]], o->words->text[b->words[0]]);
+
+	if (o->calendar && names)
+		return names;
+	if (a->f.metered != b->f.metered)
+		return a->f.metered < b->f.metered ? 1 : -1;
+	return names ? names : strcmp(o->words->text[a->words[1]], o->words->text[b->words[1]]);
 }
 
-static int by_metered(const void *x, const void *y)
+static void put_efficiency(json_t *o, const struct figures *f)
 {
-	const struct share *a = x, *b = y;
+	json_t *parts = json_object();
 
-	return a->f.metered != b->f.metered ? (a->f.metered < b->f.metered ? 1 : -1) : strcmp(a->key, b->key);
+	for (enum part p = 0; p < PARTS; p++)
+		if (f->parts[p])
+			json_put_money(parts, part_name(p), f->parts[p]);
+	json_put(o, "parts", parts);
+	json_put_int(o, "runs", f->runs);
+	json_put_int(o, "runs_ok", f->runs_ok);
+	json_put_money(o, "failed", f->failed);
+	json_put(o, "run_gpu_hours", json_real((double)f->run_time / (double)HOUR));
+	json_put(o, "busy_gpu_hours", f->measured_time ? json_real((double)f->busy_time / (double)HOUR) : json_null());
+	json_put(o, "measured_gpu_hours", json_real((double)f->measured_time / (double)HOUR));
+	json_put(o, "output_tokens", f->tokens > 0 ? json_real(f->tokens) : json_null());
 }
 
-static void merge(struct shares *s)
-{
-	size_t kept = 0;
-
-	if (!s->count)
-		return;
-	qsort(s->items, s->count, sizeof(*s->items), by_key);
-	for (size_t k = 1; k < s->count; k++) {
-		if (!strcmp(s->items[kept].key, s->items[k].key))
-			sum(&s->items[kept].f, &s->items[k].f);
-		else
-			s->items[++kept] = s->items[k];
-	}
-	s->count = kept + 1;
-	qsort(s->items, s->count, sizeof(*s->items), by_metered);
-}
-
-static json_t *figures_json(const char *key, const struct figures *f)
+static json_t *figures_json(const struct figures *f, const char *key, const char *second, bool efficiency)
 {
 	json_t *o = json_object();
 
 	json_put_str(o, "key", key);
+	if (second)
+		json_put_str(o, "key2", second);
 	json_put_int(o, "instances", f->instances);
 	json_put(o, "gpu_hours", json_real((double)f->gpu_time / (double)HOUR));
 	json_put_money(o, "held", f->held);
@@ -219,60 +528,96 @@ static json_t *figures_json(const char *key, const struct figures *f)
 		json_put_money(o, "billed", f->billed);
 	else
 		json_put(o, "billed", json_null());
+	json_put_money(o, "gap", f->gap);
+	if (f->loss)
+		json_put_money(o, "loss", f->loss);
 	json_put_bool(o, "settled", f->settled == f->instances);
 	json_put_int(o, "settled_instances", f->settled);
+	if (efficiency)
+		put_efficiency(o, f);
 	return o;
 }
 
-static int read_shares(struct history *h, int way, struct shares *s, struct figures *total, sqlite3_stmt *st, instant now,
-    struct err *e)
+static json_t *table_json(struct walk *w, struct table *t, const char *by)
 {
-	int rc;
+	json_t *o = json_object(), *rows = json_array();
 
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct figures f;
-		struct span when;
+	struct order order = { &w->words, t->by[0].way >= BY_DAY };
 
-		read_instance(st, now, &f, &when);
-		sum(total, &f);
-		if (way != BY_RECIPE)
-			add_share(s, (const char *)sqlite3_column_text(st, way), &f);
-		else if (split_by_recipe(h, s, sqlite3_column_int64(st, COST_ID), &when, &f, e) < 0)
-			return -1;
-	}
-	return rc == SQLITE_DONE ? 0 : sql_error(h->db, e, "reading cost");
+	if (t->count)
+		qsort_r(t->groups, t->count, sizeof(*t->groups), by_cost, &order);
+	for (size_t k = 0; k < t->count; k++)
+		json_array_append_new(rows, figures_json(&t->groups[k].f, w->words.text[t->groups[k].words[0]],
+		    t->dimensions == 2 ? w->words.text[t->groups[k].words[1]] : NULL, w->q->efficiency));
+	json_put_str(o, "by", by);
+	json_put(o, "rows", rows);
+	return o;
 }
 
-/* One snapshot for the instances and the runs that share them. */
-int history_cost(struct history *h, const char *by, instant since, instant until, instant now, json_t **out, struct err *e)
+static void free_all(struct map *m)
 {
-	struct shares s = { NULL, 0, 0 };
-	struct figures total = { 0 };
-	int way = way_from_name(by), r;
-	json_t *rows = NULL;
-	sqlite3_stmt *st;
+	void *p;
+	size_t at = 0;
 
-	if (way < 0)
-		return err_set(e, ERR_USAGE,
-		    "cannot group cost by '%.40s'; choose fleet, provider, account, gpu, owner, recipe, day or month", by);
-	st = history_ask(h, SQL_COST, e);
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, since);
-	sqlite3_bind_int64(st, 2, until);
-	r = read_shares(h, way, &s, &total, st, now, e);
-	sqlite3_finalize(st);
-	if (r == 0) {
-		merge(&s);
-		rows = json_array();
-		for (size_t k = 0; k < s.count; k++)
-			json_array_append_new(rows, figures_json(s.items[k].key, &s.items[k].f));
-		*out = json_object();
-		json_put_str(*out, "by", by);
-		json_put(*out, "rows", rows);
-		json_put(*out, "total", figures_json("total", &total));
-		json_put_bool(*out, "complete", total.settled == total.instances);
+	while (at < m->cap) {
+		p = m->slots[at].key ? m->slots[at].value : NULL;
+		free(p);
+		at++;
 	}
-	free(s.items);
+	map_free(m);
+}
+
+static void walk_end(struct walk *w)
+{
+	for (size_t k = 0; k < w->count; k++) {
+		map_free(&w->tables[k].index);
+		free(w->tables[k].groups);
+	}
+	free(w->tables);
+	free_all(&w->machines);
+	free_all(&w->uses);
+	map_free(&w->seen);
+	words_free(&w->words);
+	sqlite3_finalize(w->machine);
+	sqlite3_finalize(w->use);
+}
+
+static int walk_begin(struct walk *w, const struct cost_query *q, struct err *e)
+{
+	w->count = q->count;
+	w->tables = xcalloc(q->count, sizeof(*w->tables));
+	for (size_t k = 0; k < q->count; k++)
+		if (!table_read(&w->tables[k], q->by[k], e))
+			return -1;
+	if (!filter_read(w, q->filter, e))
+		return -1;
+	w->machine = history_ask(w->h, SQL_COST_MACHINE, e);
+	w->use = w->machine ? history_ask(w->h, SQL_COST_RUN, e) : NULL;
+	return w->use ? 0 : -1;
+}
+
+/* One transaction: what is booked and what lives are of the same moment. */
+int history_cost(struct history *h, const struct cost_query *q, json_t **out, struct err *e)
+{
+	struct walk w = { .h = h, .q = q, .e = e };
+	json_t *tables;
+	int r = walk_begin(&w, q, e);
+
+	if (r == 0)
+		r = sql_exec(h->db, "BEGIN", e);
+	if (r == 0) {
+		r = walk_ledger(&w) < 0 || walk_live(&w) < 0 ? -1 : 0;
+		sqlite3_exec(h->db, "COMMIT", NULL, NULL, NULL);
+	}
+	if (r == 0) {
+		*out = json_object();
+		tables = json_array();
+		for (size_t k = 0; k < w.count; k++)
+			json_array_append_new(tables, table_json(&w, &w.tables[k], q->by[k]));
+		json_put(*out, "tables", tables);
+		json_put(*out, "total", figures_json(&w.total, "total", NULL, q->efficiency));
+		json_put_bool(*out, "complete", w.total.settled == w.total.instances);
+	}
+	walk_end(&w);
 	return r;
 }

@@ -116,15 +116,59 @@ const char *const statements[STATEMENTS] = {
 	[SQL_FINDINGS_BETWEEN] = FINDING_FIELDS "WHERE n.campaign_id = ?1 AND n.number >= ?2 AND n.number <= ?3 ORDER BY n.number, g.seq",
 
 	/* Orders that never became a machine cost nothing and are left out. */
-	[SQL_COST] = "SELECT f.name, i.provider, i.account, i.gpu, f.owner, strftime('%Y-%m-%d', i.planned / 1000000, 'unixepoch'), "
-		     "strftime('%Y-%m', i.planned / 1000000, 'unixepoch'), c.name, i.id, i.price_hour, i.minimum_charge, i.hold, i.metered, "
-		     "i.billed, i.billed_known, i.state = 'GONE', i.settled <> 0, i.meter_start, i.meter_end, i.gpu_count "
-		     "FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
-		     "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE i.planned >= ?1 AND (?2 = 0 OR i.planned < ?2) "
-		     "AND (i.provider_id <> '' OR i.state <> 'GONE' OR i.metered <> 0 OR i.billed <> 0) ORDER BY i.id",
-	[SQL_COST_RUNS] = "SELECT recipe, sum(max(0, min(CASE WHEN done > 0 THEN done ELSE ?3 END, ?3) - max(assigned, ?2))) "
-			  "FROM runs WHERE instance_id = ?1 AND assigned > 0 GROUP BY recipe ORDER BY recipe",
-
+	[SQL_COST] = "SELECT kind = 'bill', instance_id, run_id, part, since, gpu_time, amount, debit = 'loss' FROM postings "
+		     "WHERE kind <> 'hold' AND since >= ?1 AND since < ?2",
+	[SQL_COST_LIVE] = "SELECT id, CASE WHEN meter_start > 0 THEN max(booked_until, meter_start) ELSE 0 END, meter_end, price_hour, hold, "
+			  "part, part_run, gpu_count, posted, minimum_charge FROM instances WHERE state <> 'GONE'",
+	[SQL_COST_MACHINE] = "SELECT f.owner, f.budget, c.name, f.name, i.provider, i.account, i.gpu, i.region, f.labels, i.settled <> 0, "
+			     "i.billed_known FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+			     "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE i.id = ?1",
+	[SQL_COST_RUN] = "SELECT recipe, outcome, CASE WHEN ?2 THEN (SELECT sum(x.value) FROM results x WHERE x.run_id = r.id AND "
+			 "x.metric = 'total_output_tokens') END, CASE WHEN ?2 THEN (SELECT avg(x.value) FROM results x WHERE x.run_id = r.id AND "
+			 "x.metric = 'gpu_busy_mean') END FROM runs r WHERE r.id = ?1",
+	[SQL_FOCUS] =
+	    "SELECT NULL AS AvailabilityZone, p.amount AS m_BilledCost, i.account AS BillingAccountId, i.account AS BillingAccountName, "
+	    "'USD' AS BillingCurrency, strftime('%Y-%m-01T00:00:00Z', p.since / 1000000, 'unixepoch', 'start of month', '+1 month') AS "
+	    "BillingPeriodEnd, strftime('%Y-%m-01T00:00:00Z', p.since / 1000000, 'unixepoch') AS BillingPeriodStart, "
+	    "CASE p.kind WHEN 'bill' THEN 'Adjustment' ELSE 'Usage' END AS ChargeCategory, NULL AS ChargeClass, "
+	    "i.gpu || ':' || i.gpu_count || ' ' || CASE p.kind WHEN 'bill' THEN 'billed less metered' ELSE p.part END AS ChargeDescription, "
+	    "'Usage-Based' AS ChargeFrequency, strftime('%Y-%m-%dT%H:%M:%SZ', max(p.until, p.since + 1000000) / 1000000, 'unixepoch') AS "
+	    "ChargePeriodEnd, strftime('%Y-%m-%dT%H:%M:%SZ', p.since / 1000000, 'unixepoch') AS ChargePeriodStart, "
+	    "NULL AS CommitmentDiscountCategory, NULL AS CommitmentDiscountId, NULL AS CommitmentDiscountName, NULL AS "
+	    "CommitmentDiscountStatus, NULL AS CommitmentDiscountType, CASE p.kind WHEN 'use' THEN round(p.gpu_time / 3600000000.0, 6) END AS "
+	    "ConsumedQuantity, CASE p.kind WHEN 'use' THEN 'GPU-Hours' END AS ConsumedUnit, p.amount AS m_ContractedCost, "
+	    "CASE p.kind WHEN 'use' THEN i.price_hour END AS m_ContractedUnitPrice, p.amount AS m_EffectiveCost, "
+	    "i.provider AS InvoiceIssuerName, p.amount AS m_ListCost, CASE p.kind WHEN 'use' THEN i.price_hour END AS m_ListUnitPrice, "
+	    "CASE WHEN p.kind = 'bill' THEN NULL WHEN i.spot THEN 'Dynamic' ELSE 'Standard' END AS PricingCategory, "
+	    "CASE p.kind WHEN 'use' THEN round((p.until - p.since) / 3600000000.0, 6) END AS PricingQuantity, "
+	    "CASE p.kind WHEN 'use' THEN 'Hours' END AS PricingUnit, i.provider AS ProviderName, i.provider AS PublisherName, "
+	    "nullif(i.region, '') AS RegionId, nullif(i.region, '') AS RegionName, nullif(i.provider_id, '') AS ResourceId, "
+	    "coalesce(f.name || '/' || i.slot, 'instance ' || i.id) AS ResourceName, 'GPU instance' AS ResourceType, 'Compute' AS "
+	    "ServiceCategory, 'GPU instances' AS ServiceName, i.offer_key AS SkuId, i.offer_key AS SkuPriceId, f.owner AS SubAccountId, "
+	    "f.owner AS SubAccountName, json_object('fleet', f.name, 'owner', f.owner, 'budget', nullif(f.budget, ''), 'campaign', c.name, "
+	    "'recipe', r.recipe, 'run', nullif(p.run_id, 0), 'part', p.part, 'labels', nullif(f.labels, '')) AS Tags FROM postings p "
+	    "JOIN instances i ON i.id = p.instance_id LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+	    "LEFT JOIN campaigns c ON c.id = n.campaign_id LEFT JOIN runs r ON r.id = p.run_id AND p.run_id > 0 "
+	    "WHERE p.kind <> 'hold' AND p.since >= ?1 AND p.since < ?2 ORDER BY p.seq",
+	[SQL_LEDGER_BALANCES] = "SELECT account, sum(amount) AS micro, sum(amount) AS m_balance FROM (SELECT debit AS account, amount FROM postings "
+				"UNION ALL SELECT credit, -amount FROM postings) GROUP BY account ORDER BY account",
+	[SQL_LEDGER_KEYS] = "SELECT p.instance_id AS instance, 'its postings are not numbered from 1 without a gap' AS what, count(*) AS ledger, "
+			    "i.postings AS row FROM postings p JOIN instances i ON i.id = p.instance_id GROUP BY p.instance_id "
+			    "HAVING count(*) <> i.postings OR max(p.number) <> i.postings OR count(DISTINCT p.number) <> i.postings",
+	[SQL_LEDGER_ROWS] =
+	    "WITH s AS (SELECT i.id, i.state, i.hold, i.metered, i.billed, i.settled <> 0 AND i.billed_known AS final, i.posted, i.adjusted, "
+	    "i.held, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, coalesce(sum(CASE WHEN p.kind = 'use' THEN "
+	    "p.amount END), 0) AS use_sum, coalesce(sum(CASE WHEN p.kind = 'bill' THEN p.amount END), 0) AS bill_sum FROM instances i LEFT "
+	    "JOIN postings p ON p.instance_id = i.id GROUP BY i.id) "
+	    "SELECT id AS instance, 'held' AS what, held_sum / 1e6 AS ledger, held / 1e6 AS row FROM s WHERE held_sum <> held UNION ALL "
+	    "SELECT id, 'metered, booked so far', use_sum / 1e6, posted / 1e6 FROM s WHERE use_sum <> posted UNION ALL "
+	    "SELECT id, 'billed less metered', bill_sum / 1e6, adjusted / 1e6 FROM s WHERE bill_sum <> adjusted UNION ALL "
+	    "SELECT id, 'metered to its end', use_sum / 1e6, metered / 1e6 FROM s WHERE state = 'GONE' AND use_sum <> metered UNION ALL "
+	    "SELECT id, 'held after its end', held_sum / 1e6, 0 FROM s WHERE state = 'GONE' AND held_sum <> 0 UNION ALL "
+	    "SELECT id, 'its bill', (use_sum + bill_sum) / 1e6, billed / 1e6 FROM s WHERE state = 'GONE' AND final AND use_sum + bill_sum <> billed",
+	[SQL_LEDGER_GAPS] = "SELECT instance_id AS instance, 'its time is not booked once from end to end' AS what, since / 1e6 AS ledger, before / "
+			    "1e6 AS row FROM (SELECT instance_id, since, lag(until) OVER (PARTITION BY instance_id ORDER BY number) AS before FROM "
+			    "postings WHERE kind = 'use' AND part NOT IN ('rounding', 'unsplit')) WHERE before IS NOT NULL AND before <> since",
 	[SQL_BOOKED] = "SELECT p.since, p.until, p.amount FROM postings p JOIN instances i ON i.id = p.instance_id "
 		       "LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
 		       "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE p.kind <> 'hold' AND p.since >= ?1 AND p.seq < ?2 AND CASE ?3 "

@@ -36,9 +36,16 @@ enum statement {
 	SQL_FINDINGS_BETWEEN, /* campaign, first night, last night */
 	SQL_MACHINES_BETWEEN, /* the same */
 
-	SQL_COST,      /* since, until (0: no end); the columns are enum cost_column */
+	SQL_COST,         /* since, until: every posting that costs */
+	SQL_COST_LIVE,    /* what has not been booked of */
+	SQL_COST_MACHINE, /* instance: enum way of history_cost.c, settled, its bill is known */
+	SQL_COST_RUN,     /* run, with its figures: recipe, outcome, tokens, percent busy */
+	SQL_FOCUS,           /* since, until: a column of FOCUS each; m_: money */
+	SQL_LEDGER_BALANCES,
+	SQL_LEDGER_KEYS,     /* what is wrong: instance, what, ledger, row */
+	SQL_LEDGER_ROWS,
+	SQL_LEDGER_GAPS,
 	SQL_BOOKED, /* since, before (number), scope, subject: since, until, amount */
-	SQL_COST_RUNS, /* instance, from, until: recipe and the time its runs took */
 
 	SQL_AUDIT_ENDS,     /* event that moved it to GONE ("" none, "open" it is not), how many */
 	SQL_AUDIT_OPEN,
@@ -49,12 +56,5 @@ enum statement {
 };
 
 extern const char *const statements[STATEMENTS];
-
-/* What SQL_COST answers: first the ways to group, in the order of their names in history_cost.c. */
-enum cost_column {
-	COST_FLEET, COST_PROVIDER, COST_ACCOUNT, COST_GPU, COST_OWNER, COST_DAY, COST_MONTH, COST_CAMPAIGN, COST_KEYS,
-	COST_ID = COST_KEYS, COST_PRICE_HOUR, COST_MINIMUM_CHARGE, COST_HOLD, COST_METERED, COST_BILLED, COST_BILLED_KNOWN, COST_GONE,
-	COST_SETTLED, COST_METER_START, COST_METER_END, COST_GPU_COUNT, COST_COLUMNS
-};
 
 #endif

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend resolve trust ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost budget events why providers audit doctor version completion help"
+	local commands="init offers up status extend resolve trust ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost forecast what-if budget events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -100,10 +100,17 @@ _gpufleetctl()
 	campaign:--output) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	wait:--until | wait:-u) _gpufleetctl_take "ready down"; return ;;
 	wait:--timeout | wait:-t) return ;;
-	cost:--by | cost:-b) _gpufleetctl_take "fleet provider account gpu owner recipe campaign day month"; return ;;
-	cost:--since | cost:-s) return ;;
-	cost:--until | cost:-u) return ;;
-	cost:--format | cost:-o) _gpufleetctl_take "table csv json md"; return ;;
+	cost:--by | cost:-b) _gpufleetctl_take "owner budget campaign fleet provider account gpu region recipe run label: part day week month"; return ;;
+	cost:--since | cost:-s) _gpufleetctl_take "today yesterday this-week last-week this-month last-month"; return ;;
+	cost:--until | cost:-u) _gpufleetctl_take "today yesterday this-week last-week this-month last-month"; return ;;
+	cost:--filter | cost:-f) return ;;
+	cost:--format | cost:-o) _gpufleetctl_take "table csv json md report html focus"; return ;;
+	cost:--output) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	forecast:--by | forecast:-b) _gpufleetctl_take "owner budget campaign fleet provider account gpu region recipe run label: part day week month"; return ;;
+	forecast:--filter | forecast:-f) return ;;
+	what-if:--gpu | what-if:-g) return ;;
+	what-if:--hours) return ;;
+	what-if:--instances | what-if:-n) return ;;
 	budget:--cap) return ;;
 	budget:--per) _gpufleetctl_take "day week month total"; return ;;
 	budget:--days) return ;;
@@ -136,10 +143,13 @@ _gpufleetctl()
 		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
 		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;
-		cost) _gpufleetctl_take "--by --since --until --format $globals" ;;
+		cost) _gpufleetctl_take "--by --since --until --filter --efficiency --format --output $globals" ;;
+		forecast) _gpufleetctl_take "--by --filter $globals" ;;
+		what-if) _gpufleetctl_take "--gpu --hours --instances --spot $globals" ;;
 		budget) _gpufleetctl_take "--cap --per --days --zone --all --named --owner --campaign --provider --label --warn --hard --notify --drain $globals" ;;
 		events) _gpufleetctl_take "--follow --run --limit --after $globals" ;;
 		providers) _gpufleetctl_take "--check $globals" ;;
+		audit) _gpufleetctl_take "--ledger $globals" ;;
 		help) _gpufleetctl_take "--names --mdoc $globals" ;;
 		*) _gpufleetctl_take "$globals" ;;
 		esac

@@ -167,10 +167,23 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from recipes' -F
 complete -c gpufleetctl -n '__fish_seen_subcommand_from recipes' -a '(gpufleetctl help --names recipe 2>/dev/null)'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a cost -d 'what was spent: held, metered by our clock, billed by the providers'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l by -s b -x -a 'fleet provider account gpu owner recipe campaign day month' -d 'fleet, provider, account, gpu, owner, recipe, campaign, day or month'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l since -s s -x -d 'from this day or time (UTC) on, or how long ago: 7d'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l until -s u -x -d 'up to this day or time'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l format -s o -x -a 'table csv json md' -d 'table, csv, json or md'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l by -s b -x -a 'owner budget campaign fleet provider account gpu region recipe run label: part day week month' -d 'owner, budget, campaign, fleet, provider, account, gpu, region, recipe, run, label:KEY, part, day, week or month; or two of them, like owner,month'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l since -s s -x -a 'today yesterday this-week last-week this-month last-month' -d 'from then on (UTC): 2026-11-01, last-month, this-week, yesterday, or how long ago: 7d'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l until -s u -x -a 'today yesterday this-week last-week this-month last-month' -d 'up to then'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l filter -s f -x -d 'only that, like owner=ana or label:team=x'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l efficiency -s e -d 'what it was used for: GPU-hours paid, used and busy; setup, idle, failed runs'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l format -s o -x -a 'table csv json md report html focus' -d 'table, csv, json, md; report (Markdown) or html, the whole page with charts; focus (FinOps CSV)'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l output -r -F -d 'report, html, focus: into this file'
+
+complete -c gpufleetctl -n __fish_use_subcommand -a forecast -d 'what this month will have cost at its end, as the last four weeks went'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from forecast' -l by -s b -x -a 'owner budget campaign fleet provider account gpu region recipe run label: part day week month' -d 'owner, budget, campaign, provider, gpu, recipe or label:KEY'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from forecast' -l filter -s f -x -d 'only that, like owner=ana'
+
+complete -c gpufleetctl -n __fish_use_subcommand -a what-if -d 'what it would cost at each provider at its price of now'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l gpu -s g -x -d 'which, and how many in each instance'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l hours -x -d 'for how long'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l instances -s n -x -d 'how many instances'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l spot -d 'interruptible machines'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a budget -d 'caps that cannot be overrun: what is spent and what is held stay below'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from budget' -l cap -x -d 'how much may be spent and held in each period'
@@ -202,6 +215,7 @@ complete -c gpufleetctl -n __fish_use_subcommand -a providers -d 'accounts: are 
 complete -c gpufleetctl -n '__fish_seen_subcommand_from providers' -l check -d 'ask every provider now whether the credentials are good'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a audit -d 'prove that every order has an end or a live machine; what bills now, compared with the providers\' own figures'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from audit' -l ledger -d 'the books instead: debits equal credits, no key twice, every machine\'s figures are what was booked'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a doctor -d 'is everything in order, here and in the daemon; what to do where it is not'
 

@@ -136,11 +136,47 @@ static void show_list(const json_t *list, enum style style, const char *title)
 		ctl_print(stdout, style, "%s: %s: %s", title, json_str(f, "account", "?"), json_str(f, "text", ""));
 }
 
+/* The proof of the ledger. */
+static int run_ledger(struct ctl *c, struct err *e)
+{
+	static const struct column columns[] = { { "ACCOUNT", LEFT, 12, 0 }, { "BALANCE", RIGHT, 0, 0 } };
+	const json_t *row;
+	json_t *answer;
+	struct table t;
+	size_t n;
+	bool ok;
+
+	if (ctl_get(c, "/v1/audit/ledger", &answer, e) < 0)
+		return -1;
+	ok = json_bool(answer, "ok", false);
+	if (c->json) {
+		ctl_print_json(answer);
+	} else {
+		table_init(&t, columns, ARRAY_LEN(columns));
+		json_array_foreach(json_path(answer, "balances"), n, row) {
+			table_row(&t);
+			table_cell(&t, STYLE_PLAIN, "%s", json_str(row, "account", ""));
+			table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "balance").s);
+		}
+		table_print(&t, stdout, term_width(stdout));
+		table_free(&t);
+		json_array_foreach(json_path(answer, "wrong"), n, row)
+			ctl_print(stdout, STYLE_RED, "WRONG: instance %lld: %s: the ledger says %s, its row %s", (long long)json_int(row, "instance", 0),
+			    json_str(row, "what", ""), show_number(json_path(row, "ledger")).s, show_number(json_path(row, "row")).s);
+		ctl_print(stdout, ok ? STYLE_GREEN : STYLE_RED, ok ? "%lld postings: debits and credits are equal, no key comes twice, and replaying them "
+		    "gives every machine's figures" : "%lld postings: the ledger does not prove what it should", (long long)json_int(answer, "postings", 0));
+	}
+	json_decref(answer);
+	return ok ? 0 : 1;
+}
+
 static int run_audit(struct ctl *c, struct err *e)
 {
 	json_t *answer;
 	size_t findings;
 
+	if (args_has(&c->args, "ledger"))
+		return run_ledger(c, e);
 	if (ctl_get(c, "/v1/audit", &answer, e) < 0)
 		return -1;
 	findings = json_array_size(json_path(answer, "findings"));
@@ -163,10 +199,17 @@ static int run_audit(struct ctl *c, struct err *e)
 	return findings ? 1 : 0;
 }
 
+static const struct opt opts[] = {
+	{ "ledger", 0, ARG_FLAG, NULL, "the books instead: debits equal credits, no key twice, every machine's figures are what was booked", NULL, 0, 0,
+	    false },
+};
+
 const struct command command_audit = {
 	.name = "audit",
 	.group = "Setup and trouble",
-	.synopsis = "",
+	.synopsis = "[--ledger]",
+	.opts = opts,
+	.opt_count = ARRAY_LEN(opts),
 	.summary = "prove that every order has an end or a live machine; what bills now, compared with the providers' own figures",
 	.run = run_audit,
 };

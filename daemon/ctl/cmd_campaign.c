@@ -4,6 +4,7 @@
 #include "config/campaign.h"
 #include "ctl/bench.h"
 #include "ctl/night.h"
+#include "ctl/save.h"
 #include "ctl/show.h"
 
 #include <errno.h>
@@ -343,35 +344,16 @@ static const char *format_of(struct ctl *c)
 	return c->json ? "json" : dot && !strcmp(dot, ".html") ? "html" : dot && !strcmp(dot, ".json") ? "json" : "md";
 }
 
-/* Into the file of -o, by a name of its own until it is whole. */
 static int report(struct ctl *c, struct err *e)
 {
-	const char *out = args_text(&c->args, "output");
 	int64_t night = 0;
-	char *path = ctl_path("/v1/campaigns/%s/report?format=%s", c->args.words[1], format_of(c)), *whole, *part = NULL;
-	int fd = -1, rc;
+	char *path = ctl_path("/v1/campaigns/%s/report?format=%s", c->args.words[1], format_of(c)), *whole;
+	int rc;
 
 	args_number(&c->args, "night", &night);
 	whole = xasprintf("%s&night=%lld", path, (long long)night);
 	free(path);
-	if (!out) {
-		rc = bench_copy(c, whole, e);
-	} else {
-		part = xasprintf("%s.part", out);
-		fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		rc = fd < 0 ? err_errno(e, ERR_USAGE, "cannot write '%s'", part) : ctl_connect(c, e);
-		if (rc == 0)
-			rc = client_download(c->client, whole, fd, &c->problem, e);
-		if (fd >= 0 && close(fd) < 0 && rc == 0)
-			rc = err_errno(e, ERR_FAILED, "cannot write '%s'", part);
-		if (rc == 0 && rename(part, out) < 0)
-			rc = err_errno(e, ERR_FAILED, "cannot write '%s'", out);
-		if (rc < 0 && fd >= 0)
-			unlink(part);
-		if (rc == 0)
-			ctl_say("the report is in %s", out);
-	}
-	free(part);
+	rc = save_answer(c, whole, args_text(&c->args, "output"), e);
 	free(whole);
 	return rc;
 }

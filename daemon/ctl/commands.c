@@ -27,6 +27,8 @@ const struct command *const ctl_commands[] = {
 	&command_cancel,
 	&command_recipes,
 	&command_cost,
+	&command_forecast,
+	&command_what_if,
 	&command_budget,
 	&command_events,
 	&command_why,

@@ -161,7 +161,7 @@ static void bars(struct markup *w, const json_t *doc)
 			seen[levels++] = json_int(row, "concurrency", 0);
 	}
 	for (at = 0; at < levels; at++) {
-		struct chart c = { title, "tok/s", labels, 0, series, n, values };
+		struct chart c = { title, "tok/s", labels, 0, series, n, values, false };
 
 		snprintf(title, sizeof(title), "Output throughput at concurrency %lld (tok/s)", (long long)seen[at]);
 		json_array_foreach(rows, k, row) {

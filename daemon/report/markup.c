@@ -118,49 +118,92 @@ void markup_table_end(struct markup *p)
 
 static const char *const colours[] = { "#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f" };
 
-void html_bars(struct buf *out, const struct chart *c)
+#define CHART_WIDTH  900.0
+#define CHART_HEIGHT 260.0
+#define CHART_LEFT   60.0
+#define CHART_TOP    30.0
+
+/* The highest bar, or the highest pile of them. */
+static double chart_most(const struct chart *c)
 {
-	const double width = 900, height = 260, left = 60, bottom = 46, top = 30;
-	double most = 0, group = (width - left) / (double)(c->label_count ? c->label_count : 1);
-	double bar = group * 0.8 / (double)(c->series_count ? c->series_count : 1);
+	double most = 0;
 
-	for (size_t k = 0; k < c->label_count * c->series_count; k++)
-		if (!isnan(c->values[k]))
-			most = fmax(most, c->values[k]);
-	if (most <= 0)
-		return;
-	buf_printf(out, "<figure><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>", width, height + bottom + top);
-	html_text(out, c->title);
-	buf_puts(out, "</title>\n");
-	for (int k = 0; k <= 4; k++) {
-		double y = top + height - height * k / 4;
-
-		buf_printf(out, "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" class=\"grid\"/><text x=\"%.0f\" y=\"%.1f\" "
-				"text-anchor=\"end\">%.4g</text>\n", left, width, y, y, left - 6, y + 4, most * k / 4);
-	}
 	for (size_t l = 0; l < c->label_count; l++) {
-		double x = left + group * (double)l + group * 0.1;
+		double pile = 0;
 
 		for (size_t s = 0; s < c->series_count; s++) {
-			double v = c->values[l * c->series_count + s], h = isnan(v) ? 0 : height * v / most;
+			double v = c->values[l * c->series_count + s];
 
 			if (isnan(v))
 				continue;
-			buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"><title>%.5g %s</title></rect>\n",
-			    x + bar * (double)s, top + height - h, bar * 0.92, h, colours[s % ARRAY_LEN(colours)], v, c->unit);
+			pile = c->stacked ? pile + v : fmax(pile, v);
 		}
-		buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x + group * 0.4, top + height + 18);
-		html_text(out, c->labels[l]);
-		buf_puts(out, "</text>\n");
+		most = fmax(most, pile);
 	}
+	return most;
+}
+
+static void chart_group(struct buf *out, const struct chart *c, size_t label, double x, double width, double most)
+{
+	double bar = c->stacked ? width : width / (double)c->series_count, base = CHART_TOP + CHART_HEIGHT;
+
 	for (size_t s = 0; s < c->series_count; s++) {
-		double x = left + (width - left) / (double)c->series_count * (double)s;
+		double v = c->values[label * c->series_count + s], h = isnan(v) ? 0 : CHART_HEIGHT * v / most;
+
+		if (isnan(v) || (c->stacked && v <= 0))
+			continue;
+		buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"><title>", c->stacked ? x : x + bar * (double)s,
+		    base - h, bar * 0.92, h, colours[s % ARRAY_LEN(colours)]);
+		if (c->stacked) {
+			html_text(out, c->labels[label]);
+			buf_puts(out, " ");
+			html_text(out, c->series[s]);
+			buf_puts(out, ": ");
+		}
+		buf_printf(out, "%.5g %s</title></rect>\n", v, c->unit);
+		base -= c->stacked ? h : 0;
+	}
+}
+
+static void chart_legend(struct buf *out, const struct chart *c)
+{
+	for (size_t s = 0; s < c->series_count; s++) {
+		double x = CHART_LEFT + (CHART_WIDTH - CHART_LEFT) / (double)c->series_count * (double)s;
 
 		buf_printf(out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" fill=\"%s\"/><text x=\"%.1f\" y=\"%.1f\">", x,
-		    top + height + 28, colours[s % ARRAY_LEN(colours)], x + 14, top + height + 37);
+		    CHART_TOP + CHART_HEIGHT + 28, colours[s % ARRAY_LEN(colours)], x + 14, CHART_TOP + CHART_HEIGHT + 37);
 		html_text(out, c->series[s]);
 		buf_puts(out, "</text>\n");
 	}
+}
+
+void html_bars(struct buf *out, const struct chart *c)
+{
+	double most = chart_most(c), group = (CHART_WIDTH - CHART_LEFT) / (double)(c->label_count ? c->label_count : 1);
+	size_t every = 1 + (size_t)(c->label_count / 12); /* as many labels as can be read */
+
+	if (most <= 0)
+		return;
+	buf_printf(out, "<figure><svg viewBox=\"0 0 %.0f %.0f\" role=\"img\"><title>", CHART_WIDTH, CHART_HEIGHT + 46 + CHART_TOP);
+	html_text(out, c->title);
+	buf_puts(out, "</title>\n");
+	for (int k = 0; k <= 4; k++) {
+		double y = CHART_TOP + CHART_HEIGHT - CHART_HEIGHT * k / 4;
+
+		buf_printf(out, "<line x1=\"%.0f\" x2=\"%.0f\" y1=\"%.1f\" y2=\"%.1f\" class=\"grid\"/><text x=\"%.0f\" y=\"%.1f\" "
+				"text-anchor=\"end\">%.4g</text>\n", CHART_LEFT, CHART_WIDTH, y, y, CHART_LEFT - 6, y + 4, most * k / 4);
+	}
+	for (size_t l = 0; l < c->label_count; l++) {
+		double x = CHART_LEFT + group * (double)l + group * 0.1;
+
+		chart_group(out, c, l, x, group * 0.8, most);
+		if (c->stacked && l % every)
+			continue;
+		buf_printf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">", x + group * 0.4, CHART_TOP + CHART_HEIGHT + 18);
+		html_text(out, c->labels[l]);
+		buf_puts(out, "</text>\n");
+	}
+	chart_legend(out, c);
 	buf_puts(out, "</svg><figcaption>");
 	html_text(out, c->title);
 	buf_puts(out, "</figcaption></figure>\n");
@@ -176,6 +219,9 @@ void html_head(struct buf *out, const char *title)
 		      "color:#111;background:#fff}\ntable{border-collapse:collapse;margin:.8rem 0;font-size:14px}\n"
 		      "td,th{border:1px solid #ccc;padding:.25rem .6rem;text-align:left}\nth{background:#f3f4f6}\n"
 		      "pre{overflow:auto;background:#f3f4f6;padding:.8rem;font-size:12px}\nfigure{margin:1rem 0}\n"
+		      "svg{width:100%;height:auto}table{display:block;overflow-x:auto;max-width:100%}\n"
+		      ".bar{display:block;height:.8em;min-width:1px;background:#2563eb}td:has(.bar){min-width:8rem}\n"
+		      "@media print{body{max-width:none;margin:0;font-size:11px}table{display:table}tr,figure{break-inside:avoid}}\n"
 		      "svg text{font-size:11px;fill:currentColor}\n.grid{stroke:#9995}\n"
 		      "@media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,pre{background:#262626}td,th{border-color:#444}}\n"
 		      "</style></head><body><h1>");

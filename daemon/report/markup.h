@@ -34,6 +34,7 @@ struct chart {
 	const char *const *series;
 	size_t series_count;
 	const double *values; /* [label][series] */
+	bool stacked;         /* the bars of a label stand on each other */
 };
 void html_bars(struct buf *out, const struct chart *c);
 

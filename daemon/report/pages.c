@@ -280,7 +280,8 @@ static void charts(struct markup *p, const struct bench *b)
 	const char *labels[24], *series[8];
 	char words[8][24];
 	int levels[8];
-	struct chart c = { "Output throughput by scenario and concurrency (tok/s, median of repeats)", "tok/s", labels, 0, series, 0, NULL };
+	struct chart c = { "Output throughput by scenario and concurrency (tok/s, median of repeats)", "tok/s", labels, 0, series, 0, NULL,
+			false };
 	double values[24 * 8];
 
 	if (!p->html)

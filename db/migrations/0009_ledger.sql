@@ -32,10 +32,10 @@ ALTER TABLE fleets ADD COLUMN budget TEXT NOT NULL DEFAULT '';
 INSERT INTO postings SELECT row_number() OVER (ORDER BY id), gone, 'use', id, 1, 'unsplit', 0, meter_start, max(meter_start, meter_end),
 	max(0, meter_end - meter_start) * gpu_count, 'cost', 'provider:' || account, metered
 	FROM instances WHERE state = 'GONE' AND metered <> 0;
-INSERT INTO postings SELECT (SELECT count(*) FROM postings) + row_number() OVER (ORDER BY id), settled, 'bill', id, 2, 'rounding', 0,
+INSERT INTO postings SELECT (SELECT count(*) FROM postings) + row_number() OVER (ORDER BY id), settled, 'bill', id, 1 + (metered <> 0), 'rounding', 0,
 	meter_end, meter_end, 0, 'adjust', 'provider:' || account, billed - metered
 	FROM instances WHERE state = 'GONE' AND settled <> 0 AND billed_known AND billed <> metered;
-UPDATE instances SET postings = 2, posted = metered, booked_until = meter_end,
+UPDATE instances SET postings = (metered <> 0) + (settled <> 0 AND billed_known AND billed <> metered), posted = metered, booked_until = meter_end,
 	adjusted = CASE WHEN settled <> 0 AND billed_known THEN billed - metered ELSE 0 END WHERE state = 'GONE';
 
 CREATE TRIGGER postings_stay BEFORE UPDATE ON postings BEGIN SELECT RAISE(ABORT, 'a posting is never changed'); END;
