@@ -8,7 +8,7 @@ enum kind { KIND_KILL, KIND_POWER, KIND_FULL, KIND_ERROR, KIND_BROKEN_FOR_LONG, 
 static const char *const kind_names[KIND_NR] = { "kill", "power", "full", "error", "broken", "pair", "pair-power" };
 
 /* Which cases a kind has in a scenario: from `first` on, so many. */
-struct part {
+struct piece {
 	int scenario;
 	enum kind kind;
 	int64_t first, count;
@@ -19,7 +19,7 @@ struct part {
 struct sweep {
 	struct scenario scenarios[SCENARIOS_MAX];
 	int scenario_count;
-	struct part parts[SCENARIOS_MAX * KIND_NR];
+	struct piece parts[SCENARIOS_MAX * KIND_NR];
 	int part_count;
 	int64_t count;
 };
@@ -69,7 +69,7 @@ static void live(const struct sweep *s, const struct death *d, bool trace, struc
 
 static void part_add(struct sweep *s, int scenario, enum kind kind, int64_t points, int64_t count, bool exhaustive)
 {
-	s->parts[s->part_count++] = (struct part){ scenario, kind, s->count, count, points, exhaustive };
+	s->parts[s->part_count++] = (struct piece){ scenario, kind, s->count, count, points, exhaustive };
 	s->count += count;
 }
 
@@ -101,7 +101,7 @@ static bool measure(struct sweep *s, int scenario)
 
 static void find(const struct sweep *s, int64_t index, struct death *d)
 {
-	const struct part *p = &s->parts[0];
+	const struct piece *p = &s->parts[0];
 	struct rng r;
 
 	while (index >= p->first + p->count)

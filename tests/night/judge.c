@@ -173,6 +173,7 @@ void judge_event(struct sim_night *n, const struct event *e)
 		check_absent(n, i);
 	if (i && !strcmp(e->event, "reachable"))
 		check_name(n, i);
+	n->unbilled |= i && !strcmp(e->event, "unbilled");
 	if (i && !strcmp(e->event, "settled"))
 		judge_bill(n, i);
 	else if (i && !strcmp(e->to, "GONE"))

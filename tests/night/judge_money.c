@@ -2,6 +2,7 @@
  * The judge of money: every bill that was settled, and the sums at the end, against the meters of the cloud models (I3, I5).
  */
 #include "base/str.h"
+#include "books.h"
 #include "night.h"
 
 #define METER_SLACK (30 * SECOND) /* what an answer, a poll and a boot that is seen late take together */
@@ -127,4 +128,5 @@ void judge_end(struct sim_night *n)
 			check_account(n, n->clouds[k]);
 	if (!n->plan.faults)
 		check_caps(n);
+	books_prove(n, true);
 }

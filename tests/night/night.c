@@ -1,5 +1,6 @@
 #include "night.h"
 #include "base/str.h"
+#include "books.h"
 #include "orphan.h"
 
 #define STEPS_MAX 400000 /* of one night: more is a loop that never waits */
@@ -206,6 +207,7 @@ void night_close(struct sim_night *n)
 	wire_close(n);
 	box_close(n);
 	world_close(n);
+	books_close(n);
 	disk_free(&n->disk);
 	heap_free(&n->events);
 	free(n->orders);

@@ -150,6 +150,9 @@ struct sim_night {
 	int64_t durable_event; /* the newest event that the store said is durable */
 	int64_t steps, requests;
 	instant settled;       /* when everything was */
+	struct map books;      /* instance → struct book (books.c) */
+	money beyond;          /* what went beyond what was reserved, on all machines together */
+	bool unbilled;         /* some bill never came: what is owed is what was metered */
 	struct season *season; /* NULL: people ask for what they like */
 	struct reap_memory *reaper; /* per account; NULL: no reaper in this night */
 	struct tick reaper_tick;

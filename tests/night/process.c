@@ -2,6 +2,7 @@
  * One life of the daemon: what daemon/engine.c does with libuv, done in virtual time. Keep the two alike.
  */
 #include "base/str.h"
+#include "books.h"
 #include "night.h"
 #include "daemon/operation.h"
 #include "season.h"
@@ -61,7 +62,9 @@ static void act(void *arg, const struct action *a)
 
 	if (!n->p || n->dying || night_point(n, action_name(a->kind)))
 		return;
-	if (a->kind >= ACTION_SUBMIT)
+	if (a->kind == ACTION_COUNT)
+		books_count(n, a);
+	else if (a->kind >= ACTION_SUBMIT)
 		season_action(n, a);
 	else if (a->kind < ACTION_CONNECT)
 		wire_action(n, a);
@@ -80,6 +83,14 @@ static void durable(void *arg, const struct event *events, size_t count)
 		night_note(n, "#%lld %s -%s-> %s %s %s", (long long)e->object_id, e->from, e->event, e->to, cause_name(e->cause), e->text);
 		judge_event(n, e);
 	}
+}
+
+static void booked(void *arg, const struct posting *postings, size_t count)
+{
+	struct sim_night *n = arg;
+
+	if (n->p)
+		books_posted(n, postings, count);
 }
 
 static void set_policy(struct policy *p, const struct config *c)
@@ -161,7 +172,8 @@ void process_start(struct sim_night *n)
 	set_policy(&p->model.policy, &n->config);
 	p->model.compile = n->season ? season_compile : NULL;
 	add_accounts(n, &p->model);
-	wheel_init(&p->wheel, &(struct wheel_options){ .model = &p->model, .act = act, .events = durable, .arg = n });
+	wheel_init(&p->wheel, &(struct wheel_options){ .model = &p->model, .act = act, .events = durable, .postings = booked,
+	    .arg = n });
 	n->p = p;
 	if (load(n, p, &e) < 0) {
 		bool trouble = failures != n->disk_failures || trouble_active(n, TROUBLE_DISK_FULL) ||

@@ -290,6 +290,7 @@ struct cloud_model {
 	void (*released)(struct cloud *c, struct sim_machine *m); /* deleted: give its stock back */
 	void (*stop)(struct cloud *c,
 	    struct sim_machine *m);     /* stopped by the provider; NULL: powered off, bills on */
+	void (*reprice)(struct cloud *c, int percent); /* what it asks for machines from now on, of what it asks now */
 	void (*tick)(struct cloud *c);  /* or NULL */
 	void (*close)(struct cloud *c); /* or NULL */
 };

@@ -79,6 +79,14 @@ static void open_model(struct cloud *c)
 	}
 }
 
+static void reprice(struct cloud *c, int percent)
+{
+	struct ocean *o = c->own;
+
+	for (size_t i = 0; i < json_array_size(json_object_get(c->inventory, "sizes")); i++)
+		o->sizes[i].price = o->sizes[i].price * percent / 100;
+}
+
 static void close_model(struct cloud *c)
 {
 	struct ocean *o = c->own;
@@ -484,5 +492,6 @@ const struct cloud_model cloud_digitalocean = {
 	.keys = keys,
 	.state = ocean_state,
 	.released = released,
+	.reprice = reprice,
 	.close = close_model,
 };

@@ -57,6 +57,14 @@ static void open_model(struct cloud *c)
 	}
 }
 
+static void reprice(struct cloud *c, int percent)
+{
+	struct aisle *o = c->own;
+
+	for (size_t i = 0; i < o->count; i++)
+		o->types[i].price = o->types[i].price * percent / 100 / CENT * CENT;
+}
+
 static void close_model(struct cloud *c)
 {
 	struct aisle *o = c->own;
@@ -317,5 +325,6 @@ const struct cloud_model cloud_hotaisle = {
 	.keys = keys,
 	.state = aisle_state,
 	.released = aisle_released,
+	.reprice = reprice,
 	.close = close_model,
 };

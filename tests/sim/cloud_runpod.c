@@ -303,6 +303,16 @@ static void handle(struct cloud *c, const struct sim_request *q, struct sim_resp
 		error(c, r, SIM_E_ABSENT);
 }
 
+static void reprice(struct cloud *c, int percent)
+{
+	struct runpod *o = c->own;
+
+	for (size_t i = 0; i < o->count; i++) {
+		o->types[i].secure = o->types[i].secure * percent / 100 / CENT * CENT;
+		o->types[i].community = o->types[i].community * percent / 100 / CENT * CENT;
+	}
+}
+
 const struct cloud_model cloud_runpod = {
 	.name = "runpod",
 	.prefix = "/runpod",
@@ -316,6 +326,7 @@ const struct cloud_model cloud_runpod = {
 	.state = runpod_state,
 	.released = released,
 	.stop = runpod_stop,
+	.reprice = reprice,
 	.tick = tick,
 	.close = runpod_close,
 };

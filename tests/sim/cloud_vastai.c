@@ -453,6 +453,16 @@ static void released(struct cloud *c, struct sim_machine *m)
 	a->id = 44302087 + (int64_t)rng_below(&c->rng, 50000000);
 }
 
+static void reprice(struct cloud *c, int percent)
+{
+	struct vast *o = c->own;
+
+	for (size_t i = 0; i < o->count; i++) {
+		o->asks[i].price = o->asks[i].price * percent / 100;
+		o->asks[i].min_bid = o->asks[i].price / 2;
+	}
+}
+
 const struct cloud_model cloud_vastai = {
 	.name = "vastai",
 	.prefix = "/vastai",
@@ -467,5 +477,6 @@ const struct cloud_model cloud_vastai = {
 	.released = released,
 	.stop = vast_stop,
 	.tick = tick,
+	.reprice = reprice,
 	.close = close_model,
 };
