@@ -103,6 +103,17 @@ money budget_held(const struct model *m, const struct budget *b, instant now, mo
 
 /* ---- admission ---- */
 
+bool budgets_counted(const struct model *m)
+{
+	const struct budget *b;
+	size_t at = 0;
+
+	while ((b = model_each(&m->budgets, &at)))
+		if (!b->deleted && !b->warn_only && !b->counted)
+			return false;
+	return true;
+}
+
 static const char *per(const struct budget *b, char text[32])
 {
 	if (b->period == PERIOD_ROLLING)
@@ -143,7 +154,7 @@ bool budgets_admit(const struct model *m, const struct fleet *f, const struct ac
 
 		if (b->deleted || b->warn_only || !budget_counts(m, b, f, a->name, a->provider))
 			continue;
-		if (!b->counted && !MUTANT("uncounted_budget_admits", false, true)) {
+		if (!b->counted) {
 			*left = 0;
 			snprintf(why, TEXT_MAX, "budget '%s' is being counted; try again in a moment", b->name);
 			return false;
@@ -170,7 +181,7 @@ void budgets_count(struct model *m, const struct instance *i, const struct posti
 	while ((b = model_each(&m->budgets, &at))) {
 		if (b->deleted || !counts_instance(m, b, i))
 			continue;
-		days_spread(&b->days, b->tz, p->since, p->until, p->amount);
+		days_spread(&b->days, b->tz, p->since, p->until, MUTANT("spending_not_counted", p->amount, 0));
 		core_touch(m, &b->object);
 	}
 }

@@ -31,6 +31,9 @@ money budget_held(const struct model *m, const struct budget *b, instant now, mo
 bool budgets_admit(const struct model *m, const struct fleet *f, const struct account_facts *a, money hold, instant now, money *left,
     char why[TEXT_MAX]);
 
+/* Is everything known that budgets have to know before they can admit anything? */
+bool budgets_counted(const struct model *m);
+
 /* Called by the ledger for each posting that costs. */
 void budgets_count(struct model *m, const struct instance *i, const struct posting *p);
 

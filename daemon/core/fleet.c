@@ -387,6 +387,8 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 		empty |= slot_needs_instance(f, slot);
 	if (!empty || m->closing)
 		return FOREVER;
+	if (!budgets_counted(m))
+		return FOREVER; /* the count touches us */
 	if (now < f->place_retry_at)
 		return f->place_retry_at;
 	if (!market_ready(m, f, now, out))

@@ -135,7 +135,7 @@ static void book_end(struct model *m, struct instance *i)
 {
 	money rest = i->metered - i->posted;
 
-	if (!rest)
+	if (!rest || MUTANT("end_not_booked", false, true))
 		return;
 	book(m, i, POSTING_USE, PART_ROUNDING, run_of(m, i), i->meter_end, i->meter_end, rest);
 	i->posted = i->metered;
@@ -145,7 +145,7 @@ static void book_bill(struct model *m, struct instance *i)
 {
 	money change = i->billed - i->metered - i->adjusted;
 
-	if (!i->settled || !i->billed_known || !change)
+	if (!i->settled || !i->billed_known || !change || MUTANT("bill_not_booked", false, true))
 		return;
 	book(m, i, POSTING_BILL, PART_ROUNDING, run_of(m, i), i->meter_end, i->meter_end, change);
 	i->adjusted += change;

@@ -172,6 +172,31 @@ static void check_provider(struct sim_night *n, const struct cloud *c, const jso
 	night_violation(n, "I5: the ledger owes %s %s, its bill is %s", c->model->name, ours, theirs);
 }
 
+/* What budgets believe was spent in their period, and what the ledger says. */
+static void check_counts(struct sim_night *n, struct history *h)
+{
+	const struct model *m = &n->p->model;
+	const struct budget *b;
+	size_t at = 0;
+
+	if (n->p->wheel.committing || n->p->wheel.posting_count || m->posting_count)
+		return; /* the ledger is about to get more */
+	while ((b = model_each(&m->budgets, &at))) {
+		struct days days = { 0 };
+		int64_t first, last;
+		struct err e;
+		money booked, believed = budget_spent(b, m->now);
+
+		if (b->deleted || !b->counted || history_booked(h, b, b->tz, INT64_MAX, 0, &days, &e) < 0)
+			continue;
+		budget_period(b, m->now, &first, &last);
+		booked = days_sum(&days, first, last);
+		days_free(&days);
+		if (booked != believed)
+			night_violation(n, "I3: budget %s believes that %lld were spent; %lld were", b->name, (long long)believed, (long long)booked);
+	}
+}
+
 void books_prove(struct sim_night *n, bool settled)
 {
 	static const char *const ways[] = { "owner", "budget", "campaign", "fleet", "provider", "gpu", "recipe", "run", "part", "day", "week",
@@ -195,6 +220,7 @@ void books_prove(struct sim_night *n, bool settled)
 			free(text);
 		}
 		check_tables(n, doc);
+		check_counts(n, h);
 		for (int k = 0; settled && k < CLOUDS; k++)
 			if (n->clouds[k])
 				check_provider(n, n->clouds[k], json_object_get(proof, "balances"));

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "core/cost.h"
 #include "core/mark.h"
+#include "months.h"
 #include "night.h"
 #include "orphan.h"
 
@@ -173,6 +174,8 @@ void judge_event(struct sim_night *n, const struct event *e)
 		check_absent(n, i);
 	if (i && !strcmp(e->event, "reachable"))
 		check_name(n, i);
+	if (n->months)
+		months_event(n, e);
 	n->unbilled |= i && !strcmp(e->event, "unbilled");
 	if (i && !strcmp(e->event, "settled"))
 		judge_bill(n, i);

@@ -11,6 +11,7 @@
  *	gpufleet-night --case 3:kill:17:0                one of those again, told
  *	gpufleet-night --mutants [--seeds N] [--jobs J]  each planted bug must be caught within N nights
  *	gpufleet-night --seasons N [--from S]            sixty nights of a campaign, N times
+ *	gpufleet-night --months N [--from S]             two months of everything, N times
  *	gpufleet-night --rate                            requests a minute with 100 machines, and after an outage of two hours
  *	gpufleet-night --replay DIR --state DIR          what a daemon recorded with --trace, again; its site.key is in --state
  */
@@ -21,13 +22,14 @@
 #include "rate.h"
 #include "replay.h"
 #include "runner.h"
+#include "months.h"
 #include "season.h"
 
 #include <getopt.h>
 #include <stdlib.h>
 
 enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS,
-	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK, OPT_RATE, OPT_SEASONS };
+	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK, OPT_RATE, OPT_SEASONS, OPT_MONTHS };
 
 static const struct option options[] = {
 	{ "seeds", required_argument, NULL, OPT_SEEDS },
@@ -45,6 +47,7 @@ static const struct option options[] = {
 	{ "case", required_argument, NULL, OPT_CASE },
 	{ "mutants", no_argument, NULL, OPT_MUTANTS },
 	{ "seasons", required_argument, NULL, OPT_SEASONS },
+	{ "months", required_argument, NULL, OPT_MONTHS },
 	{ "rate", no_argument, NULL, OPT_RATE },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
 	{ "state", required_argument, NULL, OPT_STATE },
@@ -55,7 +58,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] [--again] [--orphan]\n"
 			"       gpufleet-night --seed S [--trace] [--digest] [--shrink] [--orphan]\n"
-			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate | --seasons N | --regressions FILE\n"
+			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate | --seasons N | --months N | --regressions FILE\n"
 			"       gpufleet-night --replay DIR --state DIR\n");
 	return 2;
 }
@@ -87,7 +90,7 @@ int main(int argc, char **argv)
 	struct run_options o = { .from = 1, .jobs = 2 };
 	const char *recorded = NULL, *state = NULL;
 	bool good = true, crash = false, mutants = false;
-	int64_t seasons = 0;
+	int64_t seasons = 0, months = 0;
 	int c;
 
 	log_set_level((enum log_level)(LOG_ERROR + 1)); /* thousands of nights say the same things; --trace shows them */
@@ -108,6 +111,7 @@ int main(int argc, char **argv)
 		case OPT_CRASH: crash = true; break;
 		case OPT_MUTANTS: mutants = true; break;
 		case OPT_SEASONS: good &= number(optarg, 100000, &seasons); break;
+		case OPT_MONTHS: good &= number(optarg, 100000, &months); break;
 		case OPT_RATE: return rate_measure();
 		case OPT_CASE: return crash_again(optarg);
 		case OPT_AGAIN: o.again = true; break;
@@ -121,6 +125,8 @@ int main(int argc, char **argv)
 		return crash_sweep((int)o.jobs);
 	if (seasons && good && optind == argc)
 		return season_many(o.from, seasons, o.trace);
+	if (months && good && optind == argc)
+		return months_many(o.from, months, o.trace);
 	if (mutants && good && optind == argc)
 		return mutants_hunt((int)o.jobs, o.count ? o.count : 4000);
 	if (recorded && state && good && optind == argc)

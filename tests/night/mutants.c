@@ -1,6 +1,7 @@
 #include "mutants.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "months.h"
 #include "parallel.h"
 #include "runner.h"
 
@@ -25,11 +26,19 @@ static const char *const mutants[] = {
 	"any_mark_is_ours", "mac_not_checked", "every_account_is_ours",
 	/* money */
 	"money_ignored", "first_bill_is_final", "booked_twice", "one_line_of_the_bill",
+	"posting_without_number", "end_not_booked", "bill_not_booked", "held_is_free", "spending_not_counted",
 	/* runs, rates */
 	"any_end_is_ok", "vanished_is_ok", "no_pace",
 	/* time */
 	"clock_followed",
 };
+
+#define MONTHS 4
+
+static bool needs_months(const char *name)
+{
+	return !strcmp(name, "held_is_free") || !strcmp(name, "spending_not_counted");
+}
 
 struct hunt {
 	int64_t nights;
@@ -43,12 +52,20 @@ static int hunt_one(const struct hunt *h, const char *name)
 	struct sim_plan p;
 
 	setenv("GPUFLEET_MUTANT", name, 1);
-	for (int64_t seed = 1; seed <= h->nights; seed++) {
+	for (int64_t seed = 1; seed <= (needs_months(name) ? 0 : h->nights); seed++) {
 		plan_make(&p, (uint64_t)seed, seed_has_faults(seed));
 		runner_night(&p, &no, NULL, violation, sizeof(violation));
 		if (!*violation)
 			continue;
 		printf("%-28s seed %lld: %.140s\n", name, (long long)seed, violation);
+		return 1;
+	}
+	/* What only budgets, or many days, would show. */
+	for (int64_t seed = 1; seed <= MONTHS; seed++) {
+		months_violation((uint64_t)seed, violation, sizeof(violation));
+		if (!*violation)
+			continue;
+		printf("%-28s months %lld: %.140s\n", name, (long long)seed, violation);
 		return 1;
 	}
 	return 0;

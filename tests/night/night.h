@@ -153,6 +153,7 @@ struct sim_night {
 	struct map books;      /* instance → struct book (books.c) */
 	money beyond;          /* what went beyond what was reserved, on all machines together */
 	bool unbilled;         /* some bill never came: what is owed is what was metered */
+	struct months *months; /* NULL: one night */
 	struct season *season; /* NULL: people ask for what they like */
 	struct reap_memory *reaper; /* per account; NULL: no reaper in this night */
 	struct tick reaper_tick;

@@ -5,6 +5,7 @@
 #	make sim-mutants         planted bugs, each of which must be caught
 #	make sim-rate            how often providers are asked, with a hundred machines and after an outage
 #	make sim-season          sixty nights of a campaign, ten times
+#	make sim-months          two months over four providers, with budgets; every fourth without faults
 #	make sim-orphan          the daemon removed for ever at some step; the reaper bounds the loss
 # One night again, told in full: build/gpufleet-night --seed N --trace
 
@@ -31,6 +32,7 @@ check-night: $(NIGHT)
 	@$(NIGHT) --seeds 200 --jobs $(JOBS) --again
 	@$(NIGHT) --regressions tests/night/regressions
 	@$(NIGHT) --seasons 1
+	@$(NIGHT) --months 1
 
 .PHONY: sim-seeds check-night
 
@@ -56,3 +58,8 @@ SEASONS ?= 10
 sim-season: $(NIGHT)
 	@$(NIGHT) --seasons $(SEASONS)
 .PHONY: sim-season
+
+MONTHS ?= 8
+sim-months: $(NIGHT)
+	@$(NIGHT) --months $(MONTHS)
+.PHONY: sim-months

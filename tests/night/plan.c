@@ -1,5 +1,7 @@
 #include "plan.h"
 
+#define DRAWN_MAX 96 /* items of a night that is drawn */
+
 const char *const trouble_names[TROUBLE_NR] = { "net_refused", "net_lost_request", "net_lost_answer", "net_silent_before",
 	"net_silent_after", "net_proxy_500", "net_proxy_504_after", "net_proxy_429", "net_garbage", "net_crossed", "net_replayed",
 	"net_replayed_create", "ssh_refused", "ssh_auth", "ssh_cut_before", "ssh_cut_after", "ssh_slow", "machine_host_dies",
@@ -10,7 +12,7 @@ static struct item *add(struct sim_plan *p, struct rng *r, enum item_kind kind, 
 {
 	struct item *i;
 
-	if (p->count == PLAN_MAX)
+	if (p->count == DRAWN_MAX)
 		return NULL;
 	i = &p->items[p->count++];
 	*i = (struct item){ .kind = kind, .at = at, .cloud = -1, .seconds = -1, .luck = rng_u64(r) };
@@ -102,7 +104,7 @@ static void add_switch(struct sim_plan *p, struct rng *r)
 	if (fault == FAULT_LOSE_FIRST_PATCH) {
 		i->count = -1;
 		i->span = p->chaos;
-	} else if (fault == FAULT_CREATE_QUOTA && cloud_models[cloud] == &cloud_hotaisle && i->luck & 1 && p->count < PLAN_MAX) {
+	} else if (fault == FAULT_CREATE_QUOTA && cloud_models[cloud] == &cloud_hotaisle && i->luck & 1 && p->count < DRAWN_MAX) {
 		p->items[p->count++] = (struct item){ .kind = ITEM_SWITCH, .at = i->at, .cloud = cloud, .what = FAULT_LIMIT_403,
 			.count = -1, .seconds = -1, .span = p->chaos };
 	}

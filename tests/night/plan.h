@@ -7,7 +7,7 @@
 
 #include "tests/sim/cloud.h"
 
-#define PLAN_MAX 96
+#define PLAN_MAX 400
 
 /* Faults that are not switches of a cloud model: the network, SSH, machines, the disk and the process. */
 enum trouble {
@@ -82,7 +82,8 @@ struct sim_plan {
 	unsigned clouds;       /* bit per cloud model that has an account */
 	bool shared_hotaisle;  /* not exclusive: other people's machines are there too */
 	bool crowd;            /* fleets of 25 for many hours, and a cloud that has them (rate.c) */
-	bool season;           /* sixty nights of a campaign (season.c) */
+	bool season;           /* sixty nights of a campaign (season.c), or two months of everything (months.c) */
+	bool months;
 	bool slow_bills;       /* bills as late as the fact sheets say */
 	duration work, chaos;  /* people ask until `work`, faults end at `chaos` */
 	struct item items[PLAN_MAX];
