@@ -241,6 +241,18 @@ $(BUILD)/torture/failing.so: tests/torture/failing.c
 $(BUILD)/bench/ssh_many: $(BUILD)/tests/bench/ssh_many.o $(LIB)
 	@mkdir -p $(@D)
 	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+$(BUILD)/bench/ledger: $(BUILD)/tests/bench/ledger.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+LEDGER_ROWS ?= 1000000
+bench-ledger: $(BUILD)/bench/ledger
+	@$(BUILD)/bench/ledger $(LEDGER_ROWS)
+
+bench: bench-ledger bench-ssh
+.PHONY: bench bench-ledger
+
 bench-ssh: $(BUILD)/bench/ssh_many
 	@BUILD='$(BUILD)' bash tests/bench/bench_ssh.sh
 
@@ -346,6 +358,7 @@ help:
 	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
 	@echo 'make check-clouds       sixteen ways in which clouds misbehave, end to end'
+	@echo 'make bench-ledger       the report of a month over a million postings, beside SQLite adding them up; make bench: all of them'
 	@echo 'make bench-ssh          200 machines over SSH, beside clush, pssh and xargs ssh'
 	@echo 'make check-flood        a run that writes ten gigabytes of output'
 	@echo 'make check-cron         schedules against croner and cron-parser, ten years in twelve zones (node, npm)'

@@ -67,6 +67,14 @@ static void tell_check(struct request *r, const struct plan *p, const struct cam
 	request_json(r, 200, o);
 }
 
+static int check_budget(struct request *r, const struct plan *p, struct err *e)
+{
+	if (!*p->budget || model_budget_by_name(engine_model(r->api->en), p->budget))
+		return 0;
+	return err_set(e, ERR_USAGE, "'budget': there is no budget '%.40s'; set it first: gpufleetctl budget set %.40s --named --cap USD", p->budget,
+	    p->budget);
+}
+
 /* May whoever applies it use the secrets that it names? */
 static int check_secrets(struct request *r, const struct plan *p, struct err *e)
 {
@@ -98,7 +106,7 @@ void post_campaigns(struct request *r)
 	old = p ? model_campaign_by_name(engine_model(r->api->en), p->name) : NULL;
 	if (!p)
 		request_problem(r, &e, json_pack("{ss}", "report", buf_str(&report)));
-	else if (check_secrets(r, p, &e) < 0)
+	else if (check_budget(r, p, &e) < 0 || check_secrets(r, p, &e) < 0)
 		request_error(r, &e);
 	else if (json_bool(r->in, "dry_run", false))
 		tell_check(r, p, old);

@@ -68,7 +68,7 @@ int history_fleet(struct history *h, const char *name, int64_t id, json_t **out,
  * Calendars come in their order, everything else by metered, descending. Rows of each table add up to the total to the micro-dollar.
  */
 struct cost_query {
-	const char *by[16];
+	const char *by[16]; /* TABLES_MAX of history_cost.c */
 	size_t count;
 	instant since, until, now;
 	const char *filter;

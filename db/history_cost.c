@@ -9,6 +9,7 @@
 #include "db/history_private.h"
 
 #define NONE    "(none)"
+#define TABLES_MAX 16
 #define WORDS_MAX (1u << 20) /* different keys of one report */
 
 /* ---- words: each text once, by its number ---- */
@@ -102,6 +103,7 @@ struct group {
 struct table {
 	struct dimension by[2];
 	int dimensions;
+	bool by_machine; /* all of a machine is in one group */
 	struct group *groups;
 	size_t count, cap;
 	struct map index; /* words → group number + 1 */
@@ -110,7 +112,8 @@ struct table {
 struct rented {
 	int64_t id;
 	uint32_t words[MACHINE_WAYS];
-	bool passes, settled, billed;
+	bool passes, settled, billed, met;
+	uint32_t group[TABLES_MAX]; /* of tables that go by machine: its group's number + 1 */
 };
 
 struct use {
@@ -171,6 +174,11 @@ static bool table_read(struct table *t, const char *by, struct err *e)
 		if (!dimension_read(&t->by[t->dimensions++], one, e))
 			return false;
 	}
+	if (!t->dimensions) {
+		err_set(e, ERR_USAGE, "'by' is empty");
+		return false;
+	}
+	t->by_machine = t->by[0].way < MACHINE_WAYS && t->by[t->dimensions - 1].way < MACHINE_WAYS;
 	return true;
 }
 
@@ -341,11 +349,13 @@ static bool first_of(struct walk *w, uint64_t group, int64_t id)
 	return true;
 }
 
-static void add(struct walk *w, uint64_t group, struct figures *f, const struct entry *x, const struct rented *m, const struct use *u)
+/* `group` is unique among those of all tables; fresh: it has not met this machine. */
+static void add(struct walk *w, uint64_t group, bool fresh, struct figures *f, const struct entry *x, const struct rented *m,
+    const struct use *u)
 {
 	enum part part = x->part < PARTS ? x->part : PART_UNSPLIT;
 
-	if (first_of(w, group, m->id)) {
+	if (fresh) {
 		f->instances++;
 		f->settled += m->settled;
 		f->with_bill += m->settled && m->billed;
@@ -399,21 +409,28 @@ static void take(struct walk *w, const struct entry *x, int64_t machine, int64_t
 {
 	struct rented *m = machine_of(w, machine);
 	struct use *u = use_of(w, run);
-	uint64_t number = 1;
 
 	if (!passes(w, x, m, u))
 		return;
-	add(w, 0, &w->total, x, m, u);
+	add(w, 0, !m->met, &w->total, x, m, u);
+	m->met = true;
 	for (size_t k = 0; k < w->count; k++) {
 		struct table *t = &w->tables[k];
-		uint32_t key[2] = { 0, 0 };
-		struct group *g;
+		uint32_t key[2] = { 0, 0 }, at = m->group[k];
+		bool fresh = !at;
+		uint64_t number;
 
-		for (int d = 0; d < t->dimensions; d++)
-			key[d] = key_of(w, &t->by[d], x, m, u);
-		g = group_of(t, key);
-		add(w, number + (uint64_t)(g - t->groups), &g->f, x, m, u);
-		number += WORDS_MAX;
+		if (!at) {
+			for (int d = 0; d < t->dimensions; d++)
+				key[d] = key_of(w, &t->by[d], x, m, u);
+			at = (uint32_t)(group_of(t, key) - t->groups) + 1;
+		}
+		number = (uint64_t)k * WORDS_MAX + at;
+		if (t->by_machine)
+			m->group[k] = at;
+		else
+			fresh = first_of(w, number, m->id);
+		add(w, number, fresh, &t->groups[at - 1].f, x, m, u);
 	}
 }
 

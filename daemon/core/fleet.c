@@ -73,7 +73,8 @@ static void open_fleet(struct model *m, struct fact *fact)
 		    same->state == FLEET_OPEN ? "open" : "closing");
 		return;
 	}
-	if (*row.budget && !model_budget_by_name(m, row.budget)) {
+	/* A night goes on without a budget that somebody took away; a person hears that it is not there. */
+	if (*row.budget && !row.night_id && !model_budget_by_name(m, row.budget)) {
 		err_set(&fact->error, ERR_USAGE, "there is no budget '%s'; see: gpufleetctl budget list", row.budget);
 		return;
 	}

@@ -227,6 +227,8 @@ static int run_cost(struct ctl *c, struct err *e)
 		if (out)
 			rc = err_set(e, ERR_USAGE, "--output is for html, report and focus; a table goes to standard output");
 	}
+	if (rc == 0 && by)
+		rc = cost_check_by(by, e);
 	if (rc == 0)
 		rc = cost_put_query(&c->args, &path, e);
 	if (rc == 0)

@@ -32,7 +32,9 @@ static int run_forecast(struct ctl *c, struct err *e)
 
 	buf_puts(&path, "/v1/forecast?by=");
 	str_percent_encode(&path, args_has(&c->args, "by") ? args_text(&c->args, "by") : "");
-	rc = cost_put_query(&c->args, &path, e);
+	rc = args_has(&c->args, "by") ? cost_check_by(args_text(&c->args, "by"), e) : 0;
+	if (rc == 0)
+		rc = cost_put_query(&c->args, &path, e);
 	if (rc == 0)
 		rc = ctl_get(c, buf_str(&path), &answer, e);
 	buf_free(&path);

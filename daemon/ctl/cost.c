@@ -42,6 +42,28 @@ static int read_time(const char *option, const char *text, char out[32], struct 
 	return 0;
 }
 
+int cost_check_by(const char *by, struct err *e)
+{
+	char copy[160], *rest = copy, *one;
+	const char *near;
+
+	if (!str_copy_n(copy, sizeof(copy), by))
+		return err_set(e, ERR_USAGE, "--by is too long");
+	while ((one = str_split(&rest, ","))) {
+		bool known = str_starts(one, "label:") && one[6];
+
+		for (size_t k = 0; cost_ways[k]; k++)
+			known |= !strcmp(cost_ways[k], one) && strcmp(one, "label:") != 0;
+		if (known)
+			continue;
+		near = str_nearest(one, cost_ways);
+		return err_set(e, ERR_USAGE, "--by wants owner, budget, campaign, fleet, provider, account, gpu, region, recipe, run, label:KEY, part, "
+		    "day, week or month, or two of them like owner,month; not '%.40s'%s%s%s", one, near ? " (did you mean '" : "", near ? near : "",
+		    near ? "'?)" : "");
+	}
+	return 0;
+}
+
 int cost_put_query(const struct args *a, struct buf *path, struct err *e)
 {
 	static const char *const limits[] = { "since", "until" };

@@ -7,6 +7,8 @@
 extern const char *const cost_ways[];    /* for --by */
 extern const char *const cost_periods[]; /* for --since and --until */
 
+/* Is that a way to group cost, or two of them? */
+int cost_check_by(const char *by, struct err *e);
 /* Append --since, --until and --filter, as far as the command knows them, to a path that has a query already. */
 int cost_put_query(const struct args *a, struct buf *path, struct err *e);
 

@@ -155,7 +155,8 @@ static void bar(struct markup *p, double share)
 
 static void spenders(struct markup *p, const json_t *doc, const char *by, const char *title)
 {
-	static const char *const columns[] = { "", "Machines", "GPU-hours", "Metered", "Billed", "Gap", "Share", "" };
+	/* What matters stands first: a phone shows no more of a row. */
+	static const char *const columns[] = { "", "Metered", "Share", "Billed", "Gap", "GPU-hours", "Machines", "" };
 	const json_t *rows = rows_of(doc, by), *row;
 	double all = json_num(json_object_get(doc, "total"), "metered", 0);
 	char a[32];
@@ -171,12 +172,12 @@ static void spenders(struct markup *p, const json_t *doc, const char *by, const 
 			break;
 		markup_row(p);
 		markup_cell(p, "%s", json_str(row, "key", ""));
-		markup_cell(p, "%lld", (long long)json_int(row, "instances", 0));
-		markup_cell(p, "%s", hours(json_num(row, "gpu_hours", 0), a));
 		markup_cell(p, "%s", dollars(row, "metered", a));
+		markup_cell(p, "%s", percent(json_num(row, "metered", 0), all, a));
 		markup_cell(p, "%s", dollars(row, "billed", a));
 		markup_cell(p, "%s", dollars(row, "gap", a));
-		markup_cell(p, "%s", percent(json_num(row, "metered", 0), all, a));
+		markup_cell(p, "%s", hours(json_num(row, "gpu_hours", 0), a));
+		markup_cell(p, "%lld", (long long)json_int(row, "instances", 0));
 		bar(p, all > 0 ? json_num(row, "metered", 0) / all : 0);
 		markup_row_end(p);
 	}

@@ -123,7 +123,9 @@ static void test_up_bad_words_ask_nobody(void **state)
 	EXPECT(m, 122, NULL, "not both", "run", "gpu-check", "--on", "a", "--gpu", "H100");
 	EXPECT(m, 122, NULL, "which command?", "exec", "perf-1");
 	EXPECT(m, 2, NULL, "is no run", "logs", "perf-1");
-	EXPECT(m, 2, NULL, "--since wants", "cost", "--since", "yesterday");
+	EXPECT(m, 2, NULL, "--since wants", "cost", "--since", "someday");
+	EXPECT(m, 2, NULL, "(did you mean 'fleet'?)", "cost", "--by", "fleets");
+	EXPECT(m, 2, NULL, "--by wants owner, budget", "cost", "--by", "owner,zzz");
 	EXPECT(m, 2, NULL, "for how long?", "extend", "perf-1");
 	assert_string_equal(mock_log(m), "");
 	mock_stop(m);
@@ -770,16 +772,16 @@ static void test_cost(void **state)
 	static const struct mock_row rows[] = {
 		{ "GET", "/v1/cost?by=gpu&since=2026-11-01T00%3A00%3A00Z",
 			.body = "{\"by\":\"gpu\",\"rows\":[{\"key\":\"MI300X\",\"instances\":2,\"gpu_hours\":16.5,\"held\":0,\"metered\":31.845678,"
-				"\"billed\":31.84,\"settled\":true},{\"key\":\"=H100\",\"instances\":1,\"gpu_hours\":1,\"held\":0,\"metered\":2,"
-				"\"billed\":null,\"settled\":false}],\"total\":{\"instances\":3,\"gpu_hours\":17.5,\"held\":0,\"metered\":33.845678,"
-				"\"billed\":31.84,\"settled\":false},\"complete\":false}" },
+				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":true},{\"key\":\"=H100\",\"instances\":1,\"gpu_hours\":1,\"held\":0,\"metered\":2,"
+				"\"billed\":null,\"gap\":0,\"settled\":false}],\"total\":{\"instances\":3,\"gpu_hours\":17.5,\"held\":0,\"metered\":33.845678,"
+				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":false},\"complete\":false}" },
 		{ 0 },
 	};
 	struct mock *m = mock_start(rows);
 
 	(void)state;
-	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  no\n", "not complete", "cost", "--by", "gpu", "--since", "2026-11-01");
-	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,yes\r\n", NULL, "cost", "-b",
+	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  no\n", "not complete", "cost", "--by", "gpu", "--since", "2026-11-01");
+	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,yes\r\n", NULL, "cost", "-b",
 	    "gpu", "-s", "2026-11-01", "--format", "csv");
 	mock_stop(m);
 }

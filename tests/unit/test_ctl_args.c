@@ -103,8 +103,8 @@ static const struct {
 	{ "up", "usage: gpufleetctl up GPU[:N] [options]" },
 	{ "up MI300X H100", "'H100' is one word too many" },
 	{ "up MI300X -- x", "'up' takes nothing behind --" },
-	{ "cost --by fleets", "(did you mean 'fleet'?)" },
-	{ "cost --by zzz", "--by is one of fleet, provider" },
+	{ "cost --format tabel", "(did you mean 'table'?)" },
+	{ "cost --format zzz", "--format is one of table, csv" },
 };
 
 static void test_mistakes(void **state)
