@@ -96,12 +96,18 @@ static void ask(struct asking *g, const struct account *a)
 {
 	const struct provider *p = provider_find(a->provider);
 	struct audit_account *f = &evidence_of(g, a)->facts;
+	const struct account_state *state = model_account(engine_model(g->api->en), a->name);
 	struct op_args args = { .account = a };
 
 	str_copy(f->name, a->name);
 	str_copy(f->provider, a->provider);
 	str_copy(f->title, p->title);
 	f->local = p->caps & CAP_LOCAL;
+	if (state) {
+		f->strays = state->strays;
+		f->stray_sum = state->stray_sum;
+		str_copy(f->stray, state->stray);
+	}
 	f->balance.machines = -1;
 	if (f->local)
 		return;

@@ -171,6 +171,11 @@ static void compare_counters(struct judging *j, const struct audit_account *a, c
 	if (b->machines >= 0 && b->machines != s->machines)
 		put(j->findings, a->name, "count", "", "%s counts %d machine%s and lists %d", a->title, b->machines,
 		    b->machines == 1 ? "" : "s", s->machines);
+	if (a->strays) {
+		money_format(a->stray_sum, theirs);
+		put(j->findings, a->name, "stray_charge", a->stray, "%s charges %s for %d machine%s of ours that nobody here knows", a->title, theirs,
+		    a->strays, a->strays == 1 ? "" : "s");
+	}
 	/* Prices are rounded, and disks are charged apart at some. */
 	if (b->hourly_known && s->priced && off > CENT && off > s->all_rate / 20) {
 		money_format(b->hourly, theirs);

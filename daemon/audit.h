@@ -17,6 +17,9 @@ struct audit_account {
 	char message[TEXT_MAX]; /* why not */
 	size_t first, count;    /* its machines in audit.machines */
 	struct balance balance; /* machines -1, known false: not told */
+	int strays;             /* charges for machines that nobody here knows, when they were read last */
+	money stray_sum;
+	char stray[ID_MAX];     /* one of them */
 };
 
 /* One block of memory, so that free() is enough: audit_new(). */

@@ -12,7 +12,8 @@
 #define LONGEST_SLEEP   60000       /* ms: a wall clock that was set forward is noticed within a minute */
 #define LOOP_LIMIT      (10 * MSEC) /* architecture §16 */
 #define NOTE_EVERY      (10 * SECOND)
-#define LOAD_BACK       (2 * DAY)   /* ended and settled objects younger than this are loaded too */
+#define LOAD_BACK       (2 * DAY)   /* ended and settled objects younger than this are loaded too, and those whose bill may be revised */
+#define BILL_REREAD     DAY
 
 struct engine {
 	uv_loop_t *loop;
@@ -149,7 +150,7 @@ static void set_policy(struct policy *p, const struct config *c)
 		.settle = c->proof.settle, .settle_single_flight = c->proof.settle_hotaisle,
 		.absence_listings = c->proof.absence_listings, .absence_spacing = c->proof.absence_spacing,
 		.gone_listings = c->proof.gone_listings, .gone_spacing = c->proof.gone_spacing, .late_watch = c->proof.late_watch,
-		.orphan_grace = c->proof.orphan_grace, .bill_poll = c->proof.bill_poll, .bill_watch = c->proof.bill_watch,
+		.orphan_grace = c->proof.orphan_grace, .bill_poll = c->proof.bill_poll, .bill_watch = c->proof.bill_watch, .bill_reread = BILL_REREAD,
 		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .lease = c->proof.lease,
 	        .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched,
 		.adopt_orphans = !strcmp(c->on_orphan, "adopt"), .finish_lost = !strcmp(c->on_lost, "finish_until_deadline") };
@@ -210,7 +211,7 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 {
 	struct engine *en = xcalloc(1, sizeof(*en));
 	struct fact restarted = { .kind = FACT_RESTARTED };
-	instant since = clock_steady() - LOAD_BACK;
+	instant since = clock_steady() - (o->config->proof.bill_watch > LOAD_BACK ? o->config->proof.bill_watch : LOAD_BACK);
 
 	en->loop = o->loop;
 	en->config = o->config;

@@ -86,6 +86,7 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_OFFERS:
 	case ACTION_LIST:
 	case ACTION_BALANCE:
+	case ACTION_CHARGES:
 	case ACTION_CREATE:
 	case ACTION_DESCRIBE:
 	case ACTION_MARK:

@@ -33,7 +33,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 
 static bool about_the_account(enum action_kind k)
 {
-	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE;
+	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE || k == ACTION_CHARGES;
 }
 
 /* NULL: the action is about something else. */
@@ -59,7 +59,7 @@ const struct account *operation_account(const struct config *c, const struct mod
 
 enum provider_op_kind operation_kind(enum action_kind k)
 {
-	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
+	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE, [ACTION_CHARGES] = OP_BILL,
 		[ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK, [ACTION_DESTROY] = OP_DESTROY,
 		[ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP };
 
@@ -97,6 +97,8 @@ void operation_args(struct op_args *out, struct offer *offer, const struct model
 	str_copy(out->gpu, a->gpu);
 	out->gpu_count = a->gpu_count;
 	out->public_key = public_key;
+	if (a->kind == ACTION_CHARGES)
+		out->from = m->now - m->policy.bill_watch;
 	if (!i)
 		return;
 	out->id = i->provider_id;
@@ -140,15 +142,44 @@ static money bill_total(const struct op_reply *r, const char *id)
 	return sum;
 }
 
+static int by_id(const void *x, const void *y)
+{
+	const struct bill_line *a = x, *b = y;
+
+	return strcmp(a->id, b->id);
+}
+
+/* The lines of an account's record, one machine each. */
+static void add_up(struct op_reply *r)
+{
+	struct machine *m = NULL;
+
+	if (r->bill_count)
+		qsort(r->bills, r->bill_count, sizeof(*r->bills), by_id);
+	for (size_t k = 0; k < r->bill_count; k++) {
+		const struct bill_line *line = &r->bills[k];
+
+		if (!m || strcmp(m->id, line->id) != 0) {
+			m = op_reply_add_machine(r);
+			str_copy(m->id, line->id);
+		}
+		if (*line->mark)
+			str_copy(m->mark, line->mark);
+		m->price_hour = money_add(m->price_hour, line->amount);
+	}
+}
+
 void operation_fact(struct fact *f, const struct model *m, const struct account *account, const struct action *a, instant began,
     struct op_reply *r)
 {
 	static const enum fact_kind kinds[] = { [ACTION_OFFERS] = FACT_OFFERS, [ACTION_LIST] = FACT_LISTED,
-		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
+		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CHARGES] = FACT_CHARGES, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
 		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED,
 		[ACTION_END_EXTRA] = FACT_EXTRA_ENDED };
 	const struct instance *i = of_instance(m, a);
 
+	if (a->kind == ACTION_CHARGES)
+		add_up(r);
 	*f = (struct fact){ .kind = kinds[a->kind], .id = a->id, .account = account->name, .verdict = r->verdict,
 		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,
 		.began = began, .machines = r->machines, .machine_count = r->machine_count, .balance = &r->balance, .gpu = a->gpu,
@@ -158,6 +189,8 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		f->offer_count = r->offer_count;
 		r->offers = NULL;
 		r->offer_count = 0;
+	} else if (a->kind == ACTION_CHARGES) {
+		f->began = m->now - m->policy.bill_watch;
 	} else if (a->kind == ACTION_BILL && i) {
 		f->price = bill_total(r, i->provider_id);
 	}

@@ -135,6 +135,8 @@ static bool read_item(const struct op_args *a, const json_t *item, struct op_rep
 		return true;
 	if (!json_money_signed(item, "amount", &line.amount))
 		return false;
+	/* "gf-9f3c-01 (gpu-mi325x1-256gb)" (§10) */
+	snprintf(line.mark, sizeof(line.mark), "%.*s", (int)strcspn(json_str(item, "description", ""), " "), json_str(item, "description", ""));
 	json_time(item, "start_time", &line.from);
 	json_time(item, "end_time", &line.until);
 	/* One machine is asked for over its whole life; all of them within the window. */

@@ -223,6 +223,7 @@ static bool read_charge(const struct op_args *a, const json_t *row, struct op_re
 		return true;
 	if (!charged_id(a, row, line.id) || !json_money_signed(row, "amount", &line.amount))
 		return false;
+	str_copy(line.mark, json_str(row, "metadata.label", ""));
 	json_time(row, "start", &line.from);
 	json_time(row, "end", &line.until);
 	if (!a->id || !strcmp(a->id, line.id))

@@ -192,6 +192,8 @@ void account_apply(struct model *m, struct fact *f)
 		listed(m, a, f);
 	else if (f->kind == FACT_BALANCE)
 		balance(m, a, f);
+	else if (f->kind == FACT_CHARGES)
+		charges_apply(m, a, f);
 	else
 		answered(a, f, "check");
 }
@@ -282,6 +284,7 @@ void account_decide(struct model *m, struct account_state *a, instant now, struc
 		core_dirty(m, &a->object);
 	}
 	core_wake(m, &a->object, decide_balance(a, m, now, out));
+	core_wake(m, &a->object, charges_decide(m, a, now, out));
 	if (a->list_busy)
 		return;
 	due = a->list_retry_at ? a->list_retry_at : a->listed_at + list_interval(m, a, now);

@@ -11,6 +11,7 @@ enum action_kind {
 	ACTION_OFFERS,   /* account → FACT_OFFERS */
 	ACTION_LIST,     /* account → FACT_LISTED */
 	ACTION_BALANCE,  /* account → FACT_BALANCE */
+	ACTION_CHARGES,  /* account: all that it was charged lately → FACT_CHARGES */
 	ACTION_CREATE,   /* instance → FACT_CREATED; spends */
 	ACTION_DESCRIBE, /* instance → FACT_DESCRIBED */
 	ACTION_MARK,     /* instance: set new_mark, else mark → FACT_MARKED */

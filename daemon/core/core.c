@@ -138,6 +138,7 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_OFFERS:
 	case FACT_LISTED:
 	case FACT_BALANCE:
+	case FACT_CHARGES:
 	case FACT_CHECKED: account_apply(m, f); break;
 	case FACT_RESOLVE: instance_resolve(m, f); break;
 	case FACT_TRUST: instance_trust(m, f); break;
@@ -269,7 +270,7 @@ instant core_next_wake(const struct model *m, instant now)
 
 const char *action_name(enum action_kind k)
 {
-	static const char *const names[] = { "offers", "list", "balance", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
+	static const char *const names[] = { "offers", "list", "balance", "charges", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
 		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
 
 	return names[k];

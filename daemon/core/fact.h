@@ -29,6 +29,7 @@ enum fact_kind {
 	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
 	FACT_BALANCE,      /* account, verdict, balance */
+	FACT_CHARGES,      /* account, verdict, machines: id, mark and (price_hour) what was charged for it since `began` */
 	FACT_CHECKED,      /* account, verdict, text */
 	FACT_CREATED,      /* id: instance; verdict, text = provider id when OK, price, flag = destroy now, message */
 	FACT_DESCRIBED,    /* id: instance; verdict, machines[0] */

@@ -521,6 +521,8 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 	if (f->state == FLEET_CLOSED) {
 		duration keep = m->policy.late_watch > FORGET_AFTER ? m->policy.late_watch : FORGET_AFTER;
 
+		if (m->policy.bill_reread && keep < m->policy.bill_watch)
+			keep = m->policy.bill_watch; /* its bill may still be revised */
 		if (t.settled && !t.dirty && !f->object.dirty && now >= f->closed + keep && !night_needs(m, f)) {
 			model_drop_fleet(m, f);
 			return;

@@ -98,6 +98,10 @@ void notice_budget(struct model *m, const struct budget *b, const char *news);
 void notice_apply(struct model *m, struct fact *f);
 void notice_decide(struct model *m, struct notice *x, instant now, struct actions *out);
 
+/* What a provider has charged in all, read again and again (charges.c). Returns when to look again. */
+void charges_apply(struct model *m, struct account_state *a, const struct fact *f);
+instant charges_decide(const struct model *m, struct account_state *a, instant now, struct actions *out);
+
 void account_apply(struct model *m, struct fact *f);
 void account_decide(struct model *m, struct account_state *a, instant now, struct actions *out);
 void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);

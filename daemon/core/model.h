@@ -213,6 +213,7 @@ struct instance {
 	enum activity activity;
 	instant retry_at;  /* nothing before this */
 	int tries;         /* of the present activity, for back-off */
+	money recharged;   /* settled: another sum that was read once; 0: none */
 };
 
 enum run_state {
@@ -430,7 +431,11 @@ struct account_state {
 	char offers_gpu[GPU_MAX];   /* for what they were asked */
 	int offers_gpu_count;
 	instant offers_at, listed_at, listing_began, balance_at, list_retry_at, offers_retry_at;
-	bool offers_busy, list_busy, balance_busy, denied;
+	bool offers_busy, list_busy, balance_busy, charges_busy, denied;
+	instant charges_at;         /* when its charges are read next */
+	int strays;                 /* charges for what no row knows, at the last reading: a leak (§2.12) */
+	char stray[ID_MAX];         /* … one of them, and */
+	money stray_sum;            /* … what they come to */
 	int list_failures, offers_failures, balance_failures;
 	char trouble[TEXT_MAX];     /* last failure in words; "" when fine */
 	struct balance balance;
@@ -520,6 +525,7 @@ struct policy {
 	int gone_listings;
 	duration gone_spacing;
 	duration late_watch, orphan_grace, bill_poll, bill_watch;
+	duration bill_reread;  /* settled bills are read again this often, for bill_watch; 0: never */
 	duration key_keep;     /* our public key stays at a provider for this long after the last machine there */
 	bool finish_lost;      /* a run whose machine is silent gets the time that it may take */
 	duration lease;        /* what a machine gets at each contact before its watchdog acts */

@@ -110,6 +110,7 @@ struct balance {
 /* One charge in the provider's own record. Several lines for one machine are added up. */
 struct bill_line {
 	char id[ID_MAX]; /* the provider's id of the machine */
+	char mark[ID_MAX]; /* its name, where the record has it; "" */
 	money amount;
 	instant from, until; /* 0 unknown */
 };

@@ -58,7 +58,8 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] [--again] [--orphan]\n"
 			"       gpufleet-night --seed S [--trace] [--digest] [--shrink] [--orphan]\n"
-			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate | --seasons N | --months N | --regressions FILE\n"
+			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate |\n"
+			"                       --seasons N | --months N | --regressions FILE\n"
 			"       gpufleet-night --replay DIR --state DIR\n");
 	return 2;
 }

@@ -93,7 +93,7 @@ static void booked(void *arg, const struct posting *postings, size_t count)
 		books_posted(n, postings, count);
 }
 
-static void set_policy(struct policy *p, const struct config *c)
+static void set_policy(struct policy *p, const struct config *c, bool reread)
 {
 	*p = (struct policy){ .poll_boot = c->poll.boot, .poll_steady = c->poll.steady, .poll_sweep = c->poll.sweep,
 		.settle = c->proof.settle, .settle_single_flight = c->proof.settle_hotaisle,
@@ -101,7 +101,7 @@ static void set_policy(struct policy *p, const struct config *c)
 		.gone_listings = c->proof.gone_listings, .gone_spacing = c->proof.gone_spacing, .late_watch = c->proof.late_watch,
 		.orphan_grace = c->proof.orphan_grace, .bill_poll = c->proof.bill_poll, .bill_watch = c->proof.bill_watch,
 		.key_keep = c->proof.key_keep, .contact_lost = c->proof.contact_lost, .lease = c->proof.lease,
-	        .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched };
+		.bill_reread = reread ? 8 * HOUR : 0, .run_poll = c->poll.run, .run_poll_watched = c->poll.run_watched };
 }
 
 static void add_accounts(struct sim_night *n, struct model *m)
@@ -169,7 +169,7 @@ void process_start(struct sim_night *n)
 	model_init(&p->model, &p->rng);
 	str_copy(p->model.site, NIGHT_SITE);
 	memcpy(p->model.mark_key, n->mark_key, sizeof(p->model.mark_key));
-	set_policy(&p->model.policy, &n->config);
+	set_policy(&p->model.policy, &n->config, n->plan.months);
 	p->model.compile = n->season ? season_compile : NULL;
 	add_accounts(n, &p->model);
 	wheel_init(&p->wheel, &(struct wheel_options){ .model = &p->model, .act = act, .events = durable, .postings = booked,

@@ -8,7 +8,7 @@ static bool about_run(enum action_kind k)
 
 static bool about_account(enum action_kind k)
 {
-	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE;
+	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE || k == ACTION_CHARGES;
 }
 
 static bool by_ssh(enum action_kind k)
@@ -211,6 +211,8 @@ static void answer_account(struct world *w, const struct answer *a, struct fact 
 	if (a->action.kind == ACTION_BALANCE) {
 		f->kind = FACT_BALANCE;
 		f->balance = &b;
+	} else if (a->action.kind == ACTION_CHARGES) {
+		f->kind = FACT_CHARGES; /* nothing is charged that was not before */
 	} else {
 		f->kind = FACT_OFFERS;
 		f->gpu = a->action.gpu;

@@ -772,7 +772,8 @@ static void test_cost(void **state)
 	static const struct mock_row rows[] = {
 		{ "GET", "/v1/cost?by=gpu&since=2026-11-01T00%3A00%3A00Z",
 			.body = "{\"by\":\"gpu\",\"rows\":[{\"key\":\"MI300X\",\"instances\":2,\"gpu_hours\":16.5,\"held\":0,\"metered\":31.845678,"
-				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":true},{\"key\":\"=H100\",\"instances\":1,\"gpu_hours\":1,\"held\":0,\"metered\":2,"
+				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":true},"
+				"{\"key\":\"=H100\",\"instances\":1,\"gpu_hours\":1,\"held\":0,\"metered\":2,"
 				"\"billed\":null,\"gap\":0,\"settled\":false}],\"total\":{\"instances\":3,\"gpu_hours\":17.5,\"held\":0,\"metered\":33.845678,"
 				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":false},\"complete\":false}" },
 		{ 0 },
