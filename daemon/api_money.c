@@ -196,6 +196,7 @@ void get_forecast(struct request *r)
 
 struct what_if {
 	duration time;
+	int64_t volume_gb;
 };
 
 /* At each account the cheapest offer that fits; sold out ones are told too. */
@@ -215,8 +216,11 @@ static const struct offer *cheapest_at(const struct fleet *f, const struct accou
 	return best;
 }
 
-static json_t *what_if_row(const struct account_state *a, const struct fleet *f, const struct offer *o, duration time)
+static json_t *what_if_row(const struct account_state *a, const struct fleet *f, const struct offer *o, const struct what_if *w)
 {
+	const struct storage_rule *volume = provider_find(a->facts.provider)->volume;
+	duration time = w->time;
+	money storage = w->volume_gb && volume ? cost_storage(volume, w->volume_gb, time) : 0;
 	money cost = money_times(cost_metered(&a->facts.billing, o->price_hour, o->minimum_charge, 1, 1 + time), f->instances);
 	json_t *row = json_object();
 
@@ -227,7 +231,8 @@ static json_t *what_if_row(const struct account_state *a, const struct fleet *f,
 	json_put_money(row, "price_hour", money_times(o->price_hour, f->instances));
 	json_put_money(row, "price_gpu_hour", o->price_hour / o->gpu_count);
 	json_put_money(row, "minimum_charge", money_times(o->minimum_charge, f->instances));
-	json_put_money(row, "cost", cost);
+	json_put(row, "storage", w->volume_gb && !volume ? json_null() : json_real((double)storage / (double)USD));
+	json_put_money(row, "cost", money_add(cost, storage));
 	json_put_money(row, "worst_case", money_times(cost_hold(&a->facts, o->price_hour, o->minimum_charge, time), f->instances));
 	json_put_bool(row, "available", o->available != 0);
 	return row;
@@ -252,7 +257,7 @@ static void tell_what_if(struct request *r, struct fleet *f, void *arg)
 		const struct offer *best = place_account_allowed(f, a) ? cheapest_at(f, a) : NULL;
 
 		if (best)
-			sorted[n++] = what_if_row(a, f, best, w->time);
+			sorted[n++] = what_if_row(a, f, best, w);
 		else if (place_account_allowed(f, a) && a->offers_failures)
 			json_array_append_new(silent, json_string(a->facts.name));
 	}
@@ -288,10 +293,14 @@ void get_what_if(struct request *r)
 	} else if (!(hours > 0 && hours <= 366 * 24)) {
 		err_set(&e, ERR_USAGE, "'hours' is above 0 and at most a year of them");
 		request_error(r, &e);
+	} else if (query_int(r, "volume", 0) < 0 || query_int(r, "volume", 0) > 1000000) {
+		err_set(&e, ERR_USAGE, "'volume' is gigabytes, at most a million of them");
+		request_error(r, &e);
 	} else {
 		f.accept_minimum = INT64_MAX;
 		w = xcalloc(1, sizeof(*w));
 		w->time = (duration)(hours * (double)HOUR);
+		w->volume_gb = query_int(r, "volume", 0);
 		fleet_market(r, &f, tell_what_if, w);
 	}
 	json_decref(in);

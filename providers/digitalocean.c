@@ -165,6 +165,9 @@ static enum verdict key_drop_read(
 
 /* ---- the table ---- */
 
+/* $0.10 a GiB and month (§6) */
+static const struct storage_rule volume = { .gb_month = 10 * CENT, .month = 730 * HOUR };
+
 const struct provider provider_digitalocean = {
 	.name = "digitalocean",
 	.title = "DigitalOcean",
@@ -182,6 +185,7 @@ const struct provider provider_digitalocean = {
 	.boot_allowance = 15 * MINUTE,
 	.teardown_allowance = 5 * MINUTE,
 	/* By the second, at least one minute, on or off; the preview of the invoice is refreshed about daily (§10). */
+	.volume = &volume,
 	.billing = { .quantum = SECOND,
 	    .minimum = MINUTE,
 	    .start = METER_FROM_CREATE,

@@ -175,6 +175,7 @@ struct provider {
 	duration boot_allowance;  /* create to SSH, worst ordinary case */
 	duration teardown_allowance;
 	struct billing_rule billing;
+	const struct storage_rule *volume; /* NULL: it sells none by itself */
 	/* How a machine ends itself with a key of its own; NULL: it has none. Below api_url: give_back, its id, give_back_tail. */
 	const char *give_back, *give_back_tail;
 	const char *own_id, *own_key; /* variables in the environment of the machine */

@@ -186,6 +186,9 @@ static enum verdict bill_read(
 
 /* ---- the table ---- */
 
+/* Network volumes: $0.07 a GB and month up to 1 TB, then $0.05 (§8) */
+static const struct storage_rule volume = { .gb_month = 7 * CENT, .above_gb = 1000, .above_gb_month = 5 * CENT, .month = 730 * HOUR };
+
 const struct provider provider_runpod = {
 	.name = "runpod",
 	.title = "RunPod",
@@ -202,6 +205,7 @@ const struct provider provider_runpod = {
 	.boot_allowance = 20 * MINUTE, /* a large image is pulled first (§4.4) */
 	.teardown_allowance = 5 * MINUTE,
 	/* By the second from the 201 on (§8). A stopped pod's container disk is free, and no other disk is ever asked for. */
+	.volume = &volume,
 	.billing = { .quantum = SECOND, .start = METER_FROM_CREATE, .settle_delay = 2 * HOUR, .bills_stopped = false },
 	/* Each pod has a key for itself (providers/runpod.md §6). */
 	.give_back = "/pods/",

@@ -3,6 +3,7 @@
 /* The reaper acts 10 min after the deadline; its period and the provider's slowest delete come on top (reliability §2.10). */
 #define REAPER_GRACE  (10 * MINUTE)
 #define REAPER_PERIOD (10 * MINUTE)
+#define METER_SLACK   (30 * SECOND)  /* what an answer, a poll and a boot that is seen late take together */
 #define WATCHDOG_STOPS_WORK (2 * MINUTE) /* it looks every five seconds and gives the work 60 to end (remote/watchdog.sh) */
 
 duration cost_billed_time(const struct billing_rule *rule, instant start, instant end)
@@ -97,6 +98,20 @@ money cost_leak_bound(const struct account_facts *facts, const struct instance *
 		end = instant_min(end, instant_max(i->leased_until, now) + WATCHDOG_STOPS_WORK);
 	m = money_for(i->price_hour, end - now + facts->teardown_allowance);
 	return m < i->minimum_charge ? i->minimum_charge : m;
+}
+
+money cost_storage(const struct storage_rule *rule, int64_t gb, duration time)
+{
+	int64_t above = rule->above_gb && gb > rule->above_gb ? gb - rule->above_gb : 0;
+	__int128 month = (__int128)(gb - above) * rule->gb_month + (__int128)above * rule->above_gb_month;
+	money m = (money)((month * time + rule->month / 2) / rule->month);
+
+	return gb > 0 && m < rule->minimum ? rule->minimum : m;
+}
+
+money cost_meter_bound(const struct account_facts *facts, const struct instance *i)
+{
+	return money_for(i->price_hour, facts->billing.quantum + METER_SLACK) + CENT;
 }
 
 void cost_split(money total, const money *weights, size_t n, money *parts)

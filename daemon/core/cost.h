@@ -23,6 +23,10 @@ money cost_hold_until(const struct account_facts *facts, const struct instance *
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit);
 /* The most that can still be lost on `i` if this daemon died now and its watchdog, or the reaper, took over (reliability §2.10). */
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now);
+/* What `gb` of storage cost in that time. */
+money cost_storage(const struct storage_rule *rule, int64_t gb, duration time);
+/* How near our clock comes to the bill of `i`, as long as its provider answers: a quantum, and what answers and polls take. */
+money cost_meter_bound(const struct account_facts *facts, const struct instance *i);
 /* Split `total` in proportion to weights[n] by largest remainder; parts add up to total exactly. All weights 0: equal parts. */
 void cost_split(money total, const money *weights, size_t n, money *parts);
 

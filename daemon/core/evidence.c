@@ -382,6 +382,20 @@ static money not_booked_yet(const struct model *m, const struct instance *i, mon
 	return bill > 0 ? bill : 0;
 }
 
+/* Why the record and our clock differ, as far as can be told. */
+static const char *gap_words(const struct account_state *a, const struct instance *i)
+{
+	money gap = i->billed - i->metered, bound = cost_meter_bound(&a->facts, i);
+
+	if (gap >= -bound && gap <= bound)
+		return "";
+	if (gap > 0)
+		return i->delete_sent - i->deleting_at > 2 * MINUTE ? ": its delete was taken late, or its end not seen" :
+		    ": more than our clock explains; see its invoice";
+	return !i->ready_at ? ": what did not start was not charged, or not in full" : i->cause == CAUSE_LOST ? ": it ended before we saw it" :
+	    ": charged from a later moment, or to an earlier one, than we counted";
+}
+
 static void billed(struct model *m, struct instance *i, const struct fact *f)
 {
 	money bill = MUTANT("booked_twice", not_booked_yet(m, i, f->price), f->price);
@@ -400,12 +414,14 @@ static void billed(struct model *m, struct instance *i, const struct fact *f)
 		core_dirty(m, &i->object);
 		/* Final when two readings agree, the second of them late enough for the provider to have written everything. */
 		if (MUTANT("first_bill_is_final", same && m->now >= i->gone + account_of(m, i)->facts.billing.settle_delay, true)) {
-			char record[32], meter[32];
+			char record[32], meter[32], bound[32];
 
 			i->settled = m->now;
 			money_format(i->billed, record);
 			money_format(i->metered, meter);
-			core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "billed %s, metered %s", record, meter);
+			money_format(cost_meter_bound(&account_of(m, i)->facts, i), bound);
+			core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "billed %s, metered %s (our clock is good to %s)%s", record,
+			    meter, bound, gap_words(account_of(m, i), i));
 		}
 	}
 	instance_touch_around(m, i);

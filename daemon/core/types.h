@@ -125,6 +125,18 @@ struct billing_rule {
 	bool bills_stopped;
 };
 
+/*
+ * What storage costs beside machines: so much for each GB and month, less from some size on, and never less than the minimum. By the
+ * time that it exists, used or not.
+ */
+struct storage_rule {
+	money gb_month;
+	int64_t above_gb;     /* beyond so many GB … */
+	money above_gb_month; /* … each costs this; above_gb 0: all the same */
+	duration month;       /* how long "a month" is */
+	money minimum;
+};
+
 /* How an operation at a provider ended, as far as the core cares (providers/provider.h says who decides it). */
 enum verdict {
 	VERDICT_OK,          /* done; the reply holds the facts */

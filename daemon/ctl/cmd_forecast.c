@@ -79,7 +79,7 @@ const struct command command_forecast = {
 static void show_what_if(const json_t *answer)
 {
 	static const struct column columns[] = { { "ACCOUNT", LEFT, 8, 0 }, { "OFFER", LEFT, 10, 3 }, { "REGION", LEFT, 0, 4 },
-		{ "$/GPU-H", RIGHT, 0, 1 }, { "$/H", RIGHT, 0, 0 }, { "COST", RIGHT, 0, 0 }, { "AT WORST", RIGHT, 0, 2 }, { "NOW", LEFT, 0, 0 } };
+		{ "$/GPU-H", RIGHT, 0, 1 }, { "$/H", RIGHT, 0, 0 }, { "STORAGE", RIGHT, 0, 5 }, { "COST", RIGHT, 0, 0 }, { "AT WORST", RIGHT, 0, 2 }, { "NOW", LEFT, 0, 0 } };
 	const json_t *row;
 	struct table t;
 	size_t n;
@@ -94,6 +94,8 @@ static void show_what_if(const json_t *answer)
 		table_cell(&t, STYLE_PLAIN, "%s", json_str(row, "region", ""));
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "price_gpu_hour").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "price_hour").s);
+		table_cell(&t, STYLE_PLAIN, "%s", json_is_null(json_path(row, "storage")) ? "not sold" : json_num(row, "storage", 0) > 0 ?
+		    show_money(row, "storage").s : "");
 		table_cell(&t, STYLE_BOLD, "%s", show_money(row, "cost").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "worst_case").s);
 		table_cell(&t, there ? STYLE_GREEN : STYLE_YELLOW, "%s", there ? "for sale" : "sold out");
@@ -107,7 +109,7 @@ static int run_what_if(struct ctl *c, struct err *e)
 	const char *gpu = args_text(&c->args, "gpu"), *hours_text = args_text(&c->args, "hours");
 	char name[64];
 	int count;
-	int64_t instances = 1;
+	int64_t instances = 1, volume;
 	struct buf path = BUF(1024);
 	json_t *answer;
 	int rc;
@@ -121,6 +123,8 @@ static int run_what_if(struct ctl *c, struct err *e)
 	str_percent_encode(&path, name);
 	buf_printf(&path, "&count=%d&instances=%lld&hours=", count ? count : 1, (long long)instances);
 	str_percent_encode(&path, hours_text);
+	if (args_number(&c->args, "volume", &volume))
+		buf_printf(&path, "&volume=%lld", (long long)volume);
 	buf_puts(&path, args_has(&c->args, "spot") ? "&spot=1" : "");
 	rc = ctl_get(c, buf_str(&path), &answer, e);
 	buf_free(&path);
@@ -140,6 +144,7 @@ static const struct opt what_if_opts[] = {
 	{ "gpu", 'g', ARG_TEXT, "GPU[:N]", "which, and how many in each instance", NULL, 0, 0, false },
 	{ "hours", 0, ARG_TEXT, "HOURS", "for how long", NULL, 0, 0, false },
 	{ "instances", 'n', ARG_COUNT, "N", "how many instances", NULL, 1, 1000, false },
+	{ "volume", 0, ARG_COUNT, "GB", "and a volume of this size for that time", NULL, 1, 1000000, false },
 	{ "spot", 0, ARG_FLAG, NULL, "interruptible machines", NULL, 0, 0, false },
 };
 

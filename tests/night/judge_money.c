@@ -3,9 +3,8 @@
  */
 #include "base/str.h"
 #include "books.h"
+#include "core/cost.h"
 #include "night.h"
-
-#define METER_SLACK (30 * SECOND) /* what an answer, a poll and a boot that is seen late take together */
 
 /* What the provider's record can say at best, per line or window: vast.ai thousandths, DigitalOcean and Hot Aisle cents (their
  * sheets). */
@@ -15,12 +14,12 @@ static money precision(const struct cloud *c)
 }
 
 /* Our own clock comes near the bill: a quantum, and what answers take (I5). Faults make answers late, so only without them. */
-static void check_meter(struct sim_night *n, const struct instance *i, const struct box *b, const struct billing_rule *rule)
+static void check_meter(struct sim_night *n, const struct instance *i, const struct box *b, const struct account_facts *facts)
 {
 	money cost = cloud_cost(b->m->cloud, b->m), off = i->metered > cost ? i->metered - cost : cost - i->metered;
 	char ours[32], theirs[32];
 
-	if (n->plan.faults || !b->instance_id || off <= money_for(i->price_hour, rule->quantum + METER_SLACK) + CENT)
+	if (n->plan.faults || !b->instance_id || off <= cost_meter_bound(facts, i))
 		return;
 	money_decimal(i->metered, ours);
 	money_decimal(cost, theirs);
@@ -45,7 +44,7 @@ void judge_bill(struct sim_night *n, const struct instance *i)
 			return; /* one that came back has two rows: the last of them says the sum */
 		booked += other->billed;
 	}
-	check_meter(n, i, b, &a->facts.billing);
+	check_meter(n, i, b, &a->facts);
 	off = booked - cloud_cost(b->m->cloud, b->m);
 	if (off <= precision(b->m->cloud) && -off <= precision(b->m->cloud))
 		return;

@@ -32,6 +32,42 @@ static void metered(void **state)
 	assert_int_equal(cost_metered(&EXACT, 1, 0, 1, 2), 1); /* rounded up, never down */
 }
 
+/* The founding reports' figures (benchmarks §8.1): what is right is reproduced, what is wrong is computed right. */
+static void golden_figures(void **state)
+{
+	static const struct storage_rule volume = { .gb_month = 10 * CENT, .month = 730 * HOUR };
+	static const struct {
+		money price;
+		duration time;
+		money cost; /* rounded up to the micro-dollar */
+	} cases[] = { { 2 * USD, 25 * MINUTE, 833334 }, { 199 * CENT, 25 * MINUTE, 829167 }, { 2 * USD, 25 * MINUTE + 30 * SECOND, 850000 },
+		{ 2 * USD, DAY, 48 * USD }, { 250 * CENT, DAY, 60 * USD }, { 2 * USD, 720 * HOUR, 1440 * USD }, { 250 * CENT, 720 * HOUR, 1800 * USD },
+		{ 2 * USD, 730 * HOUR, 1460 * USD }, { 250 * CENT, 730 * HOUR, 1825 * USD }, { 8 * 199 * CENT, HOUR, 1592 * CENT },
+		{ 1592 * CENT, 40 * HOUR, 63680 * CENT }, { 850 * CENT, 20 * HOUR, 170 * USD }, { 150 * CENT, 8 * HOUR, 12 * USD },
+		{ 120 * CENT, 8 * HOUR, 960 * CENT }, { 180 * CENT, 8 * HOUR, 1440 * CENT } };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++)
+		assert_int_equal(cost_metered(&SECONDS, cases[k].price, 0, 1, 1 + cases[k].time), cases[k].cost);
+	assert_int_equal(63680 * CENT + 170 * USD, 80680 * CENT); /* the budget of both, not 810 */
+	assert_int_equal(cost_storage(&volume, 500, 730 * HOUR), 50 * USD);
+	assert_int_equal(cost_storage(&volume, 500, 25 * MINUTE), 28539); /* $0.0285 of the run's total */
+}
+
+static void storage(void **state)
+{
+	static const struct storage_rule tiers = { .gb_month = 7 * CENT, .above_gb = 1000, .above_gb_month = 5 * CENT, .month = 730 * HOUR },
+		least = { .gb_month = 6 * CENT, .month = 730 * HOUR, .minimum = CENT };
+
+	(void)state;
+	assert_int_equal(cost_storage(&tiers, 1000, 730 * HOUR), 70 * USD);
+	assert_int_equal(cost_storage(&tiers, 2000, 730 * HOUR), 120 * USD);
+	assert_int_equal(cost_storage(&tiers, 0, 730 * HOUR), 0);
+	assert_int_equal(cost_storage(&least, 10, 1), CENT);
+	assert_int_equal(cost_storage(&least, 0, DAY), 0);
+	assert_int_equal(cost_storage(&least, 100, 730 * HOUR), 6 * USD);
+}
+
 static struct account_facts facts(struct rng *r)
 {
 	static const duration quanta[] = { 0, 1, MSEC, SECOND, MINUTE, HOUR };
@@ -145,7 +181,8 @@ static void split_adds_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(billed_time),
+		cmocka_unit_test(billed_time), cmocka_unit_test(golden_figures),
+		cmocka_unit_test(storage),
 		cmocka_unit_test(metered),
 		cmocka_unit_test(lifetime_fits_the_money),
 		cmocka_unit_test(holds_grow),
