@@ -364,7 +364,7 @@ help:
 	@echo 'make check-cron         schedules against croner and cron-parser, ten years in twelve zones (node, npm)'
 	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
-	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan and sim-rate go with it (tests/sim/README.md)'
+	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan, sim-season, sim-months and sim-rate go with it (tests/sim/README.md)'
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make demo-campaign      the founding campaign: nine scenarios, two targets, three repeats, with its report'

@@ -60,8 +60,8 @@ const struct account *operation_account(const struct config *c, const struct mod
 enum provider_op_kind operation_kind(enum action_kind k)
 {
 	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
-		[ACTION_CHARGES] = OP_BILL,		[ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK, [ACTION_DESTROY] = OP_DESTROY,
-		[ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP };
+		[ACTION_CHARGES] = OP_BILL, [ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK,
+		[ACTION_DESTROY] = OP_DESTROY, [ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP };
 
 	if ((size_t)k >= ARRAY_LEN(ops))
 		BUG("%s asks no provider", action_name(k));

@@ -76,10 +76,22 @@ const struct command command_forecast = {
 
 /* ---- what it would cost ---- */
 
+static struct word storage_of(const json_t *row)
+{
+	struct word w = { "" };
+
+	if (json_is_null(json_path(row, "storage")))
+		str_copy(w.s, "not sold");
+	else if (json_num(row, "storage", 0) > 0)
+		w = show_money(row, "storage");
+	return w;
+}
+
 static void show_what_if(const json_t *answer)
 {
 	static const struct column columns[] = { { "ACCOUNT", LEFT, 8, 0 }, { "OFFER", LEFT, 10, 3 }, { "REGION", LEFT, 0, 4 },
-		{ "$/GPU-H", RIGHT, 0, 1 }, { "$/H", RIGHT, 0, 0 }, { "STORAGE", RIGHT, 0, 5 }, { "COST", RIGHT, 0, 0 }, { "AT WORST", RIGHT, 0, 2 }, { "NOW", LEFT, 0, 0 } };
+		{ "$/GPU-H", RIGHT, 0, 1 }, { "$/H", RIGHT, 0, 0 },
+		{ "STORAGE", RIGHT, 0, 5 }, { "COST", RIGHT, 0, 0 }, { "AT WORST", RIGHT, 0, 2 }, { "NOW", LEFT, 0, 0 } };
 	const json_t *row;
 	struct table t;
 	size_t n;
@@ -94,8 +106,7 @@ static void show_what_if(const json_t *answer)
 		table_cell(&t, STYLE_PLAIN, "%s", json_str(row, "region", ""));
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "price_gpu_hour").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "price_hour").s);
-		table_cell(&t, STYLE_PLAIN, "%s", json_is_null(json_path(row, "storage")) ? "not sold" : json_num(row, "storage", 0) > 0 ?
-		    show_money(row, "storage").s : "");
+		table_cell(&t, STYLE_PLAIN, "%s", storage_of(row).s);
 		table_cell(&t, STYLE_BOLD, "%s", show_money(row, "cost").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "worst_case").s);
 		table_cell(&t, there ? STYLE_GREEN : STYLE_YELLOW, "%s", there ? "for sale" : "sold out");
