@@ -234,6 +234,17 @@ static void got_offers(void *arg, const struct account *a, struct op_reply *repl
 		asked_all(q);
 }
 
+static void got_balance(void *arg, const struct account *a, struct op_reply *reply)
+{
+	struct asking *q = arg;
+	struct fact f = { .kind = FACT_BALANCE, .account = a->name, .verdict = reply->verdict, .message = reply->message,
+		.balance = &reply->balance };
+
+	engine_fact(q->api->en, &f);
+	if (!--q->waiting)
+		asked_all(q);
+}
+
 void fleet_market(struct request *r, const struct fleet *f, planned_fn *then, void *arg)
 {
 	struct engine *en = r->api->en;
@@ -259,6 +270,11 @@ void fleet_market(struct request *r, const struct fleet *f, planned_fn *then, vo
 		q->waiting++;
 		args.disk_gb = f->disk_gb ? f->disk_gb : c->accounts[k].disk_gb;
 		execute_operation(engine_execute(en), &c->accounts[k], OP_OFFERS, &args, got_offers, q);
+		/* A prepaid balance may be what decides. */
+		if (a->facts.prepaid && clock_steady() - a->balance_at >= MINUTE) {
+			q->waiting++;
+			execute_operation(engine_execute(en), &c->accounts[k], OP_BALANCE, &args, got_balance, q);
+		}
 	}
 	if (!--q->waiting)
 		asked_all(q);

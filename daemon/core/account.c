@@ -152,6 +152,17 @@ static bool window_over(const struct account_state *a, instant now, instant *whe
 	return waiting && now >= *when;
 }
 
+/* A create of an account that tells only a balance waits for the window to be open. */
+static bool wants_window(const struct account_state *a)
+{
+	if (a->facts.bill_by_machine || a->facts.local || a->window_since)
+		return false;
+	list_for_each(n, &a->instance_list)
+		if (CONTAINER_OF(n, struct instance, account_link)->state == INSTANCE_PLANNED)
+			return true;
+	return false;
+}
+
 static void balance(struct model *m, struct account_state *a, const struct fact *f)
 {
 	bool known = f->verdict == VERDICT_OK && f->balance && f->balance->known;
@@ -161,13 +172,16 @@ static void balance(struct model *m, struct account_state *a, const struct fact 
 	a->balance_busy = false;
 	answered(a, f, "balance");
 	a->balance_at = m->now;
-	if (f->balance && f->verdict == VERDICT_OK)
+	if (f->balance && f->verdict == VERDICT_OK) {
 		a->balance = *f->balance;
+		a->balance_read_at = m->now;
+	}
 	if (f->balance && f->verdict == VERDICT_OK && f->balance->machines >= 0) {
 		a->counted = f->balance->machines;
 		a->counted_at = m->now;
 	}
-	if (!a->window_since && (known || ++a->balance_failures >= WINDOW_TRIES)) {
+	/* A window is opened for an order, and for nothing else: what moves the balance before it is not of this window. */
+	if (wants_window(a) && (known || ++a->balance_failures >= WINDOW_TRIES)) {
 		a->balance_failures = 0;
 		a->window_since = m->now;
 		a->window_balance = known ? f->balance->available : 0;
@@ -178,6 +192,7 @@ static void balance(struct model *m, struct account_state *a, const struct fact 
 		settle_window(m, a, f->balance->available);
 	}
 	core_touch(m, &a->object);
+	touch_open_fleets(m); /* an order may wait for it */
 }
 
 void account_apply(struct model *m, struct fact *f)
@@ -226,17 +241,6 @@ static duration list_interval(const struct model *m, const struct account_state 
 		best = want < best ? want : best;
 	}
 	return best;
-}
-
-/* A create of an account that tells only a balance waits for the window to be open. */
-static bool wants_window(const struct account_state *a)
-{
-	if (a->facts.bill_by_machine || a->facts.local || a->window_since)
-		return false;
-	list_for_each(n, &a->instance_list)
-		if (CONTAINER_OF(n, struct instance, account_link)->state == INSTANCE_PLANNED)
-			return true;
-	return false;
 }
 
 static instant decide_balance(struct account_state *a, const struct model *m, instant now, struct actions *out)

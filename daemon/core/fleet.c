@@ -11,6 +11,7 @@
 #include "core/place.h"
 
 #define OFFERS_FRESH  (45 * SECOND) /* offers older than this are asked for again before money is spent on them */
+#define BALANCE_FRESH MINUTE        /* as a prepaid balance */
 #define PLACE_AGAIN   (20 * SECOND) /* between tries while --retry-until-up lasts */
 #define FORGET_AFTER  (1 * DAY)     /* a settled fleet leaves memory; the database keeps it */
 
@@ -334,6 +335,17 @@ static bool market_taken(const struct model *m, const struct fleet *f)
 	       (strcmp(other->gpu, f->gpu) != 0 || other->gpu_count != f->gpu_count);
 }
 
+/* Nobody may be cut off at zero: what is left of a prepaid balance is asked for beside the offers. A failure holds nobody up. */
+static bool balance_asked(struct account_state *a, instant now, struct actions *out)
+{
+	if (!a->facts.prepaid || (!a->balance_busy && a->balance_at && now - a->balance_at < BALANCE_FRESH))
+		return true;
+	if (!a->balance_busy)
+		actions_add(out, ACTION_BALANCE, a->object.id);
+	a->balance_busy = true;
+	return false;
+}
+
 /* Are the offers of every allowed account fresh? Asks where not. False: wait for answers. */
 static bool market_ready(struct model *m, struct fleet *f, instant now, struct actions *out)
 {
@@ -347,6 +359,7 @@ static bool market_ready(struct model *m, struct fleet *f, instant now, struct a
 
 		if (!place_account_allowed(f, a))
 			continue;
+		ready &= balance_asked(a, now, out);
 		if (a->offers_at && now - a->offers_at < OFFERS_FRESH && !strcmp(a->offers_gpu, f->gpu) &&
 		    (!a->offers_gpu_count || a->offers_gpu_count == f->gpu_count))
 			continue;

@@ -432,6 +432,7 @@ struct account_state {
 	int offers_gpu_count;
 	instant offers_at, listed_at, listing_began, balance_at, list_retry_at, offers_retry_at;
 	bool offers_busy, list_busy, balance_busy, charges_busy, denied;
+	instant balance_read_at;    /* when `balance` was told last; balance_at is when it was asked for */
 	instant charges_at;         /* when its charges are read next */
 	int strays;                 /* charges for what no row knows, at the last reading: a leak (§2.12) */
 	char stray[ID_MAX];         /* … one of them, and */

@@ -6,7 +6,7 @@
 #include "core/cost.h"
 
 #define TRY_AGAIN_AFTER (60 * SECOND) /* with --retry-until-up: the same offer may be tried again after this */
-#define BALANCE_FRESH   (10 * MINUTE)
+#define BALANCE_FRESH   (5 * MINUTE)
 #define SHORTEST_LIFE   (1 * MINUTE)  /* money that buys less than this buys nothing */
 #define NOT_SENT_TRIES  5             /* creates that a provider in passing trouble may put off before the next offer's turn */
 
@@ -204,7 +204,7 @@ static money balance_left(const struct account_state *a, instant now)
 {
 	money promised = 0;
 
-	if (!a->facts.prepaid || !a->balance.known || now - a->balance_at > BALANCE_FRESH)
+	if (!a->facts.prepaid || !a->balance.known || now - a->balance_read_at > BALANCE_FRESH)
 		return INT64_MAX;
 	list_for_each(n, &a->instance_list) {
 		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);

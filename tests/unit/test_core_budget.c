@@ -173,13 +173,26 @@ static void a_balance_that_does_not_cover_it_admits_nothing(void **state)
 	world_simple(w);
 	a = w->m.accounts[0];
 	a->facts.prepaid = true;
-	a->balance = (struct balance){ .known = true, .available = 5 * USD, .machines = -1 };
-	a->balance_at = w->now;
+	w->k.available = 5 * USD;
 	f = world_up(w);
-	world_pass(w, MINUTE);
+	world_pass(w, 2 * MINUTE);
 	assert_int_equal(f->cause, CAUSE_MONEY);
 	assert_non_null(strstr(f->reason, "the balance at cloud, less what is promised to running machines, is $5.00"));
-	a->balance_at = w->now - HOUR; /* nobody knows what it is now */
+	w->k.verdict[ACTION_BALANCE] = VERDICT_RETRY; /* nobody knows what it is now: that holds nobody up */
+	world_pass(w, 10 * MINUTE);
+	f = world_up(w);
+	world_pass(w, 3 * MINUTE);
+	assert_int_equal(f->state, FLEET_OPEN);
+	w->k.verdict[ACTION_BALANCE] = VERDICT_OK;
+	w->k.available = 20 * USD; /* less what is promised to that one */
+	f = world_up(w);
+	world_pass(w, 3 * MINUTE);
+	assert_int_equal(f->state, FLEET_OPEN);
+	f = world_up(w);
+	world_pass(w, 3 * MINUTE);
+	assert_int_equal(f->cause, CAUSE_MONEY);
+	w->k.available = 40 * USD;
+	world_pass(w, MINUTE);
 	f = world_up(w);
 	world_pass(w, 3 * MINUTE);
 	assert_int_equal(f->state, FLEET_OPEN);
