@@ -5,74 +5,12 @@
  * What live machines have used since they were booked last is added as if it were booked now.
  */
 #include "base/str.h"
+#include "base/words.h"
 #include "db/db_private.h"
 #include "db/history_private.h"
 
 #define NONE    "(none)"
 #define TABLES_MAX 16
-#define WORDS_MAX (1u << 20) /* different keys of one report */
-
-/* ---- words: each text once, by its number ---- */
-
-struct words {
-	char **text;
-	uint32_t *slots; /* number + 1; 0: free */
-	size_t count, cap;
-};
-
-static uint32_t hash_of(const char *s)
-{
-	uint32_t h = 2166136261u;
-
-	for (; *s; s++)
-		h = (h ^ (unsigned char)*s) * 16777619u;
-	return h;
-}
-
-static void words_grow(struct words *w)
-{
-	size_t cap = w->cap ? 2 * w->cap : 256;
-	uint32_t *slots = xcalloc(cap, sizeof(*slots));
-
-	for (size_t k = 0; k < w->count; k++) {
-		size_t at = hash_of(w->text[k]) & (cap - 1);
-
-		while (slots[at])
-			at = (at + 1) & (cap - 1);
-		slots[at] = (uint32_t)k + 1;
-	}
-	free(w->slots);
-	w->slots = slots;
-	w->cap = cap;
-	w->text = xreallocarray(w->text, cap, sizeof(*w->text));
-}
-
-/* What there is too much of to tell apart becomes the last word. */
-static uint32_t word(struct words *w, const char *s)
-{
-	size_t at;
-
-	if (!s || !*s)
-		s = NONE;
-	if (2 * w->count >= w->cap)
-		words_grow(w);
-	for (at = hash_of(s) & (w->cap - 1); w->slots[at]; at = (at + 1) & (w->cap - 1))
-		if (!strcmp(w->text[w->slots[at] - 1], s))
-			return w->slots[at] - 1;
-	if (w->count >= WORDS_MAX)
-		return WORDS_MAX - 1;
-	w->text[w->count] = xstrdup(s);
-	w->slots[at] = (uint32_t)++w->count;
-	return (uint32_t)w->count - 1;
-}
-
-static void words_free(struct words *w)
-{
-	for (size_t k = 0; k < w->count; k++)
-		free(w->text[k]);
-	free(w->text);
-	free(w->slots);
-}
 
 /* ---- ways to group ---- */
 
@@ -206,6 +144,11 @@ static bool filter_read(struct walk *w, const char *text, struct err *e)
 
 /* ---- machines and runs, looked up once each ---- */
 
+static uint32_t named(struct walk *w, const char *text)
+{
+	return words_number(&w->words, text && *text ? text : NONE);
+}
+
 /* The value of one label in "k=v,k=v". */
 static const char *label_of(const char *labels, const char *key, char out[128])
 {
@@ -245,7 +188,7 @@ static struct rented *machine_of(struct walk *w, int64_t id)
 	sqlite3_bind_int64(w->machine, 1, id);
 	if (sqlite3_step(w->machine) == SQLITE_ROW) {
 		for (int k = 0; k < MACHINE_WAYS; k++)
-			m->words[k] = word(&w->words, (const char *)sqlite3_column_text(w->machine, k));
+			m->words[k] = named(w, (const char *)sqlite3_column_text(w->machine, k));
 		m->settled = sqlite3_column_int(w->machine, MACHINE_WAYS);
 		m->billed = sqlite3_column_int(w->machine, MACHINE_WAYS + 1);
 	}
@@ -266,7 +209,7 @@ static struct use *use_of(struct walk *w, int64_t id)
 	u = xcalloc(1, sizeof(*u));
 	u->id = id;
 	u->busy = -1;
-	u->recipe = u->name = word(&w->words, NULL);
+	u->recipe = u->name = words_number(&w->words, NONE);
 	map_set(&w->uses, id + 1, u);
 	if (!id)
 		return u;
@@ -276,8 +219,8 @@ static struct use *use_of(struct walk *w, int64_t id)
 		const char *outcome = (const char *)sqlite3_column_text(w->use, 1);
 
 		snprintf(name, sizeof(name), "%lld", (long long)id);
-		u->recipe = word(&w->words, (const char *)sqlite3_column_text(w->use, 0));
-		u->name = word(&w->words, name);
+		u->recipe = named(w, (const char *)sqlite3_column_text(w->use, 0));
+		u->name = named(w, name);
 		u->ok = !strcmp(outcome, "ok");
 		u->ended = *outcome != '\0';
 		u->tokens = sqlite3_column_double(w->use, 2);
@@ -307,7 +250,7 @@ static uint32_t time_word(struct walk *w, enum way way, instant t)
 	day_format(way == BY_WEEK ? day_of_week_begin(day) : day, text);
 	if (way == BY_MONTH)
 		text[7] = '\0';
-	return word(&w->words, text);
+	return named(w, text);
 }
 
 static uint32_t key_of(struct walk *w, const struct dimension *d, const struct entry *x, const struct rented *m, const struct use *u)
@@ -315,10 +258,10 @@ static uint32_t key_of(struct walk *w, const struct dimension *d, const struct e
 	char text[128];
 
 	switch (d->way) {
-	case BY_LABELS: return word(&w->words, word_of(w, d, m, text));
+	case BY_LABELS: return named(w, word_of(w, d, m, text));
 	case BY_RECIPE: return u->recipe;
 	case BY_RUN: return u->name;
-	case BY_PART: return word(&w->words, part_name(x->part));
+	case BY_PART: return named(w, part_name(x->part));
 	case BY_DAY:
 	case BY_WEEK:
 	case BY_MONTH: return time_word(w, d->way, x->since);

@@ -38,6 +38,28 @@ answers offers 200 '"price_gpu_hour"' GET '/v1/offers?gpu=mi300x&count=8'
 answers plan 200 '"worst_case"' POST /v1/plans '{"gpu":"mi300x","count":8,"for":3600}'
 answers status 200 '"totals"' GET /v1/status
 answers cost 200 '"complete"' GET '/v1/cost?by=fleet'
+answers 'cost in two ways' 200 '"by":"owner,part"' GET '/v1/cost?by=owner,part&filter=gpu=H100&efficiency=1'
+answers 'cost in a way that is none' 400 'cannot group cost by' GET '/v1/cost?by=colour'
+answers 'cost filtered by nonsense' 400 'a filter is WHAT=VALUE' GET '/v1/cost?by=fleet&filter=x'
+answers report 200 '"tables"' GET /v1/cost/report
+answers 'report as a page' 200 '<!doctype html>' GET '/v1/cost/report?format=html'
+answers 'report in a format that is none' 400 'there is no format' GET '/v1/cost/report?format=pdf'
+answers focus 200 'BilledCost' GET /v1/cost/focus
+answers forecast 200 '"month_end"' GET '/v1/forecast?by=owner'
+answers what-if 200 '"rows"' GET '/v1/what-if?gpu=MI300X&count=8&hours=40'
+answers 'what-if for no time' 400 "'hours'" GET '/v1/what-if?gpu=MI300X&count=8'
+answers ledger 200 '"ok":true' GET /v1/audit/ledger
+answers budgets 200 '"budgets":\[\]' GET /v1/budgets
+answers 'a budget' 200 '"state"' POST /v1/budgets '{"name":"b","cap":1000,"per":"week"}'
+answers 'a budget by name' 200 '"cap":1000.0' GET /v1/budgets/b
+answers 'a budget without a cap' 400 "'cap' is missing" POST /v1/budgets '{"name":"c"}'
+answers 'a budget of an unknown kind' 400 "'scope' is" POST /v1/budgets '{"name":"c","cap":1,"scope":"moon"}'
+answers 'a budget for nobody' 400 'says which' POST /v1/budgets '{"name":"c","cap":1,"scope":"owner"}'
+answers 'a budget with a cap below nothing' 400 "'cap' is an amount" POST /v1/budgets '{"name":"c","cap":-1}'
+answers 'a budget with a word too much' 400 "unknown key 'colour'" POST /v1/budgets '{"name":"c","cap":1,"colour":1}'
+answers 'a budget that is not there' 404 'there is no budget' GET /v1/budgets/c
+answers 'a budget deleted' 200 '"budget"' DELETE /v1/budgets/b
+answers 'trust in what is not there' 404 'no fleet' POST /v1/fleets/none/trust '{"fingerprint":"x"}'
 answers recipes 200 '"gpu-check"' GET /v1/recipes
 answers providers 200 '"digitalocean"' GET /v1/providers
 answers doctor 200 '"worst_callback_ms"' GET /v1/doctor
