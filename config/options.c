@@ -134,7 +134,8 @@ static const struct option config_rows[] = {
 	  .help = "How often the provider's own record of charges is read while it is not complete." },
 	{ "proof.bill_watch", OPTION_DURATION, MEMBER(config, proof.bill_watch), .min = SECOND,
 	  .max = 365 * DAY, .fallback = "35d",
-	  .help = "How long that record is read before the metered cost is left to stand." },
+	  .help = "How long that record is read before the metered cost is left to stand, and read again for what is "
+	  "revised in it." },
 	{ "proof.key_keep", OPTION_DURATION, MEMBER(config, proof.key_keep), .min = SECOND,
 	  .max = 365 * DAY, .fallback = "7d",
 	  .help = "How long our public key stays registered at a provider after the last machine there is "
