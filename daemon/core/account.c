@@ -163,6 +163,16 @@ static bool wants_window(const struct account_state *a)
 	return false;
 }
 
+static void open_window(struct model *m, struct account_state *a, bool known)
+{
+	a->balance_failures = 0;
+	a->window_since = m->now;
+	a->window_balance = known ? a->balance.available : 0;
+	a->window_balance_known = known;
+	core_dirty(m, &a->object);
+	account_touch_instances(m, a, INSTANCE_PLANNED);
+}
+
 static void balance(struct model *m, struct account_state *a, const struct fact *f)
 {
 	bool known = f->verdict == VERDICT_OK && f->balance && f->balance->known;
@@ -181,16 +191,10 @@ static void balance(struct model *m, struct account_state *a, const struct fact 
 		a->counted_at = m->now;
 	}
 	/* A window is opened for an order, and for nothing else: what moves the balance before it is not of this window. */
-	if (wants_window(a) && (known || ++a->balance_failures >= WINDOW_TRIES)) {
-		a->balance_failures = 0;
-		a->window_since = m->now;
-		a->window_balance = known ? f->balance->available : 0;
-		a->window_balance_known = known;
-		core_dirty(m, &a->object);
-		account_touch_instances(m, a, INSTANCE_PLANNED);
-	} else if (window_over(a, m->now, &when) && same && before >= when) {
+	if (wants_window(a) && (known || ++a->balance_failures >= WINDOW_TRIES))
+		open_window(m, a, known);
+	else if (window_over(a, m->now, &when) && same && before >= when)
 		settle_window(m, a, f->balance->available);
-	}
 	core_touch(m, &a->object);
 	touch_open_fleets(m); /* an order may wait for it */
 }
@@ -243,13 +247,18 @@ static duration list_interval(const struct model *m, const struct account_state 
 	return best;
 }
 
-static instant decide_balance(struct account_state *a, const struct model *m, instant now, struct actions *out)
+static instant decide_balance(struct account_state *a, struct model *m, instant now, struct actions *out)
 {
 	instant when, again = a->balance_at + m->policy.bill_poll;
 
 	if (a->balance_busy)
 		return FOREVER;
 	if (wants_window(a)) {
+		/* It was asked for beside the offers. */
+		if (a->balance.known && a->balance_read_at && now - a->balance_read_at < BALANCE_FRESH) {
+			open_window(m, a, true);
+			return FOREVER;
+		}
 		if (a->balance_at && now - a->balance_at < SECOND)
 			return a->balance_at + SECOND;
 	} else if (count_due(a, now) <= now) {

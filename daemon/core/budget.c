@@ -202,7 +202,7 @@ static void counted(struct model *m, struct budget *b, const struct fact *f)
 	b->counted = true;
 	core_touch(m, &b->object);
 	while ((fleet = model_each(&m->fleets, &at)))
-		if (fleet->state == FLEET_OPEN && !fleet->ready_at)
+		if (fleet->state == FLEET_OPEN)
 			core_touch(m, &fleet->object);
 }
 

@@ -295,6 +295,7 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 		found = o;
 	}
 	free(list);
+	*money_stops &= !tried && !found; /* where others were sold out, that is why */
 	return found;
 }
 
