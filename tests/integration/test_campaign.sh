@@ -125,7 +125,8 @@ sim_fault vastai create_no_capacity -1
 CTL_LIMIT=100 ctl campaign run gaps >"$WORK/o" 2>"$WORK/e"
 same "nobody sells anything: the night failed" "$? $(grep -c "is failed: 0 of 4 runs ok" "$WORK/o")" "1 1"
 ctl campaign report gaps >"$WORK/o"
-same "the provider is to blame" "$(grep -c '| provider | unplaceable |' "$WORK/o")" 4
+same "the provider is to blame, and for eight of them the night's own limit" \
+	"$(grep -c '| provider | unplaceable |' "$WORK/o") $(grep -c '| limit | money |' "$WORK/o")" "2 2"
 for cloud in hotaisle runpod digitalocean vastai; do sim_fault $cloud create_no_capacity 0; done
 
 check "a message that was not taken is sent again" wait_for 30 sh -c "[ \$(grep -c ' /ops ' '$WORK/heard') -ge 3 ]"
