@@ -8,8 +8,10 @@
 
 #include "db_help.h"
 
+#include "base/embed.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "db/history.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -483,6 +485,83 @@ static void test_crash_at_every_write(void **state)
 	}
 }
 
+/* The shipped migrations up to one of them. */
+static void ship(sqlite3 *db, const struct db_place *p, size_t count)
+{
+	static const char prefix[] = "db/migrations/";
+	struct migration list[64];
+	struct err e = { 0 };
+	size_t n = 0;
+
+	for (const struct embedded *f = NULL; (f = embed_next(prefix, f)) && n < count; n++)
+		list[n] = (struct migration){ strtoll(f->name + strlen(prefix), NULL, 10), f->name, f->data };
+	if (migrate_with(db, p->path, list, n, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* A row with these columns set, and what a row needs for the rest. */
+static void put_row(sqlite3 *db, const char *table, const char *columns, const char *values)
+{
+	char *sql = xasprintf("SELECT group_concat(name || ' ' || CASE WHEN dflt_value IS NOT NULL THEN dflt_value WHEN type = 'TEXT' THEN '''''' "
+			      "ELSE 0 END, ';') FROM pragma_table_info('%s') WHERE instr(',%s,', ',' || name || ',') = 0",
+	    table, columns);
+	struct err e = { 0 };
+	sqlite3_stmt *st = sql_prepare(db, sql, &e);
+	struct buf names = BUF(8192), rest = BUF(8192);
+	char *list, *at, *one;
+
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	list = at = xstrdup((const char *)sqlite3_column_text(st, 0));
+	while ((one = str_split(&at, ";"))) {
+		char *value = strchr(one, ' ');
+
+		*value++ = '\0';
+		buf_printf(&names, ",%s", one);
+		buf_printf(&rest, ",%s", value);
+	}
+	sqlite3_finalize(st);
+	free(sql);
+	sql = xasprintf("INSERT INTO %s(%s%s) VALUES(%s%s)", table, columns, buf_str(&names), values, buf_str(&rest));
+	db_do(db, sql);
+	free(sql);
+	free(list);
+	buf_free(&names);
+	buf_free(&rest);
+}
+
+/* What was spent before there was a ledger is in it afterwards, and the ledger proves itself. */
+static void test_the_ledger_takes_over_what_was_before(void **state)
+{
+	struct db_place *p = *state;
+	sqlite3 *db = bare(p);
+	struct history *h;
+	struct err e = { 0 };
+	json_t *proof = NULL;
+	char *text;
+
+	ship(db, p, 8);
+	put_row(db, "fleets", "id,name,owner,state,gpu_count,instances", "1,'f','ann','CLOSED',1,1");
+#define OLD "id,fleet_id,account,provider,gpu,gpu_count,state,watchdog,meter_start,meter_end,metered,billed,billed_known,settled,gone"
+	put_row(db, "instances", OLD, "2,1,'runpod','runpod','H100',2,'GONE','none',1000,5000,777,780,1,9000,6000");
+	put_row(db, "instances", OLD, "3,1,'runpod','runpod','H100',2,'GONE','none',0,0,0,5,1,9000,6000");
+	put_row(db, "instances", OLD, "4,1,'runpod','runpod','H100',2,'GONE','none',1000,5000,50,50,1,9000,6000");
+	put_row(db, "instances", OLD, "5,1,'runpod','runpod','H100',2,'GONE','none',1000,900,0,0,0,0,6000");
+	put_row(db, "instances", OLD, "6,1,'runpod','runpod','H100',2,'READY','none',1000,0,0,0,0,0,0");
+	ship(db, p, 64);
+	assert_int_equal(db_ask(db, "SELECT count(*) FROM postings"), 4);
+	assert_int_equal(db_ask(db, "SELECT sum(amount) FROM postings WHERE kind = 'use' AND part = 'unsplit'"), 827);
+	assert_int_equal(db_ask(db, "SELECT sum(amount) FROM postings WHERE kind = 'bill'"), 8);
+	sqlite3_close(db);
+	assert_int_equal(history_open(&h, p->path, &e), 0);
+	assert_int_equal(history_ledger(h, &proof, &e), 0);
+	text = json_text(proof);
+	if (!json_is_true(json_object_get(proof, "ok")))
+		fail_msg("%s", text);
+	free(text);
+	json_decref(proof);
+	history_close(h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,6 +579,7 @@ int main(void)
 		DB_TEST(test_no_copy_no_migration),
 		DB_TEST(test_a_step_that_fails_changes_nothing),
 		DB_TEST(test_crash_at_every_write),
+		DB_TEST(test_the_ledger_takes_over_what_was_before),
 	};
 
 	log_set_level(LOG_WARN);
