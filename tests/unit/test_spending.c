@@ -51,7 +51,7 @@ static json_t *days_rows(bool grouped)
 	json_t *rows = json_array();
 
 	for (int d = 1; d <= 21; d++) {
-		char day[16];
+		char day[24];
 		json_t *row = json_object();
 
 		snprintf(day, sizeof(day), "2026-11-%02d", d);
