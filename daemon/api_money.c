@@ -95,15 +95,28 @@ static int ask_report(struct history *h, void *arg, json_t **out, struct err *e)
 	return 0;
 }
 
-static void send_text(struct request *r, json_t *out, void *arg)
+static void send_html(struct request *r, json_t *out, void *arg)
 {
-	const char *text = json_str(out, "text", NULL);
-	const char *type = arg;
+	const char *text = json_str(out, "text", "");
 
-	if (text)
-		request_bytes(r, type, xstrdup(text), strlen(text));
-	else
-		request_json(r, 200, json_incref(out));
+	(void)arg;
+	request_bytes(r, "text/html; charset=utf-8", xstrdup(text), strlen(text));
+}
+
+static void send_markdown(struct request *r, json_t *out, void *arg)
+{
+	const char *text = json_str(out, "text", "");
+
+	(void)arg;
+	request_bytes(r, "text/markdown; charset=utf-8", xstrdup(text), strlen(text));
+}
+
+static void send_csv(struct request *r, json_t *out, void *arg)
+{
+	const char *text = json_str(out, "text", "");
+
+	(void)arg;
+	request_bytes(r, "text/csv; charset=utf-8", xstrdup(text), strlen(text));
 }
 
 void get_cost_report(struct request *r)
@@ -121,8 +134,7 @@ void get_cost_report(struct request *r)
 	if (!c)
 		return;
 	str_copy(c->format, format);
-	request_history_then(r, ask_report, c, send_text,
-	    xstrdup(!strcmp(format, "md") ? "text/markdown; charset=utf-8" : "text/html; charset=utf-8"));
+	request_history_then(r, ask_report, c, !strcmp(format, "md") ? send_markdown : !strcmp(format, "html") ? send_html : NULL, NULL);
 }
 
 /* ---- FOCUS ---- */
@@ -146,7 +158,7 @@ void get_cost_focus(struct request *r)
 	struct cost_question *c = cost_question(r);
 
 	if (c)
-		request_history_then(r, ask_focus, c, send_text, xstrdup("text/csv; charset=utf-8"));
+		request_history_then(r, ask_focus, c, send_csv, NULL);
 }
 
 /* ---- the proof ---- */

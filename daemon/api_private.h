@@ -71,7 +71,7 @@ void request_json(struct request *r, int status, json_t *body);
 void request_error(struct request *r, const struct err *e);
 /* As request_error with further members of the problem; `more` is stolen. */
 void request_problem(struct request *r, const struct err *e, json_t *more);
-void request_bytes(struct request *r, const char *type, char *data, size_t n); /* data is taken */
+void request_bytes(struct request *r, const char *type, char *data, size_t n); /* data is taken; type must outlive the request */
 void request_stream(struct request *r); /* NDJSON from now on */
 void stream_put(struct request *r, json_t *line); /* stolen */
 void stream_end(struct request *r);
