@@ -47,8 +47,7 @@ static void post_shutdown(struct request *r)
 
 	json_put_bool(o, "stopping", true);
 	request_json(r, 202, o);
-	if (r->api->shutdown)
-		r->api->shutdown(r->api->shutdown_arg);
+	r->api->stop_asked = true;
 }
 
 static const struct route {
@@ -686,6 +685,11 @@ static void run_mhd(struct api *a)
 	MHD_run(a->mhd);
 	if (MHD_get_timeout(a->mhd, &ms) == MHD_YES)
 		uv_timer_start(&a->timer, on_timer, ms, 0);
+	/* Only here: who stops closes the server, and it must not be closed from inside one of its own calls. */
+	if (a->stop_asked && a->shutdown) {
+		a->stop_asked = false;
+		a->shutdown(a->shutdown_arg);
+	}
 }
 
 static void on_timer(uv_timer_t *t)

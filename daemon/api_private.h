@@ -27,7 +27,7 @@ struct api {
 	int remembered_count;
 	void (*shutdown)(void *arg);
 	void *shutdown_arg;
-	bool closing;
+	bool stop_asked, closing;
 };
 
 struct request {
