@@ -6,29 +6,22 @@ static int run_resolve(struct ctl *c, struct err *e)
 {
 	const char *machine = args_has(&c->args, "machine") ? args_text(&c->args, "machine") : NULL;
 	json_t *body, *answer = NULL;
-	char *path, key[33], name[64];
-	int64_t slot;
-	int rc;
+	char label[96];
 
-	if (ctl_fleet_slot(c->args.words[0], name, sizeof(name), &slot, e) < 0)
-		return -1;
 	if ((machine != NULL) == args_has(&c->args, "absent"))
 		return err_set(e, ERR_USAGE, "say --machine ID when the machine is there, or --absent when it is not");
-	path = ctl_path("/v1/fleets/%s/resolve", name);
 	body = json_object();
-	ctl_new_key(key);
-	json_put_int(body, "instance", slot);
 	json_put(body, "machine", machine ? json_string(machine) : json_null());
-	rc = ctl_post(c, path, body, key, &answer, e);
-	free(path);
-	json_decref(body);
-	if (rc == 0 && c->json)
+	if (ctl_post_instance(c, c->args.words[0], "resolve", body, label, &answer, e) < 0)
+		return -1;
+	if (c->json)
 		ctl_print_json(answer);
-	else if (rc == 0)
-		ctl_print(stdout, STYLE_PLAIN, machine ? "%s/%lld is taken to be %s" : "%s/%lld is taken not to exist%s", name, (long long)slot,
-		    machine ? machine : "");
+	else if (machine)
+		ctl_print(stdout, STYLE_PLAIN, "%s is taken to be %s", label, machine);
+	else
+		ctl_print(stdout, STYLE_PLAIN, "%s is taken not to exist", label);
 	json_decref(answer);
-	return rc;
+	return 0;
 }
 
 static const struct opt opts[] = {

@@ -5,26 +5,20 @@ static int run_trust(struct ctl *c, struct err *e)
 {
 	const char *print = args_text(&c->args, "fingerprint");
 	json_t *body, *answer = NULL;
-	char *path, key[33], name[64];
-	int64_t slot;
-	int rc;
+	char label[96];
 
-	if (ctl_fleet_slot(c->args.words[0], name, sizeof(name), &slot, e) < 0)
-		return -1;
-	path = ctl_path("/v1/fleets/%s/trust", name);
+	if (!print)
+		return err_set(e, ERR_USAGE, "say --fingerprint SHA256:..., as the machine's console shows it");
 	body = json_object();
-	ctl_new_key(key);
-	json_put_int(body, "instance", slot);
 	json_put_str(body, "fingerprint", print);
-	rc = ctl_post(c, path, body, key, &answer, e);
-	free(path);
-	json_decref(body);
-	if (rc == 0 && c->json)
+	if (ctl_post_instance(c, c->args.words[0], "trust", body, label, &answer, e) < 0)
+		return -1;
+	if (c->json)
 		ctl_print_json(answer);
-	else if (rc == 0)
-		ctl_print(stdout, STYLE_PLAIN, "%s/%lld is trusted as %s", name, (long long)slot, print);
+	else
+		ctl_print(stdout, STYLE_PLAIN, "%s is trusted as %s", label, print);
 	json_decref(answer);
-	return rc;
+	return 0;
 }
 
 static const struct opt opts[] = {

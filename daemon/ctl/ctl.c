@@ -171,6 +171,24 @@ int ctl_fleet_slot(const char *text, char *name, size_t size, int64_t *slot, str
 	return 0;
 }
 
+int ctl_post_instance(struct ctl *c, const char *target, const char *verb, json_t *body, char label[96], json_t **answer, struct err *e)
+{
+	char *path, key[33], name[64];
+	int64_t slot;
+	int rc = ctl_fleet_slot(target, name, sizeof(name), &slot, e);
+
+	if (rc == 0) {
+		snprintf(label, 96, "%s/%lld", name, (long long)slot);
+		json_put_int(body, "instance", slot);
+		ctl_new_key(key);
+		path = ctl_path("/v1/fleets/%s/%s", name, verb);
+		rc = ctl_post(c, path, body, key, answer, e);
+		free(path);
+	}
+	json_decref(body);
+	return rc;
+}
+
 /* ---- the program ---- */
 
 const struct command *command_find(const char *name)

@@ -59,5 +59,7 @@ enum err_code ctl_cause_code(const char *cause);
 int ctl_run_id(const char *text, int64_t *id, struct err *e);
 /* "perf/2" → name and instance slot (0 when there is none). */
 int ctl_fleet_slot(const char *text, char *name, size_t size, int64_t *slot, struct err *e);
+/* POST /v1/fleets/NAME/`verb` about the instance `target` means; `body` is taken. `label` becomes "NAME/SLOT". */
+int ctl_post_instance(struct ctl *c, const char *target, const char *verb, json_t *body, char label[96], json_t **answer, struct err *e);
 
 #endif
