@@ -23,6 +23,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->keeps_key = p->op[OP_KEY_DROP].build;
 	out->exclusive = a->exclusive;
 	out->billing = p->billing;
+	out->traffic = p->traffic;
 	out->create_timeout = p->create_timeout;
 	out->boot_allowance = c->defaults.boot ? c->defaults.boot : p->boot_allowance;
 	out->teardown_allowance = p->teardown_allowance;
@@ -80,6 +81,7 @@ static void set_offer(struct offer *o, const struct instance *i)
 	str_copy(o->gpu, i->gpu);
 	o->gpu_count = i->gpu_count;
 	str_copy(o->region, i->region);
+	str_copy(o->host, i->host);
 	o->price_hour = i->price_hour;
 	o->minimum_charge = i->minimum_charge;
 	o->spot = i->spot;

@@ -62,6 +62,18 @@ static const char *watchdog_to(int v)
 	return watchdog_name((enum watchdog)v);
 }
 
+static const char *gap_to(int v)
+{
+	return gap_name((enum gap)v);
+}
+
+static int gap_from(const char *s)
+{
+	enum gap g = gap_from_name(s);
+
+	return g == GAPS ? -1 : (int)g;
+}
+
 static int watchdog_from(const char *s)
 {
 	enum watchdog w = watchdog_from_name(s);
@@ -207,6 +219,7 @@ static const struct column instance_columns[] = {
 	TEXT(instance, host_print), /* since 0008 */
 	INT(instance, postings), I64(instance, held), I64(instance, posted), I64(instance, adjusted), I64(instance, booked_until),
 	NAMED(instance, part, part), I64(instance, part_run), I64(instance, rate_before), I64(instance, rate_since), /* since 0009 */
+	TEXT(instance, host), NAMED(instance, gap, gap), /* since 0010 */
 };
 
 static const struct column run_columns[] = {

@@ -67,6 +67,7 @@ void op_reply_free(struct op_reply *r)
 	free(r->offers);
 	free(r->machines);
 	free(r->bills);
+	free(r->storages);
 	free(r->log);
 	*r = (struct op_reply){ 0 };
 }
@@ -108,6 +109,15 @@ struct machine *op_reply_add_machine(struct op_reply *r)
 
 	r->machines = array;
 	return m;
+}
+
+struct storage *op_reply_add_storage(struct op_reply *r)
+{
+	void *array = r->storages;
+	struct storage *x = grow(r, &array, &r->storage_count, sizeof(*x));
+
+	r->storages = array;
+	return x;
 }
 
 struct bill_line *op_reply_add_bill(struct op_reply *r)

@@ -38,6 +38,15 @@ enum provider_op_kind {
 	OP_BILL,     /* charges of one machine, or all when id is NULL     args id, mark, from, until → bills */
 	OP_KEY_DROP, /* take it away again                                 args public_key; ABSENT: was not there */
 	OP_LOG,      /* the machine's own log                              args id → log, host_keys */
+	/* Storage: args storage says which one by what the provider listed, or what is wanted. */
+	OP_STORAGE,       /* every volume and snapshot of the account       → storages; OK only when complete */
+	OP_VOLUME_MAKE,   /* args storage: name, region, size_gb, host, source; exactly one request that makes, ever → id */
+	OP_VOLUME_DROP,   /* with its data; RETRY while a machine has it, ABSENT: not there */
+	OP_VOLUME_ATTACH, /* args machine; OK: taken, or so already; OP_STORAGE tells when it is */
+	OP_VOLUME_DETACH, /* args machine; the same */
+	OP_SNAPSHOT_MAKE, /* args storage: name, source, of_volume; one request that makes → id where it is known, else work */
+	OP_SNAPSHOT_LOOK, /* args storage: name, source; work               → storages[0], its state tells how far it is */
+	OP_SNAPSHOT_DROP, /* ABSENT: not there */
 	OP_NR
 };
 
@@ -51,6 +60,7 @@ enum provider_cap {
 	CAP_PREPAID = 1 << 8,        /* paid in advance: at a balance of zero machines are cut off */
 	CAP_HOST_KEY = 1 << 7, /* a machine takes its SSH host key from us at create */
 	CAP_CONTAINER = 1 << 6,      /* instances are containers: no docker inside, maybe no systemd, no bash */
+	CAP_VOLUME_SHARED = 1 << 9,  /* several machines may have a volume at the same time */
 };
 
 #define HTTP_HEADERS_MAX 12
@@ -101,6 +111,11 @@ struct op_args {
 	const char *host_private, *host_public; /* CAP_HOST_KEY: OpenSSH text and "ssh-ed25519 AAAA…"; NULL: the machine makes its own */
 	const char *image; /* NULL: account's, then the adapter's default */
 	int disk_gb;
+	const struct storage *volume;   /* create: the machine has it from the beginning; NULL: none */
+	const char *volume_path;        /* … and, in a container, sees it there: absolute */
+	const struct storage *snapshot; /* create: it starts from this instead of an image; NULL */
+	const struct storage *storage;  /* see the enum */
+	const char *machine, *work;
 	char gpu[GPU_MAX];
 	int gpu_count;
 	bool spot;
@@ -131,8 +146,11 @@ struct op_reply {
 	size_t machine_count;
 	struct bill_line *bills;
 	size_t bill_count;
+	struct storage *storages;
+	size_t storage_count;
 	struct balance balance;
 	char id[ID_MAX];         /* create: the provider's id */
+	char work[ID_MAX];       /* a snapshot that takes a while: what OP_SNAPSHOT_LOOK asks for */
 	char key_id[ID_MAX];
 	char account_id[ID_MAX]; /* check: who we are there */
 	money price_hour;        /* create: what the answer says; 0 unknown */
@@ -145,6 +163,7 @@ void op_reply_free(struct op_reply *r);
 struct offer *op_reply_add_offer(struct op_reply *r);     /* zeroed; valid until the next add */
 struct machine *op_reply_add_machine(struct op_reply *r); /* merges nothing: call.c merges duplicates by id */
 struct bill_line *op_reply_add_bill(struct op_reply *r);
+struct storage *op_reply_add_storage(struct op_reply *r);
 void op_reply_log(struct op_reply *r, const char *text, size_t n); /* keeps its end */
 /* Set verdict and message together; returns the verdict so that read can return it. */
 enum verdict op_fail(struct op_reply *r, enum verdict v, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -175,7 +194,10 @@ struct provider {
 	duration boot_allowance;  /* create to SSH, worst ordinary case */
 	duration teardown_allowance;
 	struct billing_rule billing;
-	const struct storage_rule *volume; /* NULL: it sells none by itself */
+	const struct storage_rule *volume, *snapshot; /* NULL: it sells none, or at each host's own price */
+	const struct storage_rule *disk, *disk_stopped; /* a machine's own, beside its price by the hour; NULL: included */
+	bool traffic;       /* it charges by the GB, what each offer says; our meter cannot see how many */
+	const char *volume_device; /* the volume's block device on a machine, this and its name; NULL: mounted where create said */
 	/* How a machine ends itself with a key of its own; NULL: it has none. Below api_url: give_back, its id, give_back_tail. */
 	const char *give_back, *give_back_tail;
 	const char *own_id, *own_key; /* variables in the environment of the machine */

@@ -3,6 +3,7 @@
  * settled, and charges with no machine of ours behind them, which are leaks.
  */
 #include "base/str.h"
+#include "core/cost.h"
 #include "core/internal.h"
 #include "core/mark.h"
 
@@ -80,6 +81,7 @@ static void compare(struct model *m, const struct index *x, struct instance **ro
 	last->billed_known = true;
 	last->billed_at = m->now;
 	last->recharged = 0;
+	last->gap = cost_gap(&model_account(m, last->account)->facts, last);
 	last->version++;
 	money_format(last->billed, is);
 	core_event(m, &last->object, "GONE", "revised", "GONE", CAUSE_NONE, NULL, "its bill was %s, and is %s now", was, is);

@@ -114,6 +114,19 @@ money cost_meter_bound(const struct account_facts *facts, const struct instance 
 	return money_for(i->price_hour, facts->billing.quantum + METER_SLACK) + CENT;
 }
 
+enum gap cost_gap(const struct account_facts *facts, const struct instance *i)
+{
+	money gap = i->billed - i->metered, bound = cost_meter_bound(facts, i);
+
+	if (!gap)
+		return GAP_NONE;
+	if (gap >= -bound && gap <= bound)
+		return GAP_CLOCK;
+	if (gap > 0)
+		return i->delete_sent - i->deleting_at > 2 * MINUTE ? GAP_LATE_DELETE : facts->traffic ? GAP_TRAFFIC : GAP_UNEXPLAINED;
+	return !i->ready_at ? GAP_NOT_STARTED : i->cause == CAUSE_LOST ? GAP_ENDED_UNSEEN : GAP_OTHER_MOMENTS;
+}
+
 void cost_split(money total, const money *weights, size_t n, money *parts)
 {
 	money_split(total, weights, n, parts);

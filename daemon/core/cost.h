@@ -27,6 +27,8 @@ money cost_leak_bound(const struct account_facts *facts, const struct instance *
 money cost_storage(const struct storage_rule *rule, int64_t gb, duration time);
 /* How near our clock comes to the bill of `i`, as long as its provider answers: a quantum, and what answers and polls take. */
 money cost_meter_bound(const struct account_facts *facts, const struct instance *i);
+/* Why the bill of `i` is not what our clock says, as far as can be told. */
+enum gap cost_gap(const struct account_facts *facts, const struct instance *i);
 /* Split `total` in proportion to weights[n] by largest remainder; parts add up to total exactly. All weights 0: equal parts. */
 void cost_split(money total, const money *weights, size_t n, money *parts);
 

@@ -382,20 +382,6 @@ static money not_booked_yet(const struct model *m, const struct instance *i, mon
 	return bill > 0 ? bill : 0;
 }
 
-/* Why the record and our clock differ, as far as can be told. */
-static const char *gap_words(const struct account_state *a, const struct instance *i)
-{
-	money gap = i->billed - i->metered, bound = cost_meter_bound(&a->facts, i);
-
-	if (gap >= -bound && gap <= bound)
-		return "";
-	if (gap > 0)
-		return i->delete_sent - i->deleting_at > 2 * MINUTE ? ": its delete was taken late, or its end not seen" :
-		    ": more than our clock explains; see its invoice";
-	return !i->ready_at ? ": what did not start was not charged, or not in full" : i->cause == CAUSE_LOST ? ": it ended before we saw it" :
-	    ": charged from a later moment, or to an earlier one, than we counted";
-}
-
 static void billed(struct model *m, struct instance *i, const struct fact *f)
 {
 	money bill = MUTANT("booked_twice", not_booked_yet(m, i, f->price), f->price);
@@ -417,11 +403,12 @@ static void billed(struct model *m, struct instance *i, const struct fact *f)
 			char record[32], meter[32], bound[32];
 
 			i->settled = m->now;
+			i->gap = cost_gap(&account_of(m, i)->facts, i);
 			money_format(i->billed, record);
 			money_format(i->metered, meter);
 			money_format(cost_meter_bound(&account_of(m, i)->facts, i), bound);
-			core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "billed %s, metered %s (our clock is good to %s)%s", record,
-			    meter, bound, gap_words(account_of(m, i), i));
+			core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "billed %s, metered %s (our clock is good to %s)%s%s", record,
+			    meter, bound, i->gap > GAP_CLOCK ? ": " : "", i->gap > GAP_CLOCK ? gap_text(i->gap) : "");
 		}
 	}
 	instance_touch_around(m, i);

@@ -146,6 +146,7 @@ struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const
 	str_copy(row.gpu, o->gpu);
 	row.gpu_count = o->gpu_count;
 	str_copy(row.region, o->region);
+	str_copy(row.host, o->host);
 	row.spot = o->spot;
 	row.marketplace = o->marketplace;
 	row.price_hour = o->price_hour;

@@ -140,6 +140,12 @@ enum part { PART_BOOT, PART_SETUP, PART_RUN, PART_IDLE, PART_TEARDOWN, PART_ROUN
 const char *part_name(enum part p);    /* "boot"; PARTS: "" */
 enum part part_from_name(const char *s); /* PARTS: no such part */
 
+/* Why the provider's record and our clock differ (cost.h). Stored by name. */
+enum gap { GAP_NONE, GAP_CLOCK, GAP_TRAFFIC, GAP_LATE_DELETE, GAP_UNEXPLAINED, GAP_NOT_STARTED, GAP_ENDED_UNSEEN, GAP_OTHER_MOMENTS, GAPS };
+const char *gap_name(enum gap g);    /* "late delete", for a table; "" */
+const char *gap_text(enum gap g);    /* "its delete was taken late, or its end not seen" */
+enum gap gap_from_name(const char *s); /* GAPS: none of them */
+
 struct instance {
 	struct object object;
 	int64_t fleet_id; /* 0: orphan without a fleet */
@@ -155,6 +161,7 @@ struct instance {
 	char gpu[GPU_MAX];
 	int gpu_count;
 	char region[REGION_MAX];
+	char host[HOST_MAX]; /* the machine of a marketplace that it is on; "" */
 	bool spot, marketplace;
 	money price_hour, minimum_charge;
 	money hold;       /* worst case reserved; 0 once GONE */
@@ -193,6 +200,7 @@ struct instance {
 	money billed;
 	bool billed_known;
 	instant billed_at, settled;
+	enum gap gap;  /* why they differ, once settled */
 	int64_t run_id; /* BUSY or DRAINING: whose */
 
 	/* what the ledger has of it (ledger.h) */
@@ -408,6 +416,7 @@ struct account_facts {
 	bool prepaid;   /* its balance bounds what can be rented */
 	bool takes_key; /* machines let in the key that is named with their order */
 	struct billing_rule billing;
+	bool traffic;   /* it charges by the GB, which our meter does not see */
 	duration create_timeout, boot_allowance, teardown_allowance;
 };
 

@@ -148,6 +148,38 @@ int extra_kind_from_name(const char *s)
 }
 
 static const struct {
+	const char *name, *text;
+} gaps[GAPS] = {
+	[GAP_NONE] = { "", "" },
+	[GAP_CLOCK] = { "clock", "no more than our clock is good to" },
+	[GAP_TRAFFIC] = { "traffic", "traffic is charged by the GB, which our clock does not see" },
+	[GAP_LATE_DELETE] = { "late delete", "its delete was taken late, or its end not seen" },
+	[GAP_UNEXPLAINED] = { "unexplained", "more than our clock explains; see its invoice" },
+	[GAP_NOT_STARTED] = { "not started", "what did not start was not charged, or not in full" },
+	[GAP_ENDED_UNSEEN] = { "ended unseen", "it ended before we saw it" },
+	[GAP_OTHER_MOMENTS] = { "other moments", "charged from a later moment, or to an earlier one, than we counted" },
+};
+
+const char *gap_name(enum gap g)
+{
+	return gaps[g].name;
+}
+
+const char *gap_text(enum gap g)
+{
+	return gaps[g].text;
+}
+
+enum gap gap_from_name(const char *s)
+{
+	enum gap g = GAP_NONE;
+
+	while (g < GAPS && strcmp(gaps[g].name, s) != 0)
+		g++;
+	return g;
+}
+
+static const struct {
 	const char *name, *words;
 } causes[CAUSE_NR] = {
 	[CAUSE_NONE] = { "", "" },

@@ -14,6 +14,7 @@
 #define GPU_MAX     32  /* canonical GPU name: "MI300X", "H100", or the provider's raw name */
 #define ACCOUNT_MAX 32  /* the name of an account in the configuration: "runpod" */
 #define REGION_MAX  32
+#define HOST_MAX    32
 #define TEXT_MAX    256 /* one sentence */
 #define ADDRESS_MAX 64
 
@@ -66,8 +67,10 @@ struct offer {
 	int gpu_count;
 	int gpu_memory_gb; /* per GPU; 0 unknown */
 	char region[REGION_MAX];
+	char host[HOST_MAX]; /* the machine behind it, where a marketplace names it (vast.ai: machine_id); "" otherwise */
 	int cpus, ram_gb, disk_gb; /* 0 unknown */
 	money price_hour;          /* per instance-hour, all GPUs, disk included where it is charged apart; > 0 */
+	money in_gb, out_gb;       /* beside that: each GB that the machine receives, and sends; 0: traffic is included */
 	money minimum_charge;      /* at least this much is billed once created */
 	int available;             /* how many now; -1: the provider does not say, 0: sold out (listed for display only) */
 	bool spot;
@@ -97,6 +100,27 @@ struct machine {
 	money price_hour;          /* 0 unknown */
 	instant created;           /* 0 unknown */
 	char note[TEXT_MAX];       /* the provider's own words on its state, untrusted */
+};
+
+/* What keeps data beside machines. */
+enum storage_kind { STORAGE_VOLUME, STORAGE_SNAPSHOT };
+enum storage_state { STORAGE_MAKING, STORAGE_READY, STORAGE_FAILED };
+
+/* A volume or a snapshot: as a provider lists it, or as it is wanted. */
+struct storage {
+	enum storage_kind kind;
+	enum storage_state state;
+	char id[ID_MAX];
+	char name[ID_MAX];       /* what it is called there: our mark (core/mark.h), or anybody's word */
+	char region[REGION_MAX]; /* where it can be used */
+	char host[HOST_MAX];     /* it lies inside this machine of a marketplace, and can be used only there; "": anywhere in its region */
+	int size_gb;             /* what is paid for, rounded up */
+	int disk_gb;             /* a snapshot: the least disk of a machine that starts from it; 0: any will do */
+	char source[ID_MAX];     /* a snapshot: of which machine or volume; a volume that is wanted: from which snapshot; "": none, empty */
+	bool of_volume;          /* a snapshot: of a volume, not of a machine's disk */
+	char machine[ID_MAX];    /* a volume: which machine has it; "": none, or the provider does not say */
+	money gb_month;          /* what the provider says that a GB costs a month; 0: by the table in provider.h */
+	instant created;         /* 0 unknown */
 };
 
 /* Money at a provider. */
