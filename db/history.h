@@ -52,14 +52,15 @@ int history_fleet(struct history *h, const char *name, int64_t id, json_t **out,
 /*
  * What the ledger says was spent for the time since … until (until 0: now), in one walk for all the tables asked for:
  *
- *	{"tables": [{"by", "rows": [{key, key2 (of two ways), instances, gpu_hours, held, metered, billed, gap, loss, settled,
- *	settled_instances}…]}…], "total": {the same}, "complete": all settled}
+ *	{"tables": [{"by", "rows": [{key, key2 (of two ways), instances, gpu_hours, held, metered, billed, gap, gaps, loss,
+ *	settled, settled_instances}…]}…], "total": {the same}, "complete": all settled}
  *
  * by        one way or two, "owner,month": owner, budget, campaign, fleet, provider, account, gpu, region, recipe, run, label:KEY,
  *           part, day, week, month (UTC; a week by its Monday)
  * filter    "owner=ana,gpu=H100": only that; "" everything
  * metered   by our clock under the provider's rule; of live machines up to `now`
  * billed    of the row's share of settled machines, null while there is none; gap: what bills say beyond the meter
+ * gaps      why, where there is one: [{reason, text, gap}…], the largest first; they add up to it
  * held      the worst case that is reserved for live machines
  *
  * With `efficiency` also: parts {part: money}, runs, runs_ok, failed (money of runs that ended otherwise), run_gpu_hours (a run had

@@ -29,7 +29,7 @@ struct figures {
 	int64_t instances, settled, with_bill, runs, runs_ok;
 	duration gpu_time, run_time, busy_time; /* paid; while a run had it; of that, times how busy the GPUs were */
 	duration measured_time; /* of run_time: where that is known */
-	money held, metered, billed, gap, loss, failed, parts[PARTS];
+	money held, metered, billed, gap, loss, failed, parts[PARTS], gaps[GAPS];
 	double tokens;
 };
 
@@ -51,6 +51,7 @@ struct rented {
 	int64_t id;
 	uint32_t words[MACHINE_WAYS];
 	bool passes, settled, billed, met;
+	enum gap gap;
 	uint32_t group[TABLES_MAX]; /* of tables that go by machine: its group's number + 1 */
 };
 
@@ -191,6 +192,7 @@ static struct rented *machine_of(struct walk *w, int64_t id)
 			m->words[k] = named(w, (const char *)sqlite3_column_text(w->machine, k));
 		m->settled = sqlite3_column_int(w->machine, MACHINE_WAYS);
 		m->billed = sqlite3_column_int(w->machine, MACHINE_WAYS + 1);
+		m->gap = gap_from_name((const char *)sqlite3_column_text(w->machine, MACHINE_WAYS + 2));
 	}
 	sqlite3_reset(w->machine);
 	for (int k = 0; k < w->filters; k++)
@@ -306,6 +308,7 @@ static void add(struct walk *w, uint64_t group, bool fresh, struct figures *f, c
 	f->held = money_add(f->held, x->held);
 	if (x->kind == POSTING_BILL) {
 		f->gap = money_add(f->gap, x->amount);
+		f->gaps[m->gap % GAPS] = money_add(f->gaps[m->gap % GAPS], x->amount);
 	} else {
 		f->metered = money_add(f->metered, x->amount);
 		f->gpu_time += x->gpu_time;
@@ -473,9 +476,33 @@ static void put_efficiency(json_t *o, const struct figures *f)
 	json_put(o, "output_tokens", f->tokens > 0 ? json_real(f->tokens) : json_null());
 }
 
+/* What the gap is made of, the largest part first. */
+static json_t *gaps_json(const struct figures *f)
+{
+	json_t *out = json_array();
+	bool done[GAPS] = { false };
+
+	for (;;) {
+		enum gap most = GAPS;
+		json_t *o;
+
+		for (enum gap g = 0; g < GAPS; g++)
+			if (!done[g] && f->gaps[g] && (most == GAPS || llabs(f->gaps[g]) > llabs(f->gaps[most])))
+				most = g;
+		if (most == GAPS)
+			return out;
+		done[most] = true;
+		o = json_object();
+		json_put_str(o, "reason", most == GAP_NONE ? "not said" : gap_name(most));
+		json_put_str(o, "text", most == GAP_NONE ? "settled before reasons were kept; its events say it" : gap_text(most));
+		json_put_money(o, "gap", f->gaps[most]);
+		json_array_append_new(out, o);
+	}
+}
+
 static json_t *figures_json(const struct figures *f, const char *key, const char *second, bool efficiency)
 {
-	json_t *o = json_object();
+	json_t *o = json_object(), *gaps = gaps_json(f);
 
 	json_put_str(o, "key", key);
 	if (second)
@@ -489,10 +516,13 @@ static json_t *figures_json(const struct figures *f, const char *key, const char
 	else
 		json_put(o, "billed", json_null());
 	json_put_money(o, "gap", f->gap);
+	if (json_array_size(gaps))
+		json_put(o, "gaps", json_incref(gaps));
 	if (f->loss)
 		json_put_money(o, "loss", f->loss);
 	json_put_bool(o, "settled", f->settled == f->instances);
 	json_put_int(o, "settled_instances", f->settled);
+	json_decref(gaps);
 	if (efficiency)
 		put_efficiency(o, f);
 	return o;

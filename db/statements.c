@@ -121,7 +121,7 @@ const char *const statements[STATEMENTS] = {
 	[SQL_COST_LIVE] = "SELECT id, CASE WHEN meter_start > 0 THEN max(booked_until, meter_start) ELSE 0 END, meter_end, price_hour, hold, "
 			  "part, part_run, gpu_count, posted, minimum_charge FROM instances WHERE state <> 'GONE'",
 	[SQL_COST_MACHINE] = "SELECT f.owner, f.budget, c.name, f.name, i.provider, i.account, i.gpu, i.region, f.labels, i.settled <> 0, "
-			     "i.billed_known FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+			     "i.billed_known, i.gap FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
 			     "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE i.id = ?1",
 	[SQL_COST_RUN] = "SELECT recipe, outcome, CASE WHEN ?2 THEN (SELECT sum(x.value) FROM results x WHERE x.run_id = r.id AND "
 			 "x.metric = 'total_output_tokens') END, CASE WHEN ?2 THEN (SELECT avg(x.value) FROM results x WHERE x.run_id = r.id AND "

@@ -118,6 +118,7 @@ static void settle_window(struct model *m, struct account_state *a, money now_av
 			continue;
 		i->billed = parts[k++];
 		i->billed_known = true;
+		i->gap = i->billed == i->metered ? GAP_NONE : GAP_SHARE;
 		i->billed_at = i->settled = m->now;
 		money_format(i->billed, bill);
 		core_event(m, &i->object, "GONE", "settled", "GONE", CAUSE_NONE, NULL, "%s of the balance's movement", bill);

@@ -421,6 +421,7 @@ static instant decide_gone(struct model *m, struct instance *i, struct account_s
 	if (now > i->gone + m->policy.bill_watch) {
 		/* No record ever came, or none that can be told apart: what we metered is left to stand. */
 		i->settled = now;
+		i->gap = GAP_NO_RECORD;
 		core_event(m, &i->object, "GONE", "unbilled", "GONE", CAUSE_NONE, NULL, "no bill of it came; the metered cost stands");
 		core_dirty(m, &i->object);
 		instance_touch_around(m, i);

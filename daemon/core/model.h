@@ -141,7 +141,8 @@ const char *part_name(enum part p);    /* "boot"; PARTS: "" */
 enum part part_from_name(const char *s); /* PARTS: no such part */
 
 /* Why the provider's record and our clock differ (cost.h). Stored by name. */
-enum gap { GAP_NONE, GAP_CLOCK, GAP_TRAFFIC, GAP_LATE_DELETE, GAP_UNEXPLAINED, GAP_NOT_STARTED, GAP_ENDED_UNSEEN, GAP_OTHER_MOMENTS, GAPS };
+enum gap { GAP_NONE, GAP_CLOCK, GAP_TRAFFIC, GAP_LATE_DELETE, GAP_UNEXPLAINED, GAP_NOT_STARTED, GAP_ENDED_UNSEEN, GAP_OTHER_MOMENTS,
+	GAP_SHARE, GAP_NO_RECORD, GAPS };
 const char *gap_name(enum gap g);    /* "late delete", for a table; "" */
 const char *gap_text(enum gap g);    /* "its delete was taken late, or its end not seen" */
 enum gap gap_from_name(const char *s); /* GAPS: none of them */

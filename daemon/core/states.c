@@ -158,6 +158,8 @@ static const struct {
 	[GAP_NOT_STARTED] = { "not started", "what did not start was not charged, or not in full" },
 	[GAP_ENDED_UNSEEN] = { "ended unseen", "it ended before we saw it" },
 	[GAP_OTHER_MOMENTS] = { "other moments", "charged from a later moment, or to an earlier one, than we counted" },
+	[GAP_SHARE] = { "share", "its share of what the balance moved: the provider tells no more" },
+	[GAP_NO_RECORD] = { "no record", "no bill of it came: what we metered stands" },
 };
 
 const char *gap_name(enum gap g)

@@ -34,6 +34,27 @@ static struct word amount(const json_t *row, const char *key, bool exact)
 	return w;
 }
 
+/* What the gap is for the most part; "…" when that is not all. */
+static struct word why(const json_t *row)
+{
+	const json_t *gaps = json_path(row, "gaps");
+	struct word w = { "" };
+
+	if (json_array_size(gaps))
+		snprintf(w.s, sizeof(w.s), "%s%s", json_str(json_array_get(gaps, 0), "reason", ""), json_array_size(gaps) > 1 ? " …" : "");
+	return w;
+}
+
+/* What the words under WHY mean. */
+static void explain_gaps(const json_t *gaps, FILE *to)
+{
+	const json_t *gap;
+	size_t k;
+
+	json_array_foreach(gaps, k, gap)
+		ctl_print(to, STYLE_PLAIN, "%s%s, %s: %s", k ? "" : "\n", json_str(gap, "reason", ""), show_money(gap, "gap").s, json_str(gap, "text", ""));
+}
+
 /* true, or the number of instances whose bill is final. */
 static bool is_settled(const json_t *row)
 {
@@ -78,7 +99,7 @@ static void share(struct table *t, const json_t *row, double all)
 /* The table of one answer: which columns there are is decided once, for heads and rows alike. */
 struct view {
 	struct table t;
-	struct column columns[11];
+	struct column columns[12];
 	bool two_ways, drawn, exact;
 	double all;
 };
@@ -86,7 +107,8 @@ struct view {
 static void view_init(struct view *v, const char *by, const char *second, const char *format, double all)
 {
 	const struct column figures[] = { { "INSTANCES", RIGHT, 0, 4 }, { "GPU HOURS", RIGHT, 0, 3 }, { "HELD", RIGHT, 0, 7 },
-		{ "METERED", RIGHT, 0, 0 }, { "BILLED", RIGHT, 0, 0 }, { "GAP", RIGHT, 0, 5 }, { "SETTLED", LEFT, 0, 2 } };
+		{ "METERED", RIGHT, 0, 0 }, { "BILLED", RIGHT, 0, 0 }, { "GAP", RIGHT, 0, 5 }, { "WHY", LEFT, 0, 8 },
+		{ "SETTLED", LEFT, 0, 2 } };
 	size_t n = 0;
 
 	v->two_ways = second != NULL;
@@ -118,6 +140,7 @@ static void view_row(struct view *v, const json_t *row, const char *key, enum st
 	table_cell(&v->t, style, "%s", hours(row).s);
 	for (size_t k = 0; k < ARRAY_LEN(sums); k++)
 		table_cell(&v->t, style, "%s", amount(row, sums[k], v->exact).s);
+	table_cell(&v->t, STYLE_PLAIN, "%s", why(row).s);
 	table_cell(&v->t, settled ? STYLE_GREEN : STYLE_YELLOW, "%s", settled ? "yes" : "no");
 	if (v->drawn)
 		share(&v->t, row, style == STYLE_BOLD ? 0 : v->all);
@@ -148,6 +171,8 @@ static void show_cost(const json_t *answer, const char *format)
 	else
 		table_print(&v.t, stdout, term_width(stdout));
 	table_free(&v.t);
+	if (!csv)
+		explain_gaps(json_path(answer, "total.gaps"), md ? stdout : stderr);
 	if (!csv && !json_bool(answer, "complete", true))
 		ctl_print(md ? stdout : stderr, STYLE_PLAIN, "%snot complete: the providers' own records are still being read",
 		    md ? "\n" : "");
@@ -266,7 +291,7 @@ const struct command command_cost = {
 	.summary = "what was spent: held, metered by our clock, billed by the providers",
 	.details =
 	    "From the ledger: every row adds up to the total, and the total to the ledger, to the micro-dollar. A month has what its own days cost. "
-	    "GAP is what providers billed beyond our meter; SETTLED says whether their record is final for all of a row's machines.",
+	    "GAP is what providers billed beyond our meter and WHY the reason; SETTLED says whether their record is final for all of a row's machines.",
 	.opts = opts,
 	.opt_count = ARRAY_LEN(opts),
 	.run = run_cost,

@@ -70,6 +70,8 @@ static void head(struct markup *p, const json_t *doc)
 	const char *since = json_str(doc, "since", ""), *until = json_str(doc, "until", "");
 	char metered[32], billed[32], gap[32];
 	double ok = json_num(t, "runs_ok", 0);
+	const json_t *part;
+	size_t k;
 
 	markup_line(p, "%s%s to %s.", *since ? "From " : "From the beginning", since, *until ? until : json_str(doc, "made", ""));
 	if (*json_str(doc, "filter", ""))
@@ -79,6 +81,8 @@ static void head(struct markup *p, const json_t *doc)
 	dollars(t, "gap", gap);
 	markup_line(p, "%s metered by our clock on %lld machines; %s billed by the providers for %lld of them, which is %s beyond the meter.",
 	    metered, (long long)json_int(t, "instances", 0), *billed ? billed : "nothing", (long long)json_int(t, "settled_instances", 0), gap);
+	json_array_foreach(json_object_get(t, "gaps"), k, part)
+		markup_line(p, "%s of it (%s): %s.", dollars(part, "gap", gap), json_str(part, "reason", ""), json_str(part, "text", ""));
 	if (!json_bool(doc, "complete", true))
 		markup_line(p, "Not final: the providers' own records are still being read.");
 	what_for(p, t);
@@ -156,7 +160,7 @@ static void bar(struct markup *p, double share)
 static void spenders(struct markup *p, const json_t *doc, const char *by, const char *title)
 {
 	/* What matters stands first: a phone shows no more of a row. */
-	static const char *const columns[] = { "", "Metered", "Share", "Billed", "Gap", "GPU-hours", "Machines", "" };
+	static const char *const columns[] = { "", "Metered", "Share", "Billed", "Gap", "Why", "GPU-hours", "Machines", "" };
 	const json_t *rows = rows_of(doc, by), *row;
 	double all = json_num(json_object_get(doc, "total"), "metered", 0);
 	char a[32];
@@ -176,6 +180,7 @@ static void spenders(struct markup *p, const json_t *doc, const char *by, const 
 		markup_cell(p, "%s", percent(json_num(row, "metered", 0), all, a));
 		markup_cell(p, "%s", dollars(row, "billed", a));
 		markup_cell(p, "%s", dollars(row, "gap", a));
+		markup_cell(p, "%s", json_str(json_array_get(json_object_get(row, "gaps"), 0), "reason", ""));
 		markup_cell(p, "%s", hours(json_num(row, "gpu_hours", 0), a));
 		markup_cell(p, "%lld", (long long)json_int(row, "instances", 0));
 		bar(p, all > 0 ? json_num(row, "metered", 0) / all : 0);

@@ -103,6 +103,8 @@ d = json.load(sys.stdin)
 for k in ("metered", "billed", "gap", "held"):
     rows = sum(round((r[k] or 0) * 1e6) for r in d["rows"])
     if rows != round((d["total"][k] or 0) * 1e6): sys.exit(1)
+for r in d["rows"] + [d["total"]]: # the reasons of a gap add up to it
+    if sum(round(g["gap"] * 1e6) for g in r.get("gaps", [])) != round(r["gap"] * 1e6): sys.exit(1)
 sys.exit(0 if d["rows"] else 1)' || return 1
 	done
 }

@@ -139,6 +139,39 @@ static void of_an_instance(void **state)
 }
 
 /* To the deadline in the name, the reaper's grace and period, and the slowest delete (reliability §2.10). */
+/* What is known of a machine decides what is said of its bill. */
+static void why_a_bill_differs(void **state)
+{
+	static const struct {
+		money billed;
+		duration delete_took;
+		bool traffic, ready;
+		enum cause cause;
+		enum gap gap;
+	} rows[] = {
+		{ 10 * USD, 0, false, true, CAUSE_RELEASED, GAP_NONE },
+		{ 10 * USD + CENT, 0, false, true, CAUSE_RELEASED, GAP_CLOCK },
+		{ 10 * USD - CENT, 0, false, true, CAUSE_RELEASED, GAP_CLOCK },
+		{ 12 * USD, 10 * MINUTE, true, true, CAUSE_RELEASED, GAP_LATE_DELETE },
+		{ 12 * USD, MINUTE, true, true, CAUSE_RELEASED, GAP_TRAFFIC },
+		{ 12 * USD, MINUTE, false, true, CAUSE_RELEASED, GAP_UNEXPLAINED },
+		{ 0, 0, false, false, CAUSE_BOOT_TIMEOUT, GAP_NOT_STARTED },
+		{ 8 * USD, 0, false, true, CAUSE_LOST, GAP_ENDED_UNSEEN },
+		{ 8 * USD, 0, false, true, CAUSE_RELEASED, GAP_OTHER_MOMENTS },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(rows); k++) {
+		struct account_facts f = { .billing = SECONDS, .traffic = rows[k].traffic };
+		struct instance i = { .price_hour = 6 * USD, .metered = 10 * USD, .billed = rows[k].billed, .cause = rows[k].cause,
+			.deleting_at = WORLD_START, .delete_sent = WORLD_START + rows[k].delete_took, .ready_at = rows[k].ready ? WORLD_START : 0 };
+
+		assert_string_equal(gap_name(cost_gap(&f, &i)), gap_name(rows[k].gap));
+		assert_int_equal(gap_from_name(gap_name(rows[k].gap)), rows[k].gap);
+	}
+	assert_int_equal(gap_from_name("nonsense"), GAPS);
+}
+
 static void leak_bound(void **state)
 {
 	struct account_facts f = { .billing = SECONDS, .teardown_allowance = 10 * MINUTE };
@@ -187,6 +220,7 @@ int main(void)
 		cmocka_unit_test(lifetime_fits_the_money),
 		cmocka_unit_test(holds_grow),
 		cmocka_unit_test(of_an_instance),
+		cmocka_unit_test(why_a_bill_differs),
 		cmocka_unit_test(leak_bound),
 		cmocka_unit_test(split_adds_up),
 	};

@@ -767,22 +767,23 @@ static void test_offers(void **state)
 	mock_stop(m);
 }
 
+#define GAPS "\"gaps\":[{\"reason\":\"clock\",\"text\":\"as good as it gets\",\"gap\":-0.005678}],"
 static void test_cost(void **state)
 {
 	static const struct mock_row rows[] = {
 		{ "GET", "/v1/cost?by=gpu&since=2026-11-01T00%3A00%3A00Z",
 			.body = "{\"by\":\"gpu\",\"rows\":[{\"key\":\"MI300X\",\"instances\":2,\"gpu_hours\":16.5,\"held\":0,\"metered\":31.845678,"
-				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":true},"
+				"\"billed\":31.84,\"gap\":-0.005678," GAPS "\"settled\":true},"
 				"{\"key\":\"=H100\",\"instances\":1,\"gpu_hours\":1,\"held\":0,\"metered\":2,"
 				"\"billed\":null,\"gap\":0,\"settled\":false}],\"total\":{\"instances\":3,\"gpu_hours\":17.5,\"held\":0,\"metered\":33.845678,"
-				"\"billed\":31.84,\"gap\":-0.005678,\"settled\":false},\"complete\":false}" },
+				"\"billed\":31.84,\"gap\":-0.005678," GAPS "\"settled\":false},\"complete\":false}" },
 		{ 0 },
 	};
 	struct mock *m = mock_start(rows);
 
 	(void)state;
-	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  no\n", "not complete", "cost", "--by", "gpu", "--since", "2026-11-01");
-	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,yes\r\n", NULL, "cost", "-b",
+	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  clock  no\n", "clock, -$0.0057: as good as it gets\nnot complete", "cost", "--by", "gpu", "--since", "2026-11-01");
+	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,why,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,clock,yes\r\n", NULL, "cost", "-b",
 	    "gpu", "-s", "2026-11-01", "--format", "csv");
 	mock_stop(m);
 }

@@ -312,17 +312,38 @@ static int64_t micro(const json_t *row, const char *key)
 	return llround(json_num(row, key, 0) * 1e6);
 }
 
+/* A row tells why its bills differ exactly where they do, and the reasons add up; taken out, so that rows compare at a glance. */
+static void check_gaps(json_t *row)
+{
+	const json_t *gaps = json_object_get(row, "gaps"), *gap;
+	int64_t sum = 0;
+	size_t k;
+
+	assert_int_equal(json_array_size(gaps) != 0, micro(row, "gap") != 0);
+	json_array_foreach(gaps, k, gap) {
+		assert_string_equal(json_str(gap, "reason", ""), "late delete");
+		assert_string_equal(json_str(gap, "text", ""), "its delete was taken late, or its end not seen");
+		sum += micro(gap, "gap");
+	}
+	assert_int_equal(sum, micro(row, "gap"));
+	json_object_del(row, "gaps");
+}
+
 static json_t *cost_of(struct history *h, const char *by, const char *filter, instant since, instant until, instant now)
 {
 	struct cost_query q = { .by = { by }, .count = 1, .since = since, .until = until, .now = now, .filter = filter };
 	struct err e = { 0 };
-	json_t *out = NULL, *table;
+	json_t *out = NULL, *table, *row;
+	size_t k;
 
 	if (history_cost(h, &q, &out, &e) < 0)
 		fail_msg("%s", e.msg);
 	table = json_array_get(json_object_get(out, "tables"), 0);
 	assert_string_equal(json_str(table, "by", ""), by);
 	json_put(out, "rows", json_incref(json_object_get(table, "rows")));
+	json_array_foreach(json_object_get(out, "rows"), k, row)
+		check_gaps(row);
+	check_gaps(json_object_get(out, "total"));
 	return out;
 }
 
@@ -381,6 +402,7 @@ static instant write_costs(const struct db_place *p)
 	a.meter_end = midnight + HOUR;
 	a.metered = 6000001;
 	a.billed = 6 * USD;
+	a.gap = GAP_LATE_DELETE;
 	a.billed_known = true;
 	a.settled = now - HOUR;
 	str_copy(a.provider_id, "a");
@@ -704,6 +726,7 @@ static void test_sums_are_exact(void **state)
 		i.state = k % 3 ? INSTANCE_GONE : INSTANCE_BUSY;
 		i.settled = k % 3 && k % 2;
 		i.billed_known = i.settled;
+		i.gap = GAP_LATE_DELETE;
 		i.gpu_count = 1 + (int)rng_below(&rng, 8);
 		i.price_hour = (money)rng_below(&rng, 30 * (uint64_t)USD);
 		i.hold = (money)rng_below(&rng, 100);
