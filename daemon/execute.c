@@ -92,6 +92,9 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_MARK:
 	case ACTION_DESTROY:
 	case ACTION_BILL:
+	case ACTION_STORAGE:
+	case ACTION_STORAGE_MAKE:
+	case ACTION_STORAGE_LOOK:
 	case ACTION_END_EXTRA: provider_action(x, a); break;
 	case ACTION_CONNECT:
 	case ACTION_DISCONNECT:

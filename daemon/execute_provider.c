@@ -20,7 +20,7 @@ struct task {
 	int64_t slot;     /* … at its account */
 	struct call *call;
 	struct http_transfer *transfer;
-	struct offer offer;
+	struct operation_room room;
 	uv_timer_t timer;
 	instant began;
 	struct ssh_key *host_key;  /* a create whose machine gets its host key from us; owned */
@@ -35,7 +35,7 @@ static void task_gone(uv_handle_t *h)
 {
 	struct task *t = h->data;
 
-	free(t->offer.spec);
+	operation_room_free(&t->room);
 	call_free(t->call);
 	ssh_key_free(t->host_key);
 	if (t->host_private.data)
@@ -203,7 +203,7 @@ static void begin(struct task *t, enum provider_op_kind op)
 	struct op_args args;
 
 	t->op = op;
-	operation_args(&args, &t->offer, engine_model(t->x->en), t->account, &t->action,
+	operation_args(&args, &t->room, engine_model(t->x->en), t->account, &t->action,
 	    ssh_key_public(login_key(t->x, t->fleet_id)), map_get(&t->x->keys, t->slot));
 	if (op == OP_CREATE && provider_find(t->account->provider)->caps & CAP_HOST_KEY)
 		give_host_key(t, &args);
@@ -228,7 +228,7 @@ static struct task *task_new(struct execute *x, const struct account *a)
 void provider_action(struct execute *x, const struct action *a)
 {
 	const struct account *account = operation_account(engine_config(x->en), engine_model(x->en), a);
-	enum provider_op_kind op = operation_kind(a->kind);
+	enum provider_op_kind op = operation_kind(engine_model(x->en), a);
 	struct task *t;
 
 	if (!account || x->closing)
@@ -247,7 +247,7 @@ void provider_action(struct execute *x, const struct action *a)
 	t->op = op;
 	t->fleet_id = operation_key_fleet(engine_model(x->en), a);
 	t->slot = slot_of(x, account, t->fleet_id);
-	if (a->kind == ACTION_END_EXTRA)
+	if (op == OP_KEY_DROP)
 		forget_key(x, t->slot);
 	if (!operation_needs_key(account, op, map_get(&x->keys, t->slot)))
 		begin(t, op);

@@ -24,6 +24,14 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->exclusive = a->exclusive;
 	out->billing = p->billing;
 	out->traffic = p->traffic;
+	out->volumes = p->op[OP_VOLUME_MAKE].build;
+	out->snapshots = p->op[OP_SNAPSHOT_MAKE].build;
+	out->attaches = p->op[OP_VOLUME_ATTACH].build;
+	out->volume_shared = p->caps & CAP_VOLUME_SHARED;
+	if (p->volume)
+		out->volume_rule = *p->volume;
+	if (p->snapshot)
+		out->snapshot_rule = *p->snapshot;
 	out->create_timeout = p->create_timeout;
 	out->boot_allowance = c->defaults.boot ? c->defaults.boot : p->boot_allowance;
 	out->teardown_allowance = p->teardown_allowance;
@@ -34,39 +42,53 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 
 static bool about_the_account(enum action_kind k)
 {
-	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE || k == ACTION_CHARGES;
+	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE || k == ACTION_CHARGES || k == ACTION_STORAGE;
+}
+
+static bool about_an_extra(enum action_kind k)
+{
+	return k == ACTION_END_EXTRA || k == ACTION_STORAGE_MAKE || k == ACTION_STORAGE_LOOK;
+}
+
+static const struct extra *of_extra(const struct model *m, const struct action *a)
+{
+	return about_an_extra(a->kind) ? model_extra(m, a->id) : NULL;
 }
 
 /* NULL: the action is about something else. */
 static const struct instance *of_instance(const struct model *m, const struct action *a)
 {
-	return about_the_account(a->kind) || a->kind == ACTION_END_EXTRA ? NULL : model_instance(m, a->id);
+	return about_the_account(a->kind) || about_an_extra(a->kind) ? NULL : model_instance(m, a->id);
 }
 
 const struct account *operation_account(const struct config *c, const struct model *m, const struct action *a)
 {
+	const struct extra *x = of_extra(m, a);
 	const struct instance *i;
-	const struct extra *x;
 
 	if (about_the_account(a->kind))
 		return config_account(c, m->accounts[a->id - 1]->facts.name);
-	if (a->kind == ACTION_END_EXTRA) {
-		x = model_extra(m, a->id);
+	if (about_an_extra(a->kind))
 		return x ? config_account(c, x->account) : NULL;
-	}
 	i = model_instance(m, a->id);
 	return i ? config_account(c, i->account) : NULL;
 }
 
-enum provider_op_kind operation_kind(enum action_kind k)
+enum provider_op_kind operation_kind(const struct model *m, const struct action *a)
 {
 	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
 		[ACTION_CHARGES] = OP_BILL, [ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK,
-		[ACTION_DESTROY] = OP_DESTROY, [ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP };
+		[ACTION_DESTROY] = OP_DESTROY, [ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP, [ACTION_STORAGE] = OP_STORAGE,
+		[ACTION_STORAGE_MAKE] = OP_VOLUME_MAKE, [ACTION_STORAGE_LOOK] = OP_SNAPSHOT_LOOK };
+	const struct extra *x = of_extra(m, a);
 
-	if ((size_t)k >= ARRAY_LEN(ops))
-		BUG("%s asks no provider", action_name(k));
-	return ops[k];
+	if ((size_t)a->kind >= ARRAY_LEN(ops))
+		BUG("%s asks no provider", action_name(a->kind));
+	if (x && x->kind == EXTRA_SNAPSHOT && a->kind == ACTION_STORAGE_MAKE)
+		return OP_SNAPSHOT_MAKE;
+	if (x && x->kind != EXTRA_KEY && a->kind == ACTION_END_EXTRA)
+		return x->kind == EXTRA_VOLUME ? OP_VOLUME_DROP : OP_SNAPSHOT_DROP;
+	return ops[a->kind];
 }
 
 /* The offer as it was when it was chosen: a restart knows no other. */
@@ -88,11 +110,60 @@ static void set_offer(struct offer *o, const struct instance *i)
 	o->marketplace = i->marketplace;
 }
 
-void operation_args(struct op_args *out, struct offer *offer, const struct model *m, const struct account *account,
+/* A volume or snapshot as the adapters know it. */
+static const struct storage *set_storage(struct storage *s, const struct extra *x)
+{
+	if (!x)
+		return NULL;
+	memset(s, 0, sizeof(*s));
+	s->kind = x->kind == EXTRA_VOLUME ? STORAGE_VOLUME : STORAGE_SNAPSHOT;
+	s->state = x->state == EXTRA_BUILDING ? STORAGE_MAKING : STORAGE_READY;
+	str_copy(s->id, x->provider_id);
+	str_copy(s->name, x->mark);
+	str_copy(s->region, x->region);
+	str_copy(s->host, x->host);
+	s->size_gb = x->size_gb;
+	s->disk_gb = x->disk_gb;
+	str_copy(s->source, x->source);
+	s->of_volume = x->of_volume;
+	str_copy(s->machine, x->machine);
+	return s;
+}
+
+void operation_room_free(struct operation_room *room)
+{
+	free(room->offer.spec);
+	memset(room, 0, sizeof(*room));
+}
+
+static void instance_args(struct op_args *out, struct operation_room *room, const struct model *m, const struct account *account,
+    const struct action *a, const struct instance *i)
+{
+	const struct fleet *f = model_fleet(m, i->fleet_id);
+	const struct extra *volume = model_extra(m, i->volume_id);
+
+	out->id = i->provider_id;
+	out->mark = a->kind == ACTION_MARK && *i->new_mark ? i->new_mark : i->mark;
+	out->from = i->planned;
+	out->until = i->gone ? i->gone + HOUR : 0;
+	out->spot = i->spot;
+	set_offer(&room->offer, i);
+	out->offer = &room->offer;
+	out->image = f && *f->image ? f->image : NULL;
+	out->disk_gb = f && f->disk_gb ? f->disk_gb : account->disk_gb;
+	out->volume = set_storage(&room->volume, volume);
+	if (volume) {
+		snprintf(room->volume_path, sizeof(room->volume_path), OPERATION_VOLUMES "%s", volume->name);
+		out->volume_path = room->volume_path;
+	}
+	out->snapshot = set_storage(&room->snapshot, model_extra(m, i->snapshot_id));
+}
+
+void operation_args(struct op_args *out, struct operation_room *room, const struct model *m, const struct account *account,
     const struct action *a, const char *public_key, const char *key_id)
 {
 	const struct instance *i = of_instance(m, a);
-	const struct fleet *f = i ? model_fleet(m, i->fleet_id) : NULL;
+	const struct extra *x = of_extra(m, a);
 
 	memset(out, 0, sizeof(*out));
 	out->account = account;
@@ -101,18 +172,14 @@ void operation_args(struct op_args *out, struct offer *offer, const struct model
 	out->public_key = public_key;
 	if (a->kind == ACTION_CHARGES)
 		out->from = m->now - m->policy.bill_watch;
-	if (!i)
-		return;
-	out->id = i->provider_id;
-	out->mark = a->kind == ACTION_MARK && *i->new_mark ? i->new_mark : i->mark;
-	out->from = i->planned;
-	out->until = i->gone ? i->gone + HOUR : 0;
-	out->spot = i->spot;
-	set_offer(offer, i);
-	out->offer = offer;
-	out->key_id = key_id;
-	out->image = f && *f->image ? f->image : NULL;
-	out->disk_gb = f && f->disk_gb ? f->disk_gb : account->disk_gb;
+	if (x && x->kind != EXTRA_KEY) {
+		out->storage = set_storage(&room->storage, x);
+		out->work = x->work;
+	}
+	if (i) {
+		out->key_id = key_id;
+		instance_args(out, room, m, account, a, i);
+	}
 }
 
 bool operation_needs_key(const struct account *account, enum provider_op_kind op, const char *key_id)
@@ -122,11 +189,11 @@ bool operation_needs_key(const struct account *account, enum provider_op_kind op
 
 int64_t operation_key_fleet(const struct model *m, const struct action *a)
 {
-	const struct extra *x = a->kind == ACTION_END_EXTRA ? model_extra(m, a->id) : NULL;
+	const struct extra *x = of_extra(m, a);
 	const struct instance *i = of_instance(m, a);
 	const struct fleet *f = i ? model_fleet(m, i->fleet_id) : NULL;
 
-	return x ? x->fleet_id : f && f->own_key ? f->object.id : 0;
+	return x && x->kind == EXTRA_KEY ? x->fleet_id : f && f->own_key ? f->object.id : 0;
 }
 
 void operation_key_fact(struct fact *f, const struct account *account, int64_t fleet_id, const struct op_reply *r)
@@ -177,14 +244,15 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 	static const enum fact_kind kinds[] = { [ACTION_OFFERS] = FACT_OFFERS, [ACTION_LIST] = FACT_LISTED,
 		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CHARGES] = FACT_CHARGES, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
 		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED,
-		[ACTION_END_EXTRA] = FACT_EXTRA_ENDED };
+		[ACTION_END_EXTRA] = FACT_EXTRA_ENDED, [ACTION_STORAGE] = FACT_STORAGE, [ACTION_STORAGE_MAKE] = FACT_STORAGE_MADE,
+		[ACTION_STORAGE_LOOK] = FACT_STORAGE_LOOKED };
 	const struct instance *i = of_instance(m, a);
 
 	if (a->kind == ACTION_CHARGES)
 		add_up(r);
 	*f = (struct fact){ .kind = kinds[a->kind], .id = a->id, .account = account->name, .verdict = r->verdict,
 		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,
-		.began = began, .machines = r->machines, .machine_count = r->machine_count, .balance = &r->balance, .gpu = a->gpu,
+		.began = began, .machines = r->machines, .machine_count = r->machine_count, .storages = r->storages, .storage_count = r->storage_count, .work = r->work, .balance = &r->balance, .gpu = a->gpu,
 		.gpu_count = a->gpu_count };
 	if (a->kind == ACTION_OFFERS) {
 		f->offers = r->offers;

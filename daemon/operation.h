@@ -14,14 +14,24 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 
 /* The account an action is for; NULL: it is not configured (a restart decides anew). */
 const struct account *operation_account(const struct config *c, const struct model *m, const struct action *a);
-/* For the actions that ask a provider (ACTION_OFFERS … ACTION_END_EXTRA). */
-enum provider_op_kind operation_kind(enum action_kind k);
+/* For the actions that ask a provider (ACTION_OFFERS … ACTION_STORAGE_LOOK). */
+enum provider_op_kind operation_kind(const struct model *m, const struct action *a);
+
+#define OPERATION_VOLUMES "/root/volumes/" /* where a container sees a volume; elsewhere remote/job-volume.sh mounts it */
+
+/* What arguments point to and the model does not have in that form. Zeroed at first; operation_room_free(). */
+struct operation_room {
+	struct offer offer;
+	struct storage volume, snapshot, storage;
+	char volume_path[NAME_MAX_ + 32];
+};
+void operation_room_free(struct operation_room *room);
 
 /*
- * Arguments of an action, as call_new() takes them. They point into the model, the account and *offer (the caller's, whose spec
- * is freed here first); call_new() copies them. `public_key` and `key_id` (NULL: none yet) are passed on.
+ * Arguments of an action, as call_new() takes them. They point into the model, the account and the room; call_new() copies them.
+ * `public_key` and `key_id` (NULL: none yet) are passed on.
  */
-void operation_args(struct op_args *out, struct offer *offer, const struct model *m, const struct account *account,
+void operation_args(struct op_args *out, struct operation_room *room, const struct model *m, const struct account *account,
     const struct action *a, const char *public_key, const char *key_id);
 
 /* Whose key pair the action is about: of the fleet with this id, or (0) the site's. */

@@ -51,6 +51,7 @@ struct rented {
 	int64_t id;
 	uint32_t words[MACHINE_WAYS];
 	bool passes, settled, billed, met;
+	bool storage; /* no machine at all */
 	enum gap gap;
 	uint32_t group[TABLES_MAX]; /* of tables that go by machine: its group's number + 1 */
 };
@@ -73,7 +74,7 @@ struct walk {
 	struct dimension filter[8];
 	char wanted[8][128];
 	int filters;
-	sqlite3_stmt *machine, *use;
+	sqlite3_stmt *machine, *storage, *use;
 	struct figures total;
 	struct err *e;
 };
@@ -175,6 +176,24 @@ static bool same_word(const char *value, const char *wanted)
 	return str_ieq(*value ? value : NONE, wanted);
 }
 
+/* False: no such row. */
+static bool read_subject(struct walk *w, sqlite3_stmt *st, struct rented *m)
+{
+	bool found;
+
+	sqlite3_bind_int64(st, 1, m->id);
+	found = sqlite3_step(st) == SQLITE_ROW;
+	if (found) {
+		for (int k = 0; k < MACHINE_WAYS; k++)
+			m->words[k] = named(w, (const char *)sqlite3_column_text(st, k));
+		m->settled = sqlite3_column_int(st, MACHINE_WAYS);
+		m->billed = sqlite3_column_int(st, MACHINE_WAYS + 1);
+		m->gap = gap_from_name((const char *)sqlite3_column_text(st, MACHINE_WAYS + 2));
+	}
+	sqlite3_reset(st);
+	return found;
+}
+
 static struct rented *machine_of(struct walk *w, int64_t id)
 {
 	struct rented *m = map_get(&w->machines, id);
@@ -186,15 +205,7 @@ static struct rented *machine_of(struct walk *w, int64_t id)
 	m->id = id;
 	m->passes = true;
 	map_set(&w->machines, id, m);
-	sqlite3_bind_int64(w->machine, 1, id);
-	if (sqlite3_step(w->machine) == SQLITE_ROW) {
-		for (int k = 0; k < MACHINE_WAYS; k++)
-			m->words[k] = named(w, (const char *)sqlite3_column_text(w->machine, k));
-		m->settled = sqlite3_column_int(w->machine, MACHINE_WAYS);
-		m->billed = sqlite3_column_int(w->machine, MACHINE_WAYS + 1);
-		m->gap = gap_from_name((const char *)sqlite3_column_text(w->machine, MACHINE_WAYS + 2));
-	}
-	sqlite3_reset(w->machine);
+	m->storage = !read_subject(w, w->machine, m) && read_subject(w, w->storage, m);
 	for (int k = 0; k < w->filters; k++)
 		if (w->filter[k].way < MACHINE_WAYS)
 			m->passes &= same_word(word_of(w, &w->filter[k], m, text), w->wanted[k]);
@@ -300,7 +311,7 @@ static void add(struct walk *w, uint64_t group, bool fresh, struct figures *f, c
 {
 	enum part part = x->part < PARTS ? x->part : PART_UNSPLIT;
 
-	if (fresh) {
+	if (fresh && !m->storage) {
 		f->instances++;
 		f->settled += m->settled;
 		f->with_bill += m->settled && m->billed;
@@ -438,6 +449,28 @@ static int walk_live(struct walk *w)
 	return rc == SQLITE_DONE ? 0 : sql_error(w->h->db, w->e, "reading machines");
 }
 
+static int walk_storage(struct walk *w)
+{
+	sqlite3_stmt *st;
+	int rc;
+
+	if (w->q->until && w->q->until <= w->q->now)
+		return 0;
+	st = history_ask(w->h, SQL_COST_STORAGE_LIVE, w->e);
+	if (!st)
+		return -1;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		instant from = sqlite3_column_int64(st, 1);
+		struct entry x = { .kind = POSTING_USE, .part = PART_STORAGE, .since = instant_max(from, w->q->since), .held = sqlite3_column_int64(st, 3) };
+
+		if (w->q->now > from)
+			x.amount = money_share(sqlite3_column_int64(st, 2), w->q->now - from, STORAGE_MONTH);
+		take(w, &x, sqlite3_column_int64(st, 0), 0);
+	}
+	sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : sql_error(w->h->db, w->e, "reading volumes and snapshots");
+}
+
 /* ---- the answer ---- */
 
 struct order {
@@ -569,6 +602,7 @@ static void walk_end(struct walk *w)
 	map_free(&w->seen);
 	words_free(&w->words);
 	sqlite3_finalize(w->machine);
+	sqlite3_finalize(w->storage);
 	sqlite3_finalize(w->use);
 }
 
@@ -582,7 +616,8 @@ static int walk_begin(struct walk *w, const struct cost_query *q, struct err *e)
 	if (!filter_read(w, q->filter, e))
 		return -1;
 	w->machine = history_ask(w->h, SQL_COST_MACHINE, e);
-	w->use = w->machine ? history_ask(w->h, SQL_COST_RUN, e) : NULL;
+	w->storage = w->machine ? history_ask(w->h, SQL_COST_STORAGE, e) : NULL;
+	w->use = w->storage ? history_ask(w->h, SQL_COST_RUN, e) : NULL;
 	return w->use ? 0 : -1;
 }
 
@@ -596,7 +631,7 @@ int history_cost(struct history *h, const struct cost_query *q, json_t **out, st
 	if (r == 0)
 		r = sql_exec(h->db, "BEGIN", e);
 	if (r == 0) {
-		r = walk_ledger(&w) < 0 || walk_live(&w) < 0 ? -1 : 0;
+		r = walk_ledger(&w) < 0 || walk_live(&w) < 0 || walk_storage(&w) < 0 ? -1 : 0;
 		sqlite3_exec(h->db, "COMMIT", NULL, NULL, NULL);
 	}
 	if (r == 0) {

@@ -45,7 +45,7 @@ static int ask_balances(struct history *h, json_t *out, struct err *e)
 
 int history_ledger(struct history *h, json_t **out, struct err *e)
 {
-	static const enum statement checks[] = { SQL_LEDGER_KEYS, SQL_LEDGER_ROWS, SQL_LEDGER_GAPS };
+	static const enum statement checks[] = { SQL_LEDGER_KEYS, SQL_LEDGER_ROWS, SQL_LEDGER_STORAGE, SQL_LEDGER_GAPS };
 	json_t *o = json_object(), *wrong = json_array();
 	int64_t postings = 0;
 	int r = sql_exec(h->db, "BEGIN", e);
@@ -106,25 +106,35 @@ static void put_row(struct buf *out, sqlite3_stmt *st)
 	buf_puts(out, "\r\n");
 }
 
-int history_focus(struct history *h, instant since, instant until, struct buf *out, struct err *e)
+static void put_head(struct buf *out, sqlite3_stmt *st)
 {
-	sqlite3_stmt *st = history_ask(h, SQL_FOCUS, e);
-	int rc;
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, since);
-	sqlite3_bind_int64(st, 2, until ? until : INT64_MAX);
 	for (int k = 0; k < sqlite3_column_count(st); k++) {
 		const char *name = sqlite3_column_name(st, k);
 
 		buf_printf(out, "%s%s", k ? "," : "", str_starts(name, "m_") ? name + 2 : name);
 	}
 	buf_puts(out, "\r\n");
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-		put_row(out, st);
-	if (rc != SQLITE_DONE)
-		sql_error(h->db, e, "reading the ledger");
-	sqlite3_finalize(st);
+}
+
+int history_focus(struct history *h, instant since, instant until, struct buf *out, struct err *e)
+{
+	static const enum statement parts[] = { SQL_FOCUS, SQL_FOCUS_STORAGE };
+	int rc = SQLITE_DONE;
+
+	for (size_t k = 0; k < ARRAY_LEN(parts) && rc == SQLITE_DONE; k++) {
+		sqlite3_stmt *st = history_ask(h, parts[k], e);
+
+		if (!st)
+			return -1;
+		sqlite3_bind_int64(st, 1, since);
+		sqlite3_bind_int64(st, 2, until ? until : INT64_MAX);
+		if (!k)
+			put_head(out, st);
+		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
+			put_row(out, st);
+		if (rc != SQLITE_DONE)
+			sql_error(h->db, e, "reading the ledger");
+		sqlite3_finalize(st);
+	}
 	return rc == SQLITE_DONE ? 0 : -1;
 }

@@ -197,6 +197,7 @@ static const struct column fleet_columns[] = {
 	I64(fleet, keep_until), I64(fleet, extend_to), I64(fleet, version), I64(fleet, night_id), /* since 0007 */
 	BOOL(fleet, own_key), /* since 0008 */
 	TEXT(fleet, budget), /* since 0009 */
+	TEXT(fleet, volume), TEXT(fleet, snapshot), TEXT(fleet, snapshot_as), /* since 0010 */
 };
 
 static const struct column instance_columns[] = {
@@ -219,7 +220,7 @@ static const struct column instance_columns[] = {
 	TEXT(instance, host_print), /* since 0008 */
 	INT(instance, postings), I64(instance, held), I64(instance, posted), I64(instance, adjusted), I64(instance, booked_until),
 	NAMED(instance, part, part), I64(instance, part_run), I64(instance, rate_before), I64(instance, rate_since), /* since 0009 */
-	TEXT(instance, host), NAMED(instance, gap, gap), /* since 0010 */
+	TEXT(instance, host), NAMED(instance, gap, gap), I64(instance, volume_id), I64(instance, snapshot_id), /* since 0010 */
 };
 
 static const struct column run_columns[] = {
@@ -243,6 +244,10 @@ static const struct column extra_columns[] = {
 	TEXT(extra, provider_id), TEXT(extra, name), TEXT(extra, owner), TEXT(extra, region), INT(extra, size_gb),
 	I64(extra, price_month), I64(extra, created), I64(extra, used_at), I64(extra, deleting_at), I64(extra, gone),
 	I64(extra, keep_until), I64(extra, version), I64(extra, fleet_id), /* since 0008 */
+	TEXT(extra, mark), TEXT(extra, host), INT(extra, disk_gb), TEXT(extra, gpu), I64(extra, source_id), TEXT(extra, source),
+	BOOL(extra, of_volume), TEXT(extra, work), TEXT(extra, budget), NAMED(extra, cause, cause), TEXT(extra, reason), I64(extra, dropped_at),
+	INT(extra, absent_listings), I64(extra, hold), INT(extra, postings), I64(extra, held), I64(extra, posted),
+	I64(extra, booked_until), /* since 0010 */
 };
 
 static const struct column event_columns[] = {
@@ -257,7 +262,7 @@ static const struct column result_columns[] = {
 };
 
 static const struct column posting_columns[] = {
-	I64(posting, seq), I64(posting, time), NAMED(posting, kind, posting_kind), I64(posting, instance_id), INT(posting, number),
+	I64(posting, seq), I64(posting, time), NAMED(posting, kind, posting_kind), I64(posting, subject_id), INT(posting, number),
 	NAMED(posting, part, part), I64(posting, run_id), I64(posting, since), I64(posting, until), I64(posting, gpu_time),
 	TEXT(posting, debit), TEXT(posting, credit), I64(posting, amount),
 };

@@ -107,7 +107,7 @@ const char *const statements[STATEMENTS] = {
 	    "nullif(i.deleting_at, 0) AS t_deleting, nullif(i.meter_start, 0) AS t_meter_start, nullif(i.meter_end, 0) AS t_meter_end, "
 	    "nullif(i.gone, 0) AS t_gone, i.metered AS m_metered, CASE WHEN i.billed_known THEN i.billed END AS m_billed, "
 	    "i.settled <> 0 AS b_settled, (SELECT json_group_object(part, s) FROM (SELECT p.part, sum(p.amount) AS s FROM postings p WHERE "
-	    "p.instance_id = i.id AND p.kind = 'use' GROUP BY p.part)) AS j_parts FROM instances i JOIN fleets f ON f.id = i.fleet_id "
+	    "p.subject_id = i.id AND p.kind = 'use' GROUP BY p.part)) AS j_parts FROM instances i JOIN fleets f ON f.id = i.fleet_id "
 	    "WHERE f.night_id = ?1 AND (i.provider_id <> '' OR i.metered > 0) ORDER BY i.id",
 	[SQL_FINDINGS] = FINDING_FIELDS "WHERE g.night_id = ?1 ORDER BY g.seq",
 	[SQL_MACHINES_BETWEEN] = "SELECT i.provider, i.planned AS t_planned, nullif(i.ready_at, 0) AS t_ready FROM nights n JOIN fleets f ON "
@@ -116,13 +116,17 @@ const char *const statements[STATEMENTS] = {
 	[SQL_FINDINGS_BETWEEN] = FINDING_FIELDS "WHERE n.campaign_id = ?1 AND n.number >= ?2 AND n.number <= ?3 ORDER BY n.number, g.seq",
 
 	/* Orders that never became a machine cost nothing and are left out. */
-	[SQL_COST] = "SELECT kind = 'bill', instance_id, run_id, part, since, gpu_time, amount, debit = 'loss' FROM postings "
+	[SQL_COST] = "SELECT kind = 'bill', subject_id, run_id, part, since, gpu_time, amount, debit = 'loss' FROM postings "
 		     "WHERE kind <> 'hold' AND since >= ?1 AND since < ?2",
 	[SQL_COST_LIVE] = "SELECT id, CASE WHEN meter_start > 0 THEN max(booked_until, meter_start) ELSE 0 END, meter_end, price_hour, hold, "
 			  "part, part_run, gpu_count, posted, minimum_charge FROM instances WHERE state <> 'GONE'",
 	[SQL_COST_MACHINE] = "SELECT f.owner, f.budget, c.name, f.name, i.provider, i.account, i.gpu, i.region, f.labels, i.settled <> 0, "
 			     "i.billed_known, i.gap FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
 			     "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE i.id = ?1",
+	/* Volumes and snapshots, in the same columns: what they cost by our clock is final. */
+	[SQL_COST_STORAGE] = "SELECT owner, budget, NULL, kind || ' ' || name, provider, account, kind, region, NULL, 1, 0, '' FROM extras WHERE id = ?1",
+	[SQL_COST_STORAGE_LIVE] = "SELECT id, booked_until, price_month, max(0, hold - posted) FROM extras WHERE kind <> 'ssh_key' AND state <> 'GONE' "
+				  "AND booked_until > 0",
 	[SQL_COST_RUN] = "SELECT recipe, outcome, CASE WHEN ?2 THEN (SELECT sum(x.value) FROM results x WHERE x.run_id = r.id AND "
 			 "x.metric = 'total_output_tokens') END, CASE WHEN ?2 THEN (SELECT avg(x.value) FROM results x WHERE x.run_id = r.id AND "
 			 "x.metric = 'gpu_busy_mean') END FROM runs r WHERE r.id = ?1",
@@ -147,33 +151,60 @@ const char *const statements[STATEMENTS] = {
 	    "ServiceCategory, 'GPU instances' AS ServiceName, i.offer_key AS SkuId, i.offer_key AS SkuPriceId, f.owner AS SubAccountId, "
 	    "f.owner AS SubAccountName, json_object('fleet', f.name, 'owner', f.owner, 'budget', nullif(f.budget, ''), 'campaign', c.name, "
 	    "'recipe', r.recipe, 'run', nullif(p.run_id, 0), 'part', p.part, 'labels', nullif(f.labels, '')) AS Tags FROM postings p "
-	    "JOIN instances i ON i.id = p.instance_id LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+	    "JOIN instances i ON i.id = p.subject_id LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
 	    "LEFT JOIN campaigns c ON c.id = n.campaign_id LEFT JOIN runs r ON r.id = p.run_id AND p.run_id > 0 "
+	    "WHERE p.kind <> 'hold' AND p.since >= ?1 AND p.since < ?2 ORDER BY p.seq",
+	/* The same columns for volumes and snapshots. */
+	[SQL_FOCUS_STORAGE] =
+	    "SELECT NULL AS AvailabilityZone, p.amount AS m_BilledCost, x.account AS BillingAccountId, x.account AS BillingAccountName, "
+	    "'USD' AS BillingCurrency, strftime('%Y-%m-01T00:00:00Z', p.since / 1000000, 'unixepoch', 'start of month', '+1 month') AS "
+	    "BillingPeriodEnd, strftime('%Y-%m-01T00:00:00Z', p.since / 1000000, 'unixepoch') AS BillingPeriodStart, "
+	    "'Usage' AS ChargeCategory, NULL AS ChargeClass, x.kind || ' ' || x.name || ', ' || x.size_gb || ' GB' AS ChargeDescription, "
+	    "'Usage-Based' AS ChargeFrequency, strftime('%Y-%m-%dT%H:%M:%SZ', max(p.until, p.since + 1000000) / 1000000, 'unixepoch') AS "
+	    "ChargePeriodEnd, strftime('%Y-%m-%dT%H:%M:%SZ', p.since / 1000000, 'unixepoch') AS ChargePeriodStart, "
+	    "NULL AS CommitmentDiscountCategory, NULL AS CommitmentDiscountId, NULL AS CommitmentDiscountName, NULL AS "
+	    "CommitmentDiscountStatus, NULL AS CommitmentDiscountType, round(x.size_gb * (p.until - p.since) / 3600000000.0, 6) AS "
+	    "ConsumedQuantity, 'GB-Hours' AS ConsumedUnit, p.amount AS m_ContractedCost, NULL AS m_ContractedUnitPrice, p.amount AS "
+	    "m_EffectiveCost, x.provider AS InvoiceIssuerName, p.amount AS m_ListCost, NULL AS m_ListUnitPrice, 'Standard' AS PricingCategory, "
+	    "round(x.size_gb * (p.until - p.since) / 3600000000.0, 6) AS PricingQuantity, 'GB-Hours' AS PricingUnit, x.provider AS ProviderName, "
+	    "x.provider AS PublisherName, nullif(x.region, '') AS RegionId, nullif(x.region, '') AS RegionName, nullif(x.provider_id, '') AS "
+	    "ResourceId, x.name AS ResourceName, x.kind AS ResourceType, 'Storage' AS ServiceCategory, 'Block storage' AS ServiceName, "
+	    "x.kind AS SkuId, x.kind AS SkuPriceId, x.owner AS SubAccountId, x.owner AS SubAccountName, json_object('owner', x.owner, 'budget', "
+	    "nullif(x.budget, ''), 'part', p.part) AS Tags FROM postings p JOIN extras x ON x.id = p.subject_id "
 	    "WHERE p.kind <> 'hold' AND p.since >= ?1 AND p.since < ?2 ORDER BY p.seq",
 	[SQL_LEDGER_BALANCES] = "SELECT account, sum(amount) AS micro, sum(amount) AS m_balance FROM (SELECT debit AS account, amount FROM postings "
 				"UNION ALL SELECT credit, -amount FROM postings) GROUP BY account ORDER BY account",
-	[SQL_LEDGER_KEYS] = "SELECT p.instance_id AS instance, 'its postings are not numbered from 1 without a gap' AS what, count(*) AS ledger, "
-			    "i.postings AS row FROM postings p JOIN instances i ON i.id = p.instance_id GROUP BY p.instance_id "
-			    "HAVING count(*) <> i.postings OR max(p.number) <> i.postings OR count(DISTINCT p.number) <> i.postings",
+	[SQL_LEDGER_KEYS] = "SELECT p.subject_id AS instance, 'its postings are not numbered from 1 without a gap' AS what, count(*) AS ledger, "
+			    "i.postings AS row FROM postings p LEFT JOIN (SELECT id, postings FROM instances UNION ALL SELECT id, postings FROM extras) i "
+			    "ON i.id = p.subject_id GROUP BY p.subject_id "
+			    "HAVING i.id IS NULL OR count(*) <> i.postings OR max(p.number) <> i.postings OR count(DISTINCT p.number) <> i.postings",
+	[SQL_LEDGER_STORAGE] =
+	    "WITH s AS (SELECT x.id, x.state, x.held, x.posted, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, "
+	    "coalesce(sum(CASE WHEN p.kind = 'use' THEN p.amount END), 0) AS use_sum FROM extras x LEFT JOIN postings p ON p.subject_id = x.id "
+	    "WHERE x.kind <> 'ssh_key' GROUP BY x.id) "
+	    "SELECT id AS instance, 'held' AS what, held_sum / 1e6 AS ledger, held / 1e6 AS row FROM s WHERE held_sum <> held UNION ALL "
+	    "SELECT id, 'booked so far', use_sum / 1e6, posted / 1e6 FROM s WHERE use_sum <> posted UNION ALL "
+	    "SELECT id, 'held after its end', held_sum / 1e6, 0 FROM s WHERE state = 'GONE' AND held_sum <> 0",
 	[SQL_LEDGER_ROWS] =
 	    "WITH s AS (SELECT i.id, i.state, i.hold, i.metered, i.billed, i.settled <> 0 AND i.billed_known AS final, i.posted, i.adjusted, "
 	    "i.held, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, coalesce(sum(CASE WHEN p.kind = 'use' THEN "
 	    "p.amount END), 0) AS use_sum, coalesce(sum(CASE WHEN p.kind = 'bill' THEN p.amount END), 0) AS bill_sum FROM instances i LEFT "
-	    "JOIN postings p ON p.instance_id = i.id GROUP BY i.id) "
+	    "JOIN postings p ON p.subject_id = i.id GROUP BY i.id) "
 	    "SELECT id AS instance, 'held' AS what, held_sum / 1e6 AS ledger, held / 1e6 AS row FROM s WHERE held_sum <> held UNION ALL "
 	    "SELECT id, 'metered, booked so far', use_sum / 1e6, posted / 1e6 FROM s WHERE use_sum <> posted UNION ALL "
 	    "SELECT id, 'billed less metered', bill_sum / 1e6, adjusted / 1e6 FROM s WHERE bill_sum <> adjusted UNION ALL "
 	    "SELECT id, 'metered to its end', use_sum / 1e6, metered / 1e6 FROM s WHERE state = 'GONE' AND use_sum <> metered UNION ALL "
 	    "SELECT id, 'held after its end', held_sum / 1e6, 0 FROM s WHERE state = 'GONE' AND held_sum <> 0 UNION ALL "
 	    "SELECT id, 'its bill', (use_sum + bill_sum) / 1e6, billed / 1e6 FROM s WHERE state = 'GONE' AND final AND use_sum + bill_sum <> billed",
-	[SQL_LEDGER_GAPS] = "SELECT instance_id AS instance, 'its time is not booked once from end to end' AS what, since / 1e6 AS ledger, before / "
-			    "1e6 AS row FROM (SELECT instance_id, since, lag(until) OVER (PARTITION BY instance_id ORDER BY number) AS before FROM "
+	[SQL_LEDGER_GAPS] = "SELECT subject_id AS instance, 'its time is not booked once from end to end' AS what, since / 1e6 AS ledger, before / "
+			    "1e6 AS row FROM (SELECT subject_id, since, lag(until) OVER (PARTITION BY subject_id ORDER BY number) AS before FROM "
 			    "postings WHERE kind = 'use' AND part NOT IN ('rounding', 'unsplit')) WHERE before IS NOT NULL AND before <> since",
-	[SQL_BOOKED] = "SELECT p.since, p.until, p.amount FROM postings p JOIN instances i ON i.id = p.instance_id "
-		       "LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
+	[SQL_BOOKED] = "SELECT p.since, p.until, p.amount FROM postings p LEFT JOIN instances i ON i.id = p.subject_id "
+		       "LEFT JOIN extras x ON x.id = p.subject_id LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
 		       "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE p.kind <> 'hold' AND p.since >= ?1 AND p.seq < ?2 AND CASE ?3 "
-		       "WHEN 'all' THEN 1 WHEN 'named' THEN f.budget = ?4 WHEN 'owner' THEN f.owner = ?4 WHEN 'campaign' THEN c.name = ?4 "
-		       "WHEN 'provider' THEN ?4 IN (i.account, i.provider) WHEN 'label' THEN instr(',' || f.labels || ',', ',' || ?4 || ',') END",
+		       "WHEN 'all' THEN 1 WHEN 'named' THEN coalesce(f.budget, x.budget) = ?4 WHEN 'owner' THEN coalesce(f.owner, x.owner) = ?4 "
+		       "WHEN 'campaign' THEN c.name = ?4 WHEN 'provider' THEN ?4 IN (i.account, i.provider, x.account, x.provider) "
+		       "WHEN 'label' THEN instr(',' || f.labels || ',', ',' || ?4 || ',') END",
 	[SQL_AUDIT_ENDS] = "SELECT CASE WHEN i.state <> 'GONE' THEN 'open' ELSE coalesce((SELECT e.event " END_OF_I
 			   " ORDER BY e.seq DESC LIMIT 1), '') END AS ended, count(*) FROM instances i GROUP BY ended",
 	[SQL_AUDIT_OPEN] = AUDIT_FIELDS "WHERE i.state <> 'GONE' ORDER BY i.id",

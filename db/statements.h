@@ -39,11 +39,15 @@ enum statement {
 	SQL_COST,         /* since, until: every posting that costs */
 	SQL_COST_LIVE,    /* what has not been booked of */
 	SQL_COST_MACHINE, /* instance: enum way of history_cost.c, settled, its bill is known */
+	SQL_COST_STORAGE, /* volume or snapshot, in the columns of SQL_COST_MACHINE */
+	SQL_COST_STORAGE_LIVE,
 	SQL_COST_RUN,     /* run, with its figures: recipe, outcome, tokens, percent busy */
-	SQL_FOCUS,           /* since, until: a column of FOCUS each; m_: money */
+	SQL_FOCUS,
+	SQL_FOCUS_STORAGE,           /* since, until: a column of FOCUS each; m_: money */
 	SQL_LEDGER_BALANCES,
 	SQL_LEDGER_KEYS,     /* what is wrong: instance, what, ledger, row */
 	SQL_LEDGER_ROWS,
+	SQL_LEDGER_STORAGE,
 	SQL_LEDGER_GAPS,
 	SQL_BOOKED, /* since, before (number), scope, subject: since, until, amount */
 

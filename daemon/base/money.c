@@ -21,6 +21,13 @@ money money_times(money a, int64_t n)
 	return product < -INT64_MAX ? -INT64_MAX : product;
 }
 
+money money_share(money m, int64_t part, int64_t whole)
+{
+	__int128 product = ((__int128)m * part + whole / 2) / whole;
+
+	return product > INT64_MAX ? INT64_MAX : (money)product;
+}
+
 money money_for(money per_hour, duration d)
 {
 	__int128 product;

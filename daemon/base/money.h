@@ -18,6 +18,9 @@ money money_times(money a, int64_t n);
 /* rate (per hour) over a duration, rounded up to the micro-dollar: never under-reserve. */
 money money_for(money per_hour, duration d);
 
+/* What `part` of `whole` costs when the whole costs m, to the nearest micro-dollar: a day of a month. Nothing of it is negative. */
+money money_share(money m, int64_t part, int64_t whole);
+
 /* Split `total` in proportion to weights[n] (none negative) by largest remainder: the parts add up to it exactly. All weights 0:
  * equal parts. Good for any integer amount. */
 void money_split(money total, const int64_t *weights, size_t n, money *parts);

@@ -299,6 +299,7 @@ void account_decide(struct model *m, struct account_state *a, instant now, struc
 	}
 	core_wake(m, &a->object, decide_balance(a, m, now, out));
 	core_wake(m, &a->object, charges_decide(m, a, now, out));
+	core_wake(m, &a->object, storage_decide_account(m, a, now, out));
 	if (a->list_busy)
 		return;
 	due = a->list_retry_at ? a->list_retry_at : a->listed_at + list_interval(m, a, now);

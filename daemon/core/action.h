@@ -18,6 +18,9 @@ enum action_kind {
 	ACTION_DESTROY,  /* instance → FACT_DESTROYED */
 	ACTION_BILL,     /* instance → FACT_BILLED */
 	ACTION_END_EXTRA, /* extra: delete it → FACT_EXTRA_ENDED */
+	ACTION_STORAGE,   /* account: its volumes and snapshots → FACT_STORAGE */
+	ACTION_STORAGE_MAKE, /* extra → FACT_STORAGE_MADE; spends */
+	ACTION_STORAGE_LOOK, /* extra: is it finished? → FACT_STORAGE_LOOKED */
 	ACTION_CONNECT,  /* instance: connect if need be, probe → FACT_CONNECTED */
 	ACTION_DISCONNECT, /* instance: close its connection → no fact */
 	ACTION_CLEAN,    /* instance of a static account → FACT_CLEANED */

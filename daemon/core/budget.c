@@ -4,9 +4,11 @@
 #include "core/cost.h"
 #include "core/internal.h"
 #include "core/ledger.h"
+#include "core/storage.h"
 
 #define LOOK_AGAIN   (5 * MINUTE) /* at what running machines have used, for the notices */
 #define COUNT_AGAIN  (10 * SECOND)
+#define MACHINE_NEEDS " with boot and teardown"
 
 static const int thresholds[] = { 50, 80, 90, 100 };
 
@@ -28,15 +30,32 @@ static bool has_label(const char *labels, const char *pair)
 	return false;
 }
 
-bool budget_counts(const struct model *m, const struct budget *b, const struct fleet *f, const char *account, const char *provider)
+struct payer payer_of_fleet(const struct model *m, const struct fleet *f, const struct account_facts *a)
+{
+	return (struct payer){ f ? f->owner : "", f ? f->budget : "", campaign_of(m, f), f ? f->labels : "", a->name, a->provider, MACHINE_NEEDS };
+}
+
+struct payer payer_of_instance(const struct model *m, const struct instance *i)
+{
+	const struct fleet *f = model_fleet(m, i->fleet_id);
+
+	return (struct payer){ f ? f->owner : "", f ? f->budget : "", campaign_of(m, f), f ? f->labels : "", i->account, i->provider, MACHINE_NEEDS };
+}
+
+struct payer payer_of_extra(const struct extra *x)
+{
+	return (struct payer){ x->owner, x->budget, "", "", x->account, x->provider, " until the day up to which it is kept" };
+}
+
+bool budget_counts(const struct budget *b, const struct payer *p)
 {
 	switch (b->scope) {
 	case SCOPE_ALL: return true;
-	case SCOPE_NAMED: return f && !strcmp(f->budget, b->name);
-	case SCOPE_OWNER: return f && !strcmp(f->owner, b->subject);
-	case SCOPE_CAMPAIGN: return !strcmp(campaign_of(m, f), b->subject);
-	case SCOPE_PROVIDER: return !strcmp(account, b->subject) || !strcmp(provider, b->subject);
-	case SCOPE_LABEL: return f && has_label(f->labels, b->subject);
+	case SCOPE_NAMED: return !strcmp(p->budget, b->name);
+	case SCOPE_OWNER: return !strcmp(p->owner, b->subject);
+	case SCOPE_CAMPAIGN: return !strcmp(p->campaign, b->subject);
+	case SCOPE_PROVIDER: return !strcmp(p->account, b->subject) || !strcmp(p->provider, b->subject);
+	case SCOPE_LABEL: return has_label(p->labels, b->subject);
 	case SCOPES: break;
 	}
 	return false;
@@ -44,7 +63,24 @@ bool budget_counts(const struct model *m, const struct budget *b, const struct f
 
 static bool counts_instance(const struct model *m, const struct budget *b, const struct instance *i)
 {
-	return budget_counts(m, b, model_fleet(m, i->fleet_id), i->account, i->provider);
+	struct payer p = payer_of_instance(m, i);
+
+	return budget_counts(b, &p);
+}
+
+static money held_by_storage(const struct model *m, const struct budget *b)
+{
+	const struct extra *x;
+	money held = 0;
+	size_t at = 0;
+
+	while ((x = model_each(&m->extras, &at))) {
+		struct payer p = payer_of_extra(x);
+
+		if (storage_kind_of(x) && budget_counts(b, &p))
+			held = money_add(held, ledger_storage_held(x));
+	}
+	return held;
 }
 
 void budget_period(const struct budget *b, instant now, int64_t *first, int64_t *last)
@@ -82,7 +118,7 @@ money budget_spent(const struct budget *b, instant now)
 
 money budget_held(const struct model *m, const struct budget *b, instant now, money *running)
 {
-	money held = 0;
+	money held = held_by_storage(m, b);
 
 	if (running)
 		*running = 0;
@@ -125,7 +161,7 @@ static const char *per(const struct budget *b, char text[32])
 	return text;
 }
 
-static void say_why(const struct model *m, const struct budget *b, money hold, instant now, char why[TEXT_MAX])
+static void say_why(const struct model *m, const struct budget *b, const struct payer *p, money hold, instant now, char why[TEXT_MAX])
 {
 	char need[32], left[32], cap[32], spent[32], held[32], period[32];
 	money is_spent = budget_spent(b, now), is_held = budget_held(m, b, now, NULL), rest = b->cap - is_spent - is_held;
@@ -135,12 +171,11 @@ static void say_why(const struct model *m, const struct budget *b, money hold, i
 	money_format(b->cap, cap);
 	money_format(is_spent, spent);
 	money_format(is_held, held);
-	snprintf(why, TEXT_MAX, "it needs %.24s with boot and teardown; budget '%.40s' has %.24s left of %.24s%.20s (%.24s spent, %.24s held)",
-	    need, b->name, left, cap, per(b, period), spent, held);
+	snprintf(why, TEXT_MAX, "it needs %.24s%s; budget '%.40s' has %.24s left of %.24s%.20s (%.24s spent, %.24s held)",
+	    need, p->needs, b->name, left, cap, per(b, period), spent, held);
 }
 
-bool budgets_admit(const struct model *m, const struct fleet *f, const struct account_facts *a, money hold, instant now, money *left,
-    char why[TEXT_MAX])
+bool budgets_admit(const struct model *m, const struct payer *p, money hold, instant now, money *left, char why[TEXT_MAX])
 {
 	const struct budget *b;
 	size_t at = 0;
@@ -152,7 +187,7 @@ bool budgets_admit(const struct model *m, const struct fleet *f, const struct ac
 	while ((b = model_each(&m->budgets, &at))) {
 		money rest;
 
-		if (b->deleted || b->warn_only || !budget_counts(m, b, f, a->name, a->provider))
+		if (b->deleted || b->warn_only || !budget_counts(b, p))
 			continue;
 		if (!b->counted) {
 			*left = 0;
@@ -165,7 +200,7 @@ bool budgets_admit(const struct model *m, const struct fleet *f, const struct ac
 		*left = rest;
 		if (hold > rest) {
 			admits = false;
-			say_why(m, b, hold, now, why);
+			say_why(m, b, p, hold, now, why);
 		}
 	}
 	return admits;
@@ -173,13 +208,13 @@ bool budgets_admit(const struct model *m, const struct fleet *f, const struct ac
 
 /* ---- counting ---- */
 
-void budgets_count(struct model *m, const struct instance *i, const struct posting *p)
+void budgets_count(struct model *m, const struct payer *payer, const struct posting *p)
 {
 	struct budget *b;
 	size_t at = 0;
 
 	while ((b = model_each(&m->budgets, &at))) {
-		if (b->deleted || !counts_instance(m, b, i))
+		if (b->deleted || !budget_counts(b, payer))
 			continue;
 		days_spread(&b->days, b->tz, p->since, p->until, MUTANT("spending_not_counted", p->amount, 0));
 		core_touch(m, &b->object);

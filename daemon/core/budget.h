@@ -16,26 +16,34 @@
 #include "core/action.h"
 #include "core/fact.h"
 
-/* Does the budget count what this fleet (NULL: nobody's machine) costs at this account? */
-bool budget_counts(const struct model *m, const struct budget *b, const struct fleet *f, const char *account, const char *provider);
+/* Who pays for a machine or for storage, as budgets ask. Borrows; "" where there is none. */
+struct payer {
+	const char *owner, *budget, *campaign, *labels;
+	const char *account, *provider;
+	const char *needs; /* what a hold is for, behind its amount: " with boot and teardown" */
+};
+struct payer payer_of_fleet(const struct model *m, const struct fleet *f, const struct account_facts *a); /* f NULL: nobody's machine */
+struct payer payer_of_instance(const struct model *m, const struct instance *i);
+struct payer payer_of_extra(const struct extra *x);
+
+bool budget_counts(const struct budget *b, const struct payer *p);
 /* The days of the period around `now`; *last is INT64_MAX for one without an end. */
 void budget_period(const struct budget *b, instant now, int64_t *first, int64_t *last);
 money budget_spent(const struct budget *b, instant now);
-/* Of live machines: reserved and not booked; *running: what of it they have used already. */
+/* Of live machines and storage: reserved and not booked; *running: what of it machines have used already. */
 money budget_held(const struct model *m, const struct budget *b, instant now, money *running);
 
 /*
- * May a hold of this size be taken for the fleet at this account? False: `why` has the arithmetic of the budget that forbids it, and
+ * May a hold of this size be taken? False: `why` has the arithmetic of the budget that forbids it, and
  * *left what it still admits. Warn-only budgets forbid nothing.
  */
-bool budgets_admit(const struct model *m, const struct fleet *f, const struct account_facts *a, money hold, instant now, money *left,
-    char why[TEXT_MAX]);
+bool budgets_admit(const struct model *m, const struct payer *p, money hold, instant now, money *left, char why[TEXT_MAX]);
 
 /* Is everything known that budgets have to know before they can admit anything? */
 bool budgets_counted(const struct model *m);
 
 /* Called by the ledger for each posting that costs. */
-void budgets_count(struct model *m, const struct instance *i, const struct posting *p);
+void budgets_count(struct model *m, const struct payer *payer, const struct posting *p);
 
 void budget_count_anew(struct model *m, struct budget *b);
 void budget_apply(struct model *m, struct fact *f);

@@ -149,6 +149,12 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_BILLED:
 	case FACT_CONNECTED:
 	case FACT_CLEANED: instance_apply(m, f); break;
+	case FACT_STORAGE:
+	case FACT_STORAGE_WANT:
+	case FACT_STORAGE_DROP:
+	case FACT_STORAGE_KEEP:
+	case FACT_STORAGE_MADE:
+	case FACT_STORAGE_LOOKED: storage_apply(m, f); break;
 	case FACT_KEY:
 	case FACT_EXTRA_ENDED: extra_apply(m, f); break;
 	case FACT_RESTARTED: {
@@ -270,7 +276,8 @@ instant core_next_wake(const struct model *m, instant now)
 
 const char *action_name(enum action_kind k)
 {
-	static const char *const names[] = { "offers", "list", "balance", "charges", "create", "describe", "mark", "destroy", "bill", "end_extra", "connect",
+	static const char *const names[] = { "offers", "list", "balance", "charges", "create", "describe", "mark", "destroy", "bill", "end_extra", "storage",
+		"storage_make", "storage_look", "connect",
 		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
 
 	return names[k];
@@ -279,7 +286,7 @@ const char *action_name(enum action_kind k)
 bool action_spends(enum action_kind k)
 {
 	/* Counting reads what was booked: all of it must be on the disk. */
-	return k == ACTION_CREATE || k == ACTION_START || k == ACTION_COUNT;
+	return k == ACTION_CREATE || k == ACTION_STORAGE_MAKE || k == ACTION_START || k == ACTION_COUNT;
 }
 
 void actions_add(struct actions *a, enum action_kind kind, int64_t id)

@@ -78,6 +78,7 @@ static bool same_price(const struct instance *i, money price)
 /* Made at a higher price than was offered: is it still within what the fleet may spend (H29)? */
 static bool affordable(const struct model *m, const struct fleet *f, const struct instance *i, money price)
 {
+	struct payer p = payer_of_instance(m, i);
 	struct instance dearer = *i;
 	char why[TEXT_MAX];
 	money more, left;
@@ -87,7 +88,7 @@ static bool affordable(const struct model *m, const struct fleet *f, const struc
 	dearer.price_hour = price;
 	more = cost_hold_until(&account_of(m, i)->facts, &dearer, i->deadline) - i->hold;
 	return (!f->max_price || price <= money_times(f->max_price, i->gpu_count)) &&
-	       more <= place_money_left(m, f, m->now) && budgets_admit(m, f, &account_of(m, i)->facts, more, m->now, &left, why);
+	       more <= place_money_left(m, f, m->now) && budgets_admit(m, &p, more, m->now, &left, why);
 }
 
 static void note_price(struct model *m, struct instance *i, money price)
@@ -109,10 +110,11 @@ static void note_price(struct model *m, struct instance *i, money price)
 	/* Dearer: the difference is reserved (H30); the fleet's cap ends it when that is too much, and so does a budget. */
 	hold_until(m, i, i->deadline);
 	if (dearer && f && i->hold > held) {
+		struct payer p = payer_of_instance(m, i);
 		money more = i->hold - held;
 
 		i->hold = held;
-		if (budgets_admit(m, f, &account_of(m, i)->facts, more, m->now, &left, why))
+		if (budgets_admit(m, &p, more, m->now, &left, why))
 			i->hold = held + more;
 		else
 			fleet_close(m, f, CAUSE_MONEY, NULL, "its price rose to %s/h: %.180s", is, why);

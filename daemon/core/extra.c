@@ -1,5 +1,5 @@
 /*
- * What we made at a provider beside machines: SSH keys, volumes, snapshots. Each ends by itself.
+ * What we made at a provider beside machines: SSH keys here, volumes and snapshots in storage.c. Each ends by itself.
  *
  *	LIVE ──end──▶ DELETING ──gone──▶ GONE        a key: when the account has had no machine of ours for policy.key_keep;
  *	                                             a fleet's own: when it has no machine there and is not OPEN any more
@@ -7,11 +7,12 @@
  */
 #include "base/str.h"
 #include "core/internal.h"
+#include "core/ledger.h"
+#include "core/storage.h"
 
 #define END_BACKOFF (5 * MINUTE)
 
-static bool extra_move(struct model *m, struct extra *x, enum extra_event ev, const char *fmt, ...) PRINTF_LIKE(4, 5);
-static bool extra_move(struct model *m, struct extra *x, enum extra_event ev, const char *fmt, ...)
+bool extra_move(struct model *m, struct extra *x, enum extra_event ev, enum cause cause, const char *actor, const char *fmt, ...)
 {
 	int next = fsm_next(&extra_fsm, (int)x->state, (int)ev);
 	const char *from = extra_fsm.state_names[x->state];
@@ -22,21 +23,28 @@ static bool extra_move(struct model *m, struct extra *x, enum extra_event ev, co
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (next < 0) {
-		core_event(m, &x->object, from, extra_fsm.event_names[ev], "illegal", CAUSE_NONE, NULL, "%s", text);
+		core_event(m, &x->object, from, extra_fsm.event_names[ev], "illegal", cause, actor, "%s", text);
 		return false;
 	}
 	x->state = (enum extra_state)next;
+	if (cause) {
+		x->cause = cause;
+		memcpy(x->reason, text, sizeof(x->reason));
+	}
 	x->activity = ACTIVITY_NONE;
-	x->tries = 0;
+	x->tries = ev == EXTRA_EV_AGAIN ? x->tries : 0;
 	x->retry_at = 0;
+	x->absent_listings = 0;
 	if (x->state == EXTRA_DELETING)
 		x->deleting_at = m->now;
 	if (x->state == EXTRA_LIVE)
 		x->used_at = m->now;
-	if (x->state == EXTRA_GONE)
+	if (x->state == EXTRA_GONE) {
 		x->gone = m->now;
+		x->hold = 0;
+	}
 	x->version++;
-	core_event(m, &x->object, from, extra_fsm.event_names[ev], extra_fsm.state_names[x->state], CAUSE_NONE, NULL, "%s", text);
+	core_event(m, &x->object, from, extra_fsm.event_names[ev], extra_fsm.state_names[x->state], cause, actor, "%s", text);
 	core_dirty(m, &x->object);
 	core_touch(m, &x->object);
 	return true;
@@ -82,9 +90,9 @@ static void ended(struct model *m, struct extra *x, const struct fact *f)
 
 	x->activity = ACTIVITY_NONE;
 	if (f->verdict == VERDICT_OK || f->verdict == VERDICT_ABSENT) {
-		extra_move(m, x, EXTRA_EV_GONE, "%s at %s is gone", extra_kind_name(x->kind), x->account);
+		extra_move(m, x, EXTRA_EV_GONE, CAUSE_NONE, NULL, "%s at %s is gone", extra_kind_name(x->kind), x->account);
 	} else if (f->verdict == VERDICT_DENIED || f->verdict == VERDICT_REFUSED) {
-		extra_move(m, x, EXTRA_EV_KEPT, "%s does not let us delete it: %s", x->account, f->message ? f->message : "");
+		extra_move(m, x, EXTRA_EV_KEPT, CAUSE_NONE, NULL, "%s does not let us delete it: %s", x->account, f->message ? f->message : "");
 	} else {
 		x->tries++;
 		x->retry_at = m->now + instant_max(f->retry_after, core_backoff(x->tries, END_BACKOFF));
@@ -100,6 +108,8 @@ void extra_apply(struct model *m, struct fact *f)
 
 	if (f->kind == FACT_KEY)
 		key_there(m, f);
+	else if (x && storage_kind_of(x))
+		storage_apply(m, f);
 	else if (x && x->state == EXTRA_DELETING)
 		ended(m, x, f);
 }
@@ -151,7 +161,7 @@ static instant decide_key(struct model *m, struct extra *x, instant now)
 		return FOREVER; /* the end of the last machine touches it, and of its fleet */
 	if (now < due)
 		return due;
-	extra_move(m, x, EXTRA_EV_END, "no machine of %s at %s needs it", x->fleet_id ? "its fleet" : "ours", x->account);
+	extra_move(m, x, EXTRA_EV_END, CAUSE_NONE, NULL, "no machine of %s at %s needs it", x->fleet_id ? "its fleet" : "ours", x->account);
 	return now;
 }
 
@@ -159,7 +169,14 @@ void extra_decide(struct model *m, struct extra *x, instant now, struct actions 
 {
 	instant wake = FOREVER;
 
-	if (x->state == EXTRA_LIVE && x->kind == EXTRA_KEY)
+	if (storage_kind_of(x)) {
+		wake = storage_decide(m, x, now, out);
+		if (now >= ledger_storage_due(x))
+			core_dirty(m, &x->object); /* a day is over: it is booked with the next batch */
+		core_wake(m, &x->object, instant_min(wake, ledger_storage_due(x)));
+		return;
+	}
+	if (x->state == EXTRA_LIVE)
 		wake = decide_key(m, x, now);
 	if (x->state == EXTRA_DELETING && !x->activity && now >= x->retry_at) {
 		x->activity = ACTIVITY_END;

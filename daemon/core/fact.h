@@ -25,6 +25,9 @@ enum fact_kind {
 	FACT_NIGHT_STOP,      /* id: a night */
 	FACT_BUDGET_SET,      /* budget: wanted fields set; flag: end the newest fleets until the rest fits → id */
 	FACT_BUDGET_DELETE,   /* id */
+	FACT_STORAGE_WANT,    /* extra: wanted fields set → id */
+	FACT_STORAGE_DROP,    /* id: an extra */
+	FACT_STORAGE_KEEP,    /* id: an extra; span: from now on */
 	/* from providers */
 	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
@@ -38,6 +41,9 @@ enum fact_kind {
 	FACT_BILLED,       /* id: instance; verdict, price = amount */
 	FACT_KEY,          /* account; id: the fleet whose key it is, 0 the site's; text = the provider's id of it: it is there now */
 	FACT_EXTRA_ENDED,  /* id: extra; verdict, message */
+	FACT_STORAGE,      /* account, verdict, storages; began: when the first request left */
+	FACT_STORAGE_MADE, /* id: extra; verdict, text = provider id, work, message */
+	FACT_STORAGE_LOOKED, /* id: extra; verdict, storages[0] */
 	/* from machines */
 	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe */
 	FACT_CLEANED,      /* id: instance (static host returned); contact */
@@ -97,6 +103,10 @@ struct fact {
 	const struct fleet *fleet;
 	const struct run *run;
 	const struct budget *budget;
+	const struct extra *extra;
+	const struct storage *storages;
+	size_t storage_count;
+	const char *work;
 	struct offer *offers;
 	size_t offer_count;
 	const struct machine *machines;

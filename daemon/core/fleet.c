@@ -9,6 +9,7 @@
 #include "core/budget.h"
 #include "core/internal.h"
 #include "core/place.h"
+#include "core/storage.h"
 
 #define OFFERS_FRESH  (45 * SECOND) /* offers older than this are asked for again before money is spent on them */
 #define BALANCE_FRESH MINUTE        /* as a prepaid balance */
@@ -79,6 +80,8 @@ static void open_fleet(struct model *m, struct fact *fact)
 		err_set(&fact->error, ERR_USAGE, "there is no budget '%s'; see: gpufleetctl budget list", row.budget);
 		return;
 	}
+	if (storage_order_ok(m, &row, &fact->error) < 0)
+		return;
 	row.object.id = m->next_id;
 	row.state = FLEET_OPEN;
 	row.created = m->now;
@@ -107,8 +110,9 @@ static bool budgets_extend(const struct model *m, const struct fleet *f, money m
 
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);
+		struct payer p = payer_of_instance(m, i);
 
-		if (i->state >= INSTANCE_DELETING || budgets_admit(m, f, &account_of(m, i)->facts, more, m->now, &left, why))
+		if (i->state >= INSTANCE_DELETING || budgets_admit(m, &p, more, m->now, &left, why))
 			continue;
 		err_set(e, ERR_REFUSED, "extending '%s': %s", f->name, why);
 		return false;
@@ -307,7 +311,7 @@ static instant check_endings(struct model *m, struct fleet *f, const struct tall
 		}
 		wake = instant_min(wake, f->keep_until);
 	}
-	if (t->busy || t->runs_left || !complete(f, t)) {
+	if (t->busy || t->runs_left || !complete(f, t) || storage_building(m, f)) {
 		f->idle_since = 0;
 	} else if (!f->idle_since) {
 		f->idle_since = now;

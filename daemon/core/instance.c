@@ -78,6 +78,7 @@ static void enter(struct model *m, struct instance *i)
 		i->hold = 0;
 		a->live--;
 		extra_account_changed(m, a, model_fleet(m, i->fleet_id));
+		storage_released(m, i);
 		if (!i->provider_id[0] || a->facts.local) {
 			/* Nothing was ever made, or nobody sends a bill: what we metered is the bill. */
 			i->settled = m->now;
@@ -151,6 +152,10 @@ struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const
 	row.marketplace = o->marketplace;
 	row.price_hour = o->price_hour;
 	row.minimum_charge = o->minimum_charge;
+	if (*f->volume)
+		row.volume_id = model_storage(m, EXTRA_VOLUME, f->volume)->object.id; /* storage_fits() */
+	if (*f->snapshot)
+		row.snapshot_id = model_storage(m, EXTRA_SNAPSHOT, f->snapshot)->object.id;
 	row.planned = m->now;
 	row.hold = cost_hold(facts, o->price_hour, o->minimum_charge, lifetime); /* pays until the deadline */
 	row.deadline = m->now + facts->create_timeout + facts->boot_allowance + lifetime + facts->teardown_allowance;

@@ -105,6 +105,7 @@ instant charges_decide(const struct model *m, struct account_state *a, instant n
 void account_apply(struct model *m, struct fact *f);
 void account_decide(struct model *m, struct account_state *a, instant now, struct actions *out);
 void account_touch_instances(struct model *m, struct account_state *a, enum instance_state state);
+bool extra_move(struct model *m, struct extra *x, enum extra_event ev, enum cause cause, const char *actor, const char *fmt, ...) PRINTF_LIKE(6, 7);
 void extra_apply(struct model *m, struct fact *f);
 void extra_decide(struct model *m, struct extra *x, instant now, struct actions *out);
 /* An order of `f` (NULL: nobody's) is about to be sent, and the public key that its machine lets in before it. */
@@ -112,6 +113,15 @@ void extra_key_wanted(struct model *m, const struct account_state *a, const stru
 /* A machine of `f` (NULL: nobody's) at the account is gone: if it was the last, the key's time begins. */
 void extra_account_changed(struct model *m, const struct account_state *a, const struct fleet *f);
 void extra_fleet_changed(struct model *m, const struct fleet *f); /* it opens no more machines */
+
+/* storage.c. Of an account: when it must be listed again. */
+void storage_apply(struct model *m, struct fact *f);
+instant storage_decide(struct model *m, struct extra *x, instant now, struct actions *out);
+instant storage_decide_account(const struct model *m, struct account_state *a, instant now, struct actions *out);
+void storage_released(struct model *m, const struct instance *i); /* it is GONE, and has its volume no more */
+/* A run ended ok and its fleet wants the machine kept as a snapshot. False: it cannot be. */
+bool storage_snapshot_machine(struct model *m, struct fleet *f, const struct instance *i);
+bool storage_building(const struct model *m, const struct fleet *f); /* a snapshot that the fleet waits for is being taken */
 
 /* The lease of a machine (lease.c): is it time to renew it? */
 bool lease_due(const struct model *m, const struct instance *i, instant now);

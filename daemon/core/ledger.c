@@ -4,8 +4,10 @@
 #include "core/budget.h"
 #include "core/cost.h"
 #include "core/internal.h"
+#include "core/storage.h"
 
-static struct posting *next_posting(struct model *m, struct instance *i, enum posting_kind kind)
+/* `count`: how many there are about this object already. */
+static struct posting *next_posting(struct model *m, struct object *about, int *count, enum posting_kind kind)
 {
 	struct posting *p;
 
@@ -14,11 +16,11 @@ static struct posting *next_posting(struct model *m, struct instance *i, enum po
 		m->postings = xreallocarray(m->postings, m->posting_cap, sizeof(*m->postings));
 	}
 	p = &m->postings[m->posting_count++];
-	*p = (struct posting){ .seq = m->next_posting++, .time = m->now, .kind = kind, .instance_id = i->object.id, .part = PARTS };
+	*p = (struct posting){ .seq = m->next_posting++, .time = m->now, .kind = kind, .subject_id = about->id, .part = PARTS };
 	if (!MUTANT("posting_without_number", false, true))
-		i->postings++;
-	p->number = i->postings;
-	core_dirty(m, &i->object);
+		++*count;
+	p->number = *count;
+	core_dirty(m, about);
 	return p;
 }
 
@@ -31,7 +33,8 @@ static bool is_loss(const struct instance *i)
 static void book(struct model *m, struct instance *i, enum posting_kind kind, enum part part, int64_t run, instant since, instant until,
     money amount)
 {
-	struct posting *p = next_posting(m, i, kind);
+	struct posting *p = next_posting(m, &i->object, &i->postings, kind);
+	struct payer payer = payer_of_instance(m, i);
 
 	p->part = part;
 	p->run_id = run;
@@ -41,21 +44,20 @@ static void book(struct model *m, struct instance *i, enum posting_kind kind, en
 	p->gpu_time = kind == POSTING_USE ? (until - since) * i->gpu_count : 0;
 	str_copy(p->debit, kind == POSTING_BILL ? "adjust" : is_loss(i) ? "loss" : "cost");
 	snprintf(p->credit, sizeof(p->credit), "provider:%s", i->account);
-	budgets_count(m, i, p);
+	budgets_count(m, &payer, p);
 }
 
-static void book_hold(struct model *m, struct instance *i)
+static void book_hold(struct model *m, struct object *about, int *count, money hold, money *held)
 {
-	money change = i->hold - i->held;
 	struct posting *p;
 
-	if (!change)
+	if (hold == *held)
 		return;
-	p = next_posting(m, i, POSTING_HOLD);
-	p->amount = change;
+	p = next_posting(m, about, count, POSTING_HOLD);
+	p->amount = hold - *held;
 	str_copy(p->debit, "held");
 	str_copy(p->credit, "free");
-	i->held = i->hold;
+	*held = hold;
 }
 
 /* A fleet that was made for one run is that run's from its first minute to its last. */
@@ -155,13 +157,80 @@ static void book_instance(struct model *m, struct instance *i)
 {
 	if (!i)
 		return;
-	book_hold(m, i);
+	book_hold(m, &i->object, &i->postings, i->hold, &i->held);
 	if (i->meter_start)
 		book_use(m, i);
 	if (i->state == INSTANCE_GONE) {
 		book_end(m, i);
 		book_bill(m, i);
 	}
+}
+
+/* ---- storage: one part, by the day ---- */
+
+static void book_storage_until(struct model *m, struct extra *x, instant until, money amount)
+{
+	struct payer payer = payer_of_extra(x);
+	struct posting *p;
+
+	if (x->price_month || x->posted) {
+		p = next_posting(m, &x->object, &x->postings, POSTING_USE);
+		p->part = PART_STORAGE;
+		p->since = x->booked_until;
+		p->until = until;
+		p->amount = amount;
+		str_copy(p->debit, "cost");
+		snprintf(p->credit, sizeof(p->credit), "provider:%s", x->account);
+		x->posted = money_add(x->posted, amount);
+		budgets_count(m, &payer, p);
+	}
+	x->booked_until = until;
+	core_dirty(m, &x->object);
+}
+
+static void book_storage_time(struct model *m, struct extra *x, instant end)
+{
+	instant next;
+
+	while (x->booked_until && (next = instant_min(end, (x->booked_until / DAY + 1) * DAY)) > x->booked_until)
+		book_storage_until(m, x, next, money_share(x->price_month, next - x->booked_until, STORAGE_MONTH));
+}
+
+static void book_extra(struct model *m, struct extra *x)
+{
+	if (!storage_kind_of(x))
+		return;
+	if (!x->booked_until && x->state >= EXTRA_LIVE && *x->provider_id)
+		x->booked_until = x->kind == EXTRA_VOLUME ? x->created : m->now; /* a snapshot is not charged while it is taken */
+	if (x->state == EXTRA_GONE)
+		book_storage_time(m, x, x->dropped_at ? x->dropped_at : m->now);
+	else if (m->now >= ledger_storage_due(x))
+		book_storage_time(m, x, m->now / DAY * DAY);
+	book_hold(m, &x->object, &x->postings, x->hold, &x->held);
+}
+
+money storage_hold(const struct extra *x)
+{
+	instant from = x->booked_until ? x->booked_until : x->created;
+
+	return x->posted + (x->keep_until > from ? money_share(x->price_month, x->keep_until - from, STORAGE_MONTH) : 0);
+}
+
+void ledger_storage_price(struct model *m, struct extra *x, money price_month)
+{
+	book_storage_time(m, x, m->now);
+	x->price_month = price_month;
+	core_dirty(m, &x->object);
+}
+
+instant ledger_storage_due(const struct extra *x)
+{
+	return !x->booked_until || x->state == EXTRA_GONE ? FOREVER : (x->booked_until / DAY + 1) * DAY;
+}
+
+money ledger_storage_held(const struct extra *x)
+{
+	return x->state == EXTRA_GONE || x->hold < x->posted ? 0 : x->hold - x->posted;
 }
 
 void ledger_post(struct model *m)
@@ -173,6 +242,8 @@ void ledger_post(struct model *m)
 			book_instance(m, CONTAINER_OF(o, struct instance, object));
 		else if (o->kind == OBJECT_RUN)
 			book_instance(m, model_instance(m, CONTAINER_OF(o, struct run, object)->instance_id));
+		else if (o->kind == OBJECT_EXTRA)
+			book_extra(m, CONTAINER_OF(o, struct extra, object));
 	}
 }
 

@@ -8,7 +8,7 @@
  *	       (or loss)              its life, run, price and day (UTC); the last one what minimum charge and rounding add
  *	BILL   adjust ← provider:NAME what the provider's own record says beyond that, when it is final, and when it changes later
  *
- * (instance, number) is a posting's key: nothing can be booked twice. A negative amount goes the other way.
+ * (subject, number) is a posting's key: nothing can be booked twice. A negative amount goes the other way.
  */
 #ifndef GPUFLEET_LEDGER_H
 #define GPUFLEET_LEDGER_H
@@ -23,5 +23,14 @@ void ledger_price(struct model *m, struct instance *i, money price_hour);
 instant ledger_due(const struct instance *i);
 /* Of a live instance: what is reserved for it and not booked yet. */
 money ledger_held(const struct instance *i);
+
+/*
+ * Volumes and snapshots: HOLD and USE like machines, with the one part "storage", booked by the day (UTC). Months are of 730 hours.
+ */
+money storage_hold(const struct extra *x);        /* what it costs until keep_until, what is booked included */
+money ledger_storage_held(const struct extra *x); /* … what is not booked yet */
+instant ledger_storage_due(const struct extra *x);
+/* It costs another price from now on: its time so far is booked at the old one. */
+void ledger_storage_price(struct model *m, struct extra *x, money price_month);
 
 #endif

@@ -29,11 +29,12 @@ static bool get_minutes(const char *s, int64_t *minutes)
 	return true;
 }
 
-static void put_mac(char out[9], const uint8_t key[MARK_KEY_LEN], const char *provider, const char *body)
+/* Of the first n characters of what is marked. */
+static void put_mac(char out[9], const uint8_t key[MARK_KEY_LEN], const char *provider, const char *body, size_t length)
 {
 	char text[ID_MAX + ACCOUNT_MAX + 2];
 	uint8_t mac[SHA256_LEN];
-	int n = snprintf(text, sizeof(text), "%s %.*s", provider, AT_MAC - 1, body);
+	int n = snprintf(text, sizeof(text), "%s %.*s", provider, (int)length, body);
 
 	crypto_hmac_sha256(key, MARK_KEY_LEN, text, (size_t)n, mac);
 	str_base32(mac, 5, out);
@@ -46,7 +47,7 @@ static void seal(char out[ID_MAX], const uint8_t key[MARK_KEY_LEN], const char *
 
 	put_minutes(minutes, (deadline + MINUTE - 1) / MINUTE);
 	snprintf(out, ID_MAX, "gf1-%.6s-%.13s-%s-", site, intent, minutes);
-	put_mac(mac, key, provider, out);
+	put_mac(mac, key, provider, out, AT_MAC - 1);
 	snprintf(out + AT_MAC, ID_MAX - AT_MAC, "%s", mac);
 }
 
@@ -89,7 +90,7 @@ enum mark_verdict mark_read(struct mark *out, const char *text, const uint8_t ke
 		return MARK_FORGED;
 	if (strncmp(text + AT_SITE, site, 6) != 0)
 		return MARK_OTHER;
-	put_mac(mac, key, provider, text);
+	put_mac(mac, key, provider, text, AT_MAC - 1);
 	if (!secret_equal(mac, text + AT_MAC) && !MUTANT("mac_not_checked", false, true))
 		return MARK_FORGED;
 	memcpy(out->intent, text + AT_INTENT, 13);
@@ -101,4 +102,50 @@ enum mark_verdict mark_read(struct mark *out, const char *text, const uint8_t ke
 bool mark_same_intent(const char *a, const char *b)
 {
 	return strlen(a) == MARK_LEN && strlen(b) == MARK_LEN && !strncmp(a, b, AT_DEADLINE);
+}
+
+/* ---- storage ---- */
+
+#define STORAGE_NAME_MAX 40
+enum { STORAGE_AT_SITE = 5, STORAGE_AT_NAME = 12 };
+
+bool storage_name_ok(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n && n <= STORAGE_NAME_MAX && *name >= 'a' && *name <= 'z' && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+static const char *storage_head(enum storage_kind kind)
+{
+	return kind == STORAGE_VOLUME ? "gf1v-" : "gf1s-";
+}
+
+void storage_mark_make(char out[ID_MAX], const uint8_t key[MARK_KEY_LEN], const char *provider, const char *site, enum storage_kind kind,
+    const char *name)
+{
+	int n = snprintf(out, ID_MAX, "%s%.6s-%.*s", storage_head(kind), site, STORAGE_NAME_MAX, name);
+	char mac[9];
+
+	put_mac(mac, key, provider, out, (size_t)n);
+	snprintf(out + n, ID_MAX - (size_t)n, "-%s", mac);
+}
+
+enum mark_verdict storage_mark_read(char *name, const char *text, const uint8_t key[MARK_KEY_LEN], const char *provider, const char *site,
+    enum storage_kind kind)
+{
+	size_t n = strlen(text);
+	char mac[9];
+
+	if (!str_starts(text, storage_head(kind)))
+		return MARK_NONE;
+	if (n < STORAGE_AT_NAME + 10 || n >= STORAGE_AT_NAME + STORAGE_NAME_MAX + 10 || text[n - 9] != '-')
+		return MARK_FORGED;
+	if (strncmp(text + STORAGE_AT_SITE, site, 6) != 0)
+		return MARK_OTHER;
+	put_mac(mac, key, provider, text, n - 9);
+	if (!secret_equal(mac, text + n - 8))
+		return MARK_FORGED;
+	snprintf(name, NAME_MAX_, "%.*s", (int)(n - 9 - STORAGE_AT_NAME), text + STORAGE_AT_NAME);
+	return storage_name_ok(name) ? MARK_OURS : MARK_FORGED;
 }

@@ -31,6 +31,17 @@ void mark_extend(char out[ID_MAX], const uint8_t key[MARK_KEY_LEN], const char *
     const char *old_mark, instant deadline);
 enum mark_verdict mark_read(struct mark *out, const char *text, const uint8_t key[MARK_KEY_LEN], const char *provider,
     const char *site);
+/*
+ * Volumes and snapshots: gf1v-<site:6>-<name>-<mac:8> and gf1s-…, at most 61 characters of [a-z0-9-], a letter first. They have no
+ * deadline: nothing deletes them but the daemon that knows until when they are kept.
+ */
+bool storage_name_ok(const char *name); /* [a-z][a-z0-9-]{0,39}, as people name them */
+void storage_mark_make(char out[ID_MAX], const uint8_t key[MARK_KEY_LEN], const char *provider, const char *site, enum storage_kind kind,
+    const char *name);
+/* `name` holds NAME_MAX_. */
+enum mark_verdict storage_mark_read(char *name, const char *text, const uint8_t key[MARK_KEY_LEN], const char *provider, const char *site,
+    enum storage_kind kind);
+
 /* Do two marks name the same attempt (whatever their deadlines)? Says nothing about validity. */
 bool mark_same_intent(const char *a, const char *b);
 

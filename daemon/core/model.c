@@ -380,6 +380,17 @@ struct extra *model_key_at(const struct model *m, const char *account, int64_t f
 	return NULL;
 }
 
+struct extra *model_storage(const struct model *m, enum extra_kind kind, const char *name)
+{
+	struct extra *x;
+	size_t at = 0;
+
+	while ((x = model_each(&m->extras, &at)))
+		if (x->kind == kind && x->state != EXTRA_GONE && !strcmp(x->name, name))
+			return x;
+	return NULL;
+}
+
 struct account_state *model_account(const struct model *m, const char *name)
 {
 	for (size_t i = 0; i < m->account_count; i++)

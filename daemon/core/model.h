@@ -89,6 +89,8 @@ struct fleet {
 	char accounts[TEXT_MAX]; /* allowed accounts or providers, comma-separated; "" any */
 	char region[REGION_MAX];
 	char image[TEXT_MAX];
+	char volume[NAME_MAX_], snapshot[NAME_MAX_]; /* its machine has this, starts from this; "" */
+	char snapshot_as[NAME_MAX_]; /* for_run: a snapshot of this name is taken when the run ended ok; "" */
 	int disk_gb;
 	bool spot;
 	bool own_key;       /* its machines let in a key pair of its own, not the site's */
@@ -129,7 +131,7 @@ extern const struct fsm instance_fsm;
 /* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
 enum activity {
 	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
-	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY, ACTIVITY_COUNT,
+	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_MAKE, ACTIVITY_LOOK, ACTIVITY_MOVE, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY, ACTIVITY_COUNT,
 	ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
 
@@ -203,6 +205,7 @@ struct instance {
 	instant billed_at, settled;
 	enum gap gap;  /* why they differ, once settled */
 	int64_t run_id; /* BUSY or DRAINING: whose */
+	int64_t volume_id, snapshot_id; /* extras: what it has, what it started from; 0 */
 
 	/* what the ledger has of it (ledger.h) */
 	int postings;         /* how many */
@@ -385,9 +388,15 @@ struct notice {
 enum extra_kind { EXTRA_KEY, EXTRA_VOLUME, EXTRA_SNAPSHOT };
 const char *extra_kind_name(enum extra_kind k); /* "ssh_key" */
 int extra_kind_from_name(const char *s);        /* -1: no such kind */
-enum extra_state { EXTRA_LIVE, EXTRA_DELETING, EXTRA_GONE, EXTRA_STATES };
-enum extra_event { EXTRA_EV_END, EXTRA_EV_KEPT, EXTRA_EV_GONE, EXTRA_EVENTS };
+/* BUILDING: a snapshot that the provider is taking; DOUBT: perhaps made, looked for in complete listings. A key is LIVE at once. */
+enum extra_state { EXTRA_WANTED, EXTRA_MAKING, EXTRA_DOUBT, EXTRA_BUILDING, EXTRA_LIVE, EXTRA_DELETING, EXTRA_GONE, EXTRA_STATES };
+enum extra_event {
+	EXTRA_EV_DISPATCH, EXTRA_EV_BEGUN, EXTRA_EV_MADE, EXTRA_EV_REFUSED, EXTRA_EV_AGAIN, EXTRA_EV_UNSURE, EXTRA_EV_ABSENT, EXTRA_EV_END,
+	EXTRA_EV_KEPT, EXTRA_EV_GONE, EXTRA_EVENTS
+};
 extern const struct fsm extra_fsm;
+
+#define STORAGE_MONTH (730 * HOUR) /* what a price by the month is for */
 
 struct extra {
 	struct object object; /* id: of the same sequence as fleets, instances and runs */
@@ -399,14 +408,34 @@ struct extra {
 	int size_gb;
 	money price_month; /* 0: free */
 	instant created, used_at, deleting_at, gone;
-	instant keep_until; /* not ended before; 0: as soon as its kind's rule says */
+	instant keep_until; /* not ended before; 0: as soon as its kind's rule says. Of storage: ended then; 0: never by itself */
 	int64_t fleet_id;   /* a key: of this fleet only; 0: the site's */
 	int64_t version;
 
+	/* storage */
+	char mark[ID_MAX];  /* its name at the provider (mark.h) */
+	char host[HOST_MAX]; /* it lies inside this machine of a marketplace; "" */
+	int disk_gb;        /* a snapshot: least disk of a machine that starts from it */
+	char gpu[GPU_MAX];  /* a snapshot: which driver is in it; "" */
+	int64_t source_id;  /* a snapshot: of this instance or volume; a volume: from this snapshot; 0: none that we know */
+	char source[ID_MAX]; /* … as the provider calls it */
+	bool of_volume;
+	char work[ID_MAX];  /* BUILDING: what to ask for */
+	char budget[NAME_MAX_]; /* which it names; "" */
+	enum cause cause;
+	char reason[TEXT_MAX]; /* why it is no more, or was never made */
+	instant dropped_at; /* DELETING: when the provider took it last */
+	int absent_listings; /* complete ones in a row without it */
+	money hold;         /* what it costs until keep_until, what is booked included */
+	int postings;       /* what the ledger has of it (ledger.h) */
+	money held, posted;
+	instant booked_until;
+
 	/* not stored */
 	enum activity activity;
-	instant retry_at;
+	instant retry_at, absent_at;
 	int tries;
+	char machine[ID_MAX]; /* a volume: which machine has it, at the last listing */
 };
 
 /* The core's copy of the facts about one account's provider, filled by the daemon from the provider table. */
@@ -417,6 +446,10 @@ struct account_facts {
 	bool prepaid;   /* its balance bounds what can be rented */
 	bool takes_key; /* machines let in the key that is named with their order */
 	struct billing_rule billing;
+	bool volumes, snapshots; /* it has such, and OP_STORAGE tells which */
+	bool attaches;      /* a volume can come and go while a machine runs; else it is there from its order on */
+	bool volume_shared; /* several machines may have one at a time */
+	struct storage_rule volume_rule, snapshot_rule; /* gb_month 0: not known */
 	bool traffic;   /* it charges by the GB, which our meter does not see */
 	duration create_timeout, boot_allowance, teardown_allowance;
 };
@@ -451,6 +484,9 @@ struct account_state {
 	char trouble[TEXT_MAX];     /* last failure in words; "" when fine */
 	struct balance balance;
 	int64_t create_lock;        /* single_flight: instance that holds it; 0 free */
+	instant storage_at, storage_retry_at; /* volumes and snapshots: listed last; not before */
+	bool storage_busy, storage_wanted;
+	int foreign_storage;        /* volumes and snapshots there that are not ours */
 	int unmanaged;              /* machines that are not ours at the last listing */
 	int counted;                /* how many machines the provider said there are, at counted_at */
 	instant counted_at;
@@ -482,8 +518,8 @@ struct posting {
 	int64_t seq;
 	instant time;          /* when it was booked */
 	enum posting_kind kind;
-	int64_t instance_id;
-	int number;            /* 1, 2 … of its instance */
+	int64_t subject_id;    /* the instance, or the volume or snapshot, that it is about: ids are of one sequence */
+	int number;            /* 1, 2 … of that */
 	enum part part;        /* PARTS: none */
 	int64_t run_id;        /* 0: nobody's in particular */
 	instant since, until;  /* the time that it is for */
@@ -587,7 +623,7 @@ struct fleet *model_fleet(const struct model *m, int64_t id);
 struct instance *model_instance(const struct model *m, int64_t id);
 struct run *model_run(const struct model *m, int64_t id);
 struct extra *model_extra(const struct model *m, int64_t id);
-/* What we have of this kind at an account and is not GONE; NULL: none. */
+struct extra *model_storage(const struct model *m, enum extra_kind kind, const char *name); /* not GONE; NULL: none */
 struct campaign *model_add_campaign(struct model *m, const struct campaign *row); /* takes over the text */
 struct night *model_add_night(struct model *m, const struct night *row);          /* the same */
 struct trial *model_add_trial(struct model *m, const struct trial *row);

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "core/budget.h"
 #include "core/cost.h"
+#include "core/storage.h"
 
 #define TRY_AGAIN_AFTER (60 * SECOND) /* with --retry-until-up: the same offer may be tried again after this */
 #define BALANCE_FRESH   (5 * MINUTE)
@@ -104,7 +105,7 @@ static const struct offer **collect(const struct model *m, const struct fleet *f
 		for (size_t j = 0; j < a->offer_count; j++) {
 			const struct offer *o = &a->offers[j];
 
-			if (!fit(f, o, why) || (a->facts.local && host_taken(a, o)))
+			if (!fit(f, o, why) || !storage_fits(m, f, o, why) || (a->facts.local && host_taken(a, o)))
 				continue;
 			if (*count == cap) {
 				cap = cap ? 2 * cap : 16;
@@ -225,7 +226,8 @@ static bool money_admits(const struct model *m, const struct fleet *f, const str
 	char need[32], have[32], life[24], price[32];
 	duration fits;
 	size_t n;
-	bool admits = budgets_admit(m, f, &a->facts, hold, now, &left, why);
+	struct payer p = payer_of_fleet(m, f, &a->facts);
+	bool admits = budgets_admit(m, &p, hold, now, &left, why);
 
 	at_provider = balance_left(a, now);
 	if (admits && hold > at_provider) {

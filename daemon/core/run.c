@@ -46,6 +46,8 @@ static void end_fleet(struct model *m, struct run *r)
 		core_dirty(m, &f->object);
 		return;
 	}
+	if (r->outcome == OUTCOME_OK && *f->snapshot_as && storage_snapshot_machine(m, f, model_instance(m, r->instance_id)))
+		return; /* the end of the snapshot closes it */
 	fleet_close(m, f, CAUSE_RUN_ENDED, NULL, "run %lld ended: %s", (long long)r->object.id, outcome_name(r->outcome));
 }
 

@@ -123,9 +123,16 @@ int object_kind_from_name(const char *s)
 	return -1;
 }
 
-static const char *const extra_states[] = { "LIVE", "DELETING", "GONE" };
-static const char *const extra_events[] = { "end", "kept", "gone" };
+static const char *const extra_states[] = { "WANTED", "MAKING", "DOUBT", "BUILDING", "LIVE", "DELETING", "GONE" };
+static const char *const extra_events[] = { "dispatch", "begun", "made", "refused", "again", "unsure", "absent", "end", "kept", "gone" };
 static const unsigned char extra_next[EXTRA_STATES][EXTRA_EVENTS] = {
+	[EXTRA_WANTED] = { [EXTRA_EV_DISPATCH] = FSM_TO(EXTRA_MAKING), [EXTRA_EV_REFUSED] = FSM_TO(EXTRA_GONE),
+		[EXTRA_EV_END] = FSM_TO(EXTRA_GONE) },
+	[EXTRA_MAKING] = { [EXTRA_EV_BEGUN] = FSM_TO(EXTRA_BUILDING), [EXTRA_EV_MADE] = FSM_TO(EXTRA_LIVE),
+		[EXTRA_EV_REFUSED] = FSM_TO(EXTRA_GONE), [EXTRA_EV_AGAIN] = FSM_TO(EXTRA_WANTED), [EXTRA_EV_UNSURE] = FSM_TO(EXTRA_DOUBT) },
+	[EXTRA_DOUBT] = { [EXTRA_EV_MADE] = FSM_TO(EXTRA_LIVE), [EXTRA_EV_ABSENT] = FSM_TO(EXTRA_GONE) },
+	[EXTRA_BUILDING] = { [EXTRA_EV_MADE] = FSM_TO(EXTRA_LIVE), [EXTRA_EV_REFUSED] = FSM_TO(EXTRA_GONE),
+		[EXTRA_EV_UNSURE] = FSM_TO(EXTRA_DOUBT) },
 	[EXTRA_LIVE] = { [EXTRA_EV_END] = FSM_TO(EXTRA_DELETING), [EXTRA_EV_GONE] = FSM_TO(EXTRA_GONE) },
 	/* Kept: whose credentials may not delete it is asked again when it is next unused. */
 	[EXTRA_DELETING] = { [EXTRA_EV_KEPT] = FSM_TO(EXTRA_LIVE), [EXTRA_EV_GONE] = FSM_TO(EXTRA_GONE) },

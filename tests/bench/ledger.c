@@ -65,7 +65,7 @@ static void add_machine(struct store_batch *b, struct rng *r, int64_t id, int64_
 	snprintf(i.provider_id, sizeof(i.provider_id), "m%lld", (long long)id);
 	for (int k = 1; k <= PER_MACHINE; k++) {
 		duration d = (duration)rng_below(r, (uint64_t)HOUR);
-		struct posting p = { .seq = ++*seq, .time = t + d, .kind = k == 1 || k == PER_MACHINE ? POSTING_HOLD : POSTING_USE, .instance_id = id,
+		struct posting p = { .seq = ++*seq, .time = t + d, .kind = k == 1 || k == PER_MACHINE ? POSTING_HOLD : POSTING_USE, .subject_id = id,
 			.number = k, .part = (enum part)rng_below(r, PART_STORAGE), .since = t, .until = t + d, .gpu_time = d * i.gpu_count };
 
 		if (p.kind == POSTING_HOLD)

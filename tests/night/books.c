@@ -35,8 +35,8 @@ static money beyond(const struct book *b)
 
 static void keep(struct sim_night *n, const struct posting *p)
 {
-	const struct instance *i = model_instance(&n->p->model, p->instance_id);
-	struct book *b = book_of(n, p->instance_id);
+	const struct instance *i = model_instance(&n->p->model, p->subject_id);
+	struct book *b = book_of(n, p->subject_id);
 
 	n->beyond -= beyond(b);
 	b->taken_in |= i && (i->cause == CAUSE_DUPLICATE || i->cause == CAUSE_LATE || i->cause == CAUSE_RESURRECTED || i->cause == CAUSE_ORPHAN);

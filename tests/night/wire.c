@@ -19,7 +19,7 @@ struct task {
 	enum provider_op_kind op;
 	struct action action;
 	struct call *call;
-	struct offer offer;
+	struct operation_room room;
 	instant began;
 	bool waits; /* for the key */
 	struct tick tick;
@@ -53,7 +53,7 @@ static void task_free(struct sim_night *n, struct task *t)
 	if (t->packet)
 		t->packet->task = NULL;
 	list_remove(&t->link);
-	free(t->offer.spec);
+	operation_room_free(&t->room);
 	call_free(t->call);
 	free(t);
 }
@@ -68,7 +68,7 @@ static void begin(struct sim_night *n, struct task *t, enum provider_op_kind op)
 	struct op_args args;
 
 	t->op = op;
-	operation_args(&args, &t->offer, &t->p->model, t->account, &t->action, NIGHT_KEY, t->p->keys[t->at]);
+	operation_args(&args, &t->room, &t->p->model, t->account, &t->action, NIGHT_KEY, t->p->keys[t->at]);
 	t->call = call_new(provider_find(t->account->provider), op, &args, &t->p->limits[t->at], &t->p->rng);
 	t->began = n->now;
 	night_at(n, &t->tick, n->now, task_fire);
@@ -89,7 +89,7 @@ void wire_action(struct sim_night *n, const struct action *a)
 {
 	struct process *p = n->p;
 	const struct account *account = operation_account(&n->config, &p->model, a);
-	enum provider_op_kind op = operation_kind(a->kind);
+	enum provider_op_kind op = operation_kind(&p->model, a);
 	struct task *t;
 
 	if (!account)
@@ -105,7 +105,7 @@ void wire_action(struct sim_night *n, const struct action *a)
 	t->p = p;
 	t->account = account;
 	t->at = (int)(account - n->accounts);
-	if (a->kind == ACTION_END_EXTRA) {
+	if (op == OP_KEY_DROP) {
 		free(p->keys[t->at]);
 		p->keys[t->at] = NULL;
 	}

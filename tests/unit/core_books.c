@@ -6,38 +6,55 @@
 #include "core/ledger.h"
 #include "core_world.h"
 
+/* Who pays: a machine's fleet, or whoever wanted the storage. */
+static void remember(const struct world *w, struct book *b, const struct instance *i, const struct extra *x)
+{
+	if (i && !b->fleetless)
+		b->fleet = *model_fleet(&w->m, i->fleet_id);
+	if (x) {
+		str_copy(b->fleet.owner, x->owner);
+		str_copy(b->fleet.budget, x->budget);
+	}
+	str_copy(b->account, i ? i->account : x->account);
+}
+
 void books_take(struct world *w)
 {
 	for (size_t k = 0; k < w->m.posting_count; k++) {
 		const struct posting *p = &w->m.postings[k];
-		const struct instance *i = model_instance(&w->m, p->instance_id);
+		const struct instance *i = model_instance(&w->m, p->subject_id);
+		const struct extra *x = model_extra(&w->m, p->subject_id);
 
-		assert_non_null(i);
+		assert_true(i || x);
 		assert_int_equal(p->seq, (int64_t)w->book_count + 1);
 		assert_true(p->until >= p->since);
 		assert_string_not_equal(p->debit, p->credit);
-		assert_int_equal(p->number, w->booked[p->instance_id].count + 1);
-		w->booked[p->instance_id].count = p->number;
-		w->booked[p->instance_id].sum[p->kind] += p->amount;
+		assert_int_equal(p->number, w->booked[p->subject_id].count + 1);
+		w->booked[p->subject_id].count = p->number;
+		w->booked[p->subject_id].sum[p->kind] += p->amount;
 		/* A stretch of time begins where the last one ended, and lies within one day. */
 		if (p->kind == POSTING_USE && p->part != PART_ROUNDING) {
-			if (w->booked[p->instance_id].until)
-				assert_int_equal(p->since, w->booked[p->instance_id].until);
+			if (w->booked[p->subject_id].until)
+				assert_int_equal(p->since, w->booked[p->subject_id].until);
 			assert_true(p->since / DAY == (p->until - 1) / DAY);
-			w->booked[p->instance_id].until = p->until;
+			w->booked[p->subject_id].until = p->until;
 		}
 		w->books = xreallocarray(w->books, w->book_count + 1, sizeof(*w->books));
-		w->books[w->book_count] = (struct book){ .p = *p, .fleetless = !model_fleet(&w->m, i->fleet_id) };
-		if (!w->books[w->book_count].fleetless)
-			w->books[w->book_count].fleet = *model_fleet(&w->m, i->fleet_id);
-		str_copy(w->books[w->book_count++].account, i->account);
+		w->books[w->book_count++] = (struct book){ .p = *p, .fleetless = i && !model_fleet(&w->m, i->fleet_id) };
+		remember(w, &w->books[w->book_count - 1], i, x);
 	}
 	w->m.posting_count = 0;
 }
 
 static bool is_counted(const struct world *w, const struct budget *b, const struct book *k)
 {
-	return k->p.kind != POSTING_HOLD && budget_counts(&w->m, b, k->fleetless ? NULL : &k->fleet, k->account, k->account);
+	struct account_facts a = { .traffic = false };
+	struct payer payer;
+
+	str_copy(a.name, k->account);
+	str_copy(a.provider, k->account);
+	payer = payer_of_fleet(&w->m, k->fleetless ? NULL : &k->fleet, &a);
+	return k->p.kind != POSTING_HOLD && budget_counts(b, &payer);
 }
 
 void books_count(struct world *w, int64_t budget, struct fact *f)
@@ -57,7 +74,15 @@ void books_count(struct world *w, int64_t budget, struct fact *f)
 static void check_rows(const struct world *w)
 {
 	const struct instance *i;
+	const struct extra *x;
 	size_t at = 0;
+
+	while ((x = model_each(&w->m.extras, &at))) {
+		assert_int_equal(w->booked[x->object.id].sum[POSTING_HOLD], x->hold);
+		assert_int_equal(w->booked[x->object.id].sum[POSTING_USE], x->posted);
+		assert_true(x->state != EXTRA_GONE || !x->hold);
+	}
+	at = 0;
 
 	while ((i = model_each(&w->m.instances, &at))) {
 		const struct booked *b = &w->booked[i->object.id];

@@ -8,7 +8,7 @@ static bool about_run(enum action_kind k)
 
 static bool about_account(enum action_kind k)
 {
-	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE || k == ACTION_CHARGES;
+	return k == ACTION_OFFERS || k == ACTION_LIST || k == ACTION_BALANCE || k == ACTION_CHARGES || k == ACTION_STORAGE;
 }
 
 static bool by_ssh(enum action_kind k)
@@ -142,6 +142,8 @@ void world_take(struct world *w, const struct action *a)
 	case ACTION_MARK: rename_unit(w, &ans); break;
 	case ACTION_START: start_job(w, &ans); break;
 	case ACTION_STOP: stop_job(w, &ans); break;
+	case ACTION_STORAGE_MAKE: storage_make(w, &ans); break;
+	case ACTION_END_EXTRA: storage_drop(w, &ans); break;
 	default: break;
 	}
 	ans.due = w->now + delay + (about_account(a->kind) ? (a->id - 1) * w->k.stagger : 0);
@@ -322,6 +324,11 @@ void world_answer(struct world *w, const struct answer *a)
 	const struct instance *i;
 
 	world_tick(w);
+	if (a->action.kind == ACTION_STORAGE || a->action.kind == ACTION_STORAGE_MAKE || a->action.kind == ACTION_STORAGE_LOOK ||
+	    a->action.kind == ACTION_END_EXTRA) {
+		storage_answer(w, a, &f);
+		return;
+	}
 	if (about_account(a->action.kind)) {
 		answer_account(w, a, &f);
 		return;

@@ -358,6 +358,18 @@ static void carry_campaigns(struct model *m, const struct model *old)
 	}
 }
 
+static void carry_extra(struct model *m, const struct extra *x)
+{
+	struct extra row = *x;
+
+	if (x->state == EXTRA_GONE)
+		return;
+	row.retry_at = row.absent_at = 0;
+	row.tries = 0;
+	row.machine[0] = '\0';
+	model_add_extra(m, &row);
+}
+
 void world_restart(struct world *w)
 {
 	struct account_state *a;
@@ -394,6 +406,8 @@ void world_restart(struct world *w)
 			carry_instance(&w->m, model_instance(&old, id));
 		if (model_run(&old, id))
 			carry_run(&w->m, model_run(&old, id));
+		if (model_extra(&old, id))
+			carry_extra(&w->m, model_extra(&old, id));
 	}
 	w->m.next_id = old.next_id;
 	w->m.next_event = old.next_event;

@@ -93,6 +93,8 @@ struct world {
 	size_t market_count;
 	struct unit units[WORLD_IDS];
 	size_t unit_count;
+	struct storage stored[32]; /* volumes and snapshots that exist; without an id: deleted */
+	size_t stored_count;
 	struct job jobs[256];
 	size_t job_count;
 	struct answer answers[2048];
@@ -167,6 +169,13 @@ void world_restart(struct world *w);
 
 size_t world_alive(const struct world *w); /* units of ours that still bill */
 struct unit *world_unit_of(struct world *w, const char *id);
+
+/* core_storage.c. Something that keeps data, by our doing or not. */
+struct storage *world_store(struct world *w, enum storage_kind kind, const char *name, int size_gb);
+struct storage *world_stored(struct world *w, const char *id); /* NULL: it is not there */
+void storage_make(struct world *w, struct answer *ans);
+void storage_drop(struct world *w, const struct answer *ans);
+void storage_answer(struct world *w, const struct answer *a, struct fact *f);
 
 /* core_cloud.c */
 void world_take(struct world *w, const struct action *a);

@@ -367,7 +367,7 @@ static int64_t postings;
 static void book(struct store_batch *b, struct instance *i, enum posting_kind kind, enum part part, int64_t run, instant since, duration time,
     money amount)
 {
-	struct posting p = { .seq = ++postings, .time = since + time, .kind = kind, .instance_id = i->object.id, .number = ++i->postings,
+	struct posting p = { .seq = ++postings, .time = since + time, .kind = kind, .subject_id = i->object.id, .number = ++i->postings,
 		.part = part, .run_id = run, .since = since, .until = since + time, .amount = amount };
 
 	p.gpu_time = kind == POSTING_USE ? time * i->gpu_count : 0;
