@@ -99,6 +99,7 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_CONNECT:
 	case ACTION_DISCONNECT:
 	case ACTION_CLEAN:
+	case ACTION_RELEASE:
 	case ACTION_PUSH:
 	case ACTION_START:
 	case ACTION_POLL:

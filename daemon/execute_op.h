@@ -25,13 +25,16 @@ struct conn {
 	int users; /* commands under way */
 };
 
+/* What a contact does, in this order; the last two only where they are needed. */
+enum connect_step { CONNECT_PROBE, CONNECT_LEASE, CONNECT_VOLUME, CONNECT_REKEY };
+
 struct op {
 	struct list link;
 	struct execute *x;
 	struct action action;
 	struct conn *conn;
 	char key[16];       /* of the run, for run actions */
-	int step;
+	int step;           /* CONNECT: enum connect_step; others count */
 	struct job_probe probe; /* CONNECT: what the first step found */
 	duration leased;        /* CONNECT: what the second gave */
 	enum watchdog watchdog; /* … and what the machine could do with it */

@@ -91,6 +91,7 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 {
 	json_t *params = r->params ? json_read(r->params, strlen(r->params), NULL) : NULL, *v;
 	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
+	const struct extra *volume = model_extra(engine_model(op->x->en), i->volume_id);
 	struct vars vars = { .count = 0 };
 	const char *name;
 	char count[16], id[24], price[32];
@@ -108,6 +109,8 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	add_var(&vars, "GPUFLEET_PRICE_HOUR", price);
 	add_var(&vars, "GPUFLEET_INSTANCE_ID", i->provider_id);
 	add_var(&vars, "GPUFLEET_INSTANCE_TYPE", i->offer_key);
+	if (volume)
+		add_var(&vars, "GPUFLEET_VOLUME", volume->name); /* the machine knows where its home is */
 	add_var(&vars, "GPUFLEET_FLEET", f ? f->name : "");
 	add_var(&vars, "GPUFLEET_RUN_ID", id);
 	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);

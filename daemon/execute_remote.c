@@ -139,7 +139,7 @@ static void op_free(struct op *op)
 
 static enum fact_kind fact_kind_of(enum action_kind k)
 {
-	static const enum fact_kind kinds[] = { [ACTION_CONNECT] = FACT_CONNECTED, [ACTION_CLEAN] = FACT_CLEANED,
+	static const enum fact_kind kinds[] = { [ACTION_CONNECT] = FACT_CONNECTED, [ACTION_CLEAN] = FACT_CLEANED, [ACTION_RELEASE] = FACT_RELEASED,
 		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_POLL] = FACT_RUN_STATUS,
 		[ACTION_STOP] = FACT_RUN_STOPPED, [ACTION_COLLECT] = FACT_RUN_COLLECTED };
 
@@ -263,6 +263,71 @@ static void on_output(void *arg, enum ssh_stream stream, const char *data, size_
 	buf_append(stream == SSH_STDOUT ? &op->out : &op->err, data, n);
 }
 
+/* ---- a contact, step by step ---- */
+
+/* The volume that the machine was ordered with, before it is used for the first time. */
+static const struct extra *volume_wanted(const struct op *op)
+{
+	const struct model *m = engine_model(op->x->en);
+	const struct instance *i = model_instance(m, op->action.id);
+
+	return i && !i->ready_at ? model_extra(m, i->volume_id) : NULL;
+}
+
+static void volume_command(const struct extra *x, bool release, struct buf *cmd)
+{
+	const char *prefix = provider_find(x->provider)->volume_device;
+	char device[TEXT_MAX] = "";
+
+	if (prefix)
+		snprintf(device, sizeof(device), "%s%s", prefix, x->mark);
+	job_volume_command(cmd, x->name, device, release);
+}
+
+static void next_step(struct op *op, const char *host_key, enum trust trust, bool ours)
+{
+	if (op->step < CONNECT_VOLUME && volume_wanted(op))
+		op->step = CONNECT_VOLUME;
+	else if (ours && proof_rekey_wanted(op, host_key))
+		op->step = CONNECT_REKEY;
+	else {
+		op_connected(op, host_key, trust, op->watchdog);
+		return;
+	}
+	op_step(op);
+}
+
+static void connect_answered(struct op *op, int status, const char *host_key, enum trust trust, bool ours)
+{
+	char complaint[TEXT_MAX];
+	struct err e = { 0 };
+
+	job_complaint(complaint, buf_str(&op->err), op->err.len);
+	switch ((enum connect_step)op->step) {
+	case CONNECT_PROBE:
+		if (status || job_probe_read(&op->probe, buf_str(&op->out), op->out.len, &e) < 0) {
+			op_end(op, SSH_REFUSED, false, CAUSE_NONE, *complaint ? complaint : e.msg);
+			break;
+		}
+		op->step = CONNECT_LEASE;
+		op_step(op);
+		break;
+	case CONNECT_LEASE:
+		if (status)
+			log_info("instance %lld: no watchdog: %s", (long long)op->action.id, complaint);
+		op->watchdog = status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len);
+		next_step(op, host_key, trust, ours);
+		break;
+	case CONNECT_VOLUME:
+		if (status)
+			op_end(op, SSH_OK, true, CAUSE_NONE, complaint);
+		else
+			next_step(op, host_key, trust, ours);
+		break;
+	case CONNECT_REKEY: proof_rekeyed(op, host_key, status ? complaint : NULL); break;
+	}
+}
+
 static void on_done(void *arg, const struct ssh_exit *x)
 {
 	struct op *op = arg;
@@ -271,7 +336,6 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	char host_key[512], complaint[TEXT_MAX];
 	enum trust trust = c->trust;
 	bool ours = c->ours;
-	struct err e = { 0 };
 	struct engine_span span = engine_enter("ssh answer");
 
 	str_copy(host_key, c->host_key);
@@ -283,34 +347,15 @@ static void on_done(void *arg, const struct ssh_exit *x)
 		collect_answered(op, outcome, x->message);
 	} else if (outcome != SSH_OK) {
 		op_end(op, outcome, x->cut, CAUSE_NONE, x->message);
-	} else if (op->action.kind == ACTION_CONNECT && op->step == 1) {
-		job_complaint(complaint, buf_str(&op->err), op->err.len);
-		if (x->status != 0)
-			log_info("instance %lld: no watchdog: %s", (long long)op->action.id, complaint);
-		op->watchdog = x->status ? WATCHDOG_NONE : job_lease_read(buf_str(&op->out), op->out.len);
-		if (ours && proof_rekey_wanted(op, host_key)) {
-			op->step++;
-			op_step(op);
-		} else {
-			op_connected(op, host_key, trust, op->watchdog);
-		}
-	} else if (op->action.kind == ACTION_CONNECT && op->step == 2) {
-		job_complaint(complaint, buf_str(&op->err), op->err.len);
-		proof_rekeyed(op, host_key, x->status ? complaint : NULL);
+	} else if (op->action.kind == ACTION_CONNECT) {
+		connect_answered(op, x->status, host_key, trust, ours);
 	} else if (x->status != 0 && op->action.kind != ACTION_STOP) {
 		job_complaint(complaint, buf_str(&op->err), op->err.len);
 		if (!*complaint)
 			snprintf(complaint, sizeof(complaint), "the machine answered with status %d", x->status);
 		/* The machine answered and said no: for a push or a start, once more will not help. */
-		op_end(op, op->action.kind == ACTION_COLLECT || op->action.kind == ACTION_CLEAN ? SSH_OK : SSH_REFUSED,
+		op_end(op, op->action.kind == ACTION_COLLECT || op->action.kind == ACTION_CLEAN || op->action.kind == ACTION_RELEASE ? SSH_OK : SSH_REFUSED,
 		    x->status != JOB_AGAIN && (op->action.kind == ACTION_PUSH || op->action.kind == ACTION_START), CAUSE_NONE, complaint);
-	} else if (op->action.kind == ACTION_CONNECT) {
-		if (job_probe_read(&op->probe, buf_str(&op->out), op->out.len, &e) < 0) {
-			op_end(op, SSH_REFUSED, false, CAUSE_NONE, e.msg);
-		} else {
-			op->step++;
-			op_step(op);
-		}
 	} else if (op->action.kind == ACTION_POLL) {
 		poll_answered(op);
 	} else if (op->action.kind == ACTION_COLLECT) {
@@ -399,18 +444,21 @@ void op_step(struct op *op)
 		str_copy(op->key, r->key);
 	switch ((int)op->action.kind) {
 	case ACTION_CONNECT:
-		if (op->step == 0 && proof_wanted(op->x, i)) {
+		if (op->step == CONNECT_PROBE && proof_wanted(op->x, i)) {
 			proof_ask(op, i);
 			return;
 		}
-		if (op->step == 0)
+		if (op->step == CONNECT_PROBE)
 			job_probe_command(&cmd, end_is_near(op, i, warning));
-		else if (op->step == 1)
+		else if (op->step == CONNECT_LEASE)
 			lease_command(op, i, &cmd, &input);
+		else if (op->step == CONNECT_VOLUME)
+			volume_command(model_extra(m, i->volume_id), false, &cmd);
 		else
 			proof_rekey_command(op, i, &cmd, &input);
 		break;
 	case ACTION_CLEAN: job_clean_all_command(&cmd); break;
+	case ACTION_RELEASE: volume_command(model_extra(m, i->volume_id), true, &cmd); break;
 	case ACTION_PUSH: push_step(op, r, i); return;
 	case ACTION_COLLECT: collect_step(op, r, i); return;
 	case ACTION_START: start_command(&cmd, r); break;

@@ -252,7 +252,8 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		add_up(r);
 	*f = (struct fact){ .kind = kinds[a->kind], .id = a->id, .account = account->name, .verdict = r->verdict,
 		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,
-		.began = began, .machines = r->machines, .machine_count = r->machine_count, .storages = r->storages, .storage_count = r->storage_count, .work = r->work, .balance = &r->balance, .gpu = a->gpu,
+		.began = began, .machines = r->machines, .machine_count = r->machine_count, .storages = r->storages,
+		.storage_count = r->storage_count, .work = r->work, .balance = &r->balance, .gpu = a->gpu,
 		.gpu_count = a->gpu_count };
 	if (a->kind == ACTION_OFFERS) {
 		f->offers = r->offers;

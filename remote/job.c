@@ -113,6 +113,15 @@ void job_lease_command(struct buf *out, struct buf *input, const struct job_leas
 	job_input_end(input);
 }
 
+void job_volume_command(struct buf *out, const char *name, const char *device, bool release)
+{
+	put_text(out, "key", "none");
+	put_text(out, "action", release ? "release" : "mount");
+	put_text(out, "name", name);
+	put_text(out, "device", device);
+	put_command(out, "remote/job-volume.sh");
+}
+
 void job_rekey_command(struct buf *out)
 {
 	put_text(out, "key", "none");

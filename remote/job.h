@@ -18,10 +18,12 @@
  *	                      /status              "state=… exit=… …" one line, by rename
  *	                      /results/            what the run leaves to be collected
  *	~/.gpufleet/watchdog/                      watchdog.sh, its lease, its log
+ *	~/volumes/NAME                             the volume that the machine was ordered with
  *	${GPUFLEET_SECRET_DIR:-/dev/shm}/gf-<key>/env     secrets, 0600, overwritten and removed at the end
  *
  * What a script finds: its working directory is payload/; its input is /dev/null; GPUFLEET_RUN (the key, also how strays
- * are found), GPUFLEET_PHASE (setup or run), GPUFLEET_PAYLOAD and GPUFLEET_RESULTS (directories), GPUFLEET_BOOT_ID; its
+ * are found), GPUFLEET_PHASE (setup or run), GPUFLEET_PAYLOAD and GPUFLEET_RESULTS (directories), GPUFLEET_VOLUME (where its
+ * volume is; unset: it has none), GPUFLEET_BOOT_ID; its
  * parameters and secrets under their own names. What setup leaves running lives until the run ends. A line
  * "gpufleet: progress <text>" on standard output is shown to people. Containers labelled gpufleet.run=$GPUFLEET_RUN are
  * ended with the run.
@@ -76,6 +78,12 @@ struct job_lease {
 };
 void job_lease_command(struct buf *out, struct buf *input, const struct job_lease *l);
 enum watchdog job_lease_read(const char *text, size_t n); /* what it could do; NONE: no answer of ours */
+
+/*
+ * A volume at ~/volumes/NAME: before any work is pushed, and `release` before the machine goes or the volume leaves it. `device`: its
+ * block device; "": the provider has put it there. Name and device are ours: [a-z0-9/_-].
+ */
+void job_volume_command(struct buf *out, const char *name, const char *device, bool release);
 
 /* Another host key for its sshd: the private key, as ssh -i reads it, is appended to the input, then job_input_end(). */
 void job_rekey_command(struct buf *out);

@@ -176,6 +176,7 @@ complain() {
 environment() {
 	# shellcheck disable=SC1091
 	[ ! -f "$home/env" ] || . "$home/env"
+	[ -z "${GPUFLEET_VOLUME:-}" ] || export GPUFLEET_VOLUME="$HOME/volumes/$GPUFLEET_VOLUME"
 	# shellcheck disable=SC1091
 	[ ! -f "$secrets/gf-$key/env" ] || . "$secrets/gf-$key/env"
 	for extra in /opt/rocm/bin /usr/local/cuda/bin /usr/sbin /sbin; do
@@ -333,6 +334,7 @@ finish() {
 	state='done'
 	ended=$(now)
 	rm -f reserve
+	[ ! -d "$HOME/volumes" ] || sync # what a run wrote outlives its machine
 	write_status
 	# The last word should be there after a power cut. Old versions of sync take no file and do more than asked.
 	sync status 2>/dev/null

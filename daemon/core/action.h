@@ -24,6 +24,7 @@ enum action_kind {
 	ACTION_CONNECT,  /* instance: connect if need be, probe → FACT_CONNECTED */
 	ACTION_DISCONNECT, /* instance: close its connection → no fact */
 	ACTION_CLEAN,    /* instance of a static account → FACT_CLEANED */
+	ACTION_RELEASE,  /* instance: its volume is written and unmounted, before the machine goes → FACT_RELEASED */
 	ACTION_PUSH,     /* run → FACT_RUN_PUSHED */
 	ACTION_START,    /* run → FACT_RUN_STARTED */
 	ACTION_POLL,     /* run → FACT_RUN_STATUS */

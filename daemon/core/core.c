@@ -148,7 +148,8 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_DESTROYED:
 	case FACT_BILLED:
 	case FACT_CONNECTED:
-	case FACT_CLEANED: instance_apply(m, f); break;
+	case FACT_CLEANED:
+	case FACT_RELEASED: instance_apply(m, f); break;
 	case FACT_STORAGE:
 	case FACT_STORAGE_WANT:
 	case FACT_STORAGE_DROP:
@@ -278,7 +279,7 @@ const char *action_name(enum action_kind k)
 {
 	static const char *const names[] = { "offers", "list", "balance", "charges", "create", "describe", "mark", "destroy", "bill", "end_extra", "storage",
 		"storage_make", "storage_look", "connect",
-		"disconnect", "clean", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
+		"disconnect", "clean", "release", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
 
 	return names[k];
 }

@@ -331,6 +331,10 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 	answered(i, ACTIVITY_CONNECT);
 	if (i->state < INSTANCE_CONNECTING || i->state >= INSTANCE_DELETING)
 		return;
+	if (f->contact == SSH_OK && f->flag) {
+		instance_move(m, i, first ? INSTANCE_EV_WRONG : INSTANCE_EV_LOST, CAUSE_BOOT_FAILED, NULL, "%s", f->message);
+		return;
+	}
 	if (f->contact == SSH_OK) {
 		i->tries = 0;
 		i->last_contact = m->now;
@@ -443,6 +447,11 @@ void instance_apply(struct model *m, struct fact *f)
 	case FACT_CONNECTED: connected(m, i, f); break;
 	case FACT_BILLED: billed(m, i, f); break;
 	case FACT_CLEANED: cleaned(m, i, f); break;
+	case FACT_RELEASED:
+		answered(i, ACTIVITY_RELEASE);
+		i->released = true; /* or it cannot be: the machine goes all the same */
+		core_touch(m, &i->object);
+		break;
 	default: BUG("fact %d is not about an instance", (int)f->kind);
 	}
 }

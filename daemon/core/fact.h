@@ -45,8 +45,9 @@ enum fact_kind {
 	FACT_STORAGE_MADE, /* id: extra; verdict, text = provider id, work, message */
 	FACT_STORAGE_LOOKED, /* id: extra; verdict, storages[0] */
 	/* from machines */
-	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe */
+	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe; flag: it answers and lacks what it was ordered with (message) */
 	FACT_CLEANED,      /* id: instance (static host returned); contact */
+	FACT_RELEASED,     /* id: instance; contact */
 	FACT_RUN_PUSHED,   /* id: run; contact, flag = refused for good (message), cause */
 	FACT_RUN_STARTED,  /* id: run; contact, message */
 	FACT_RUN_STATUS,   /* id: run; contact, status */

@@ -402,6 +402,10 @@ static instant decide_deleting(struct model *m, struct instance *i, struct accou
 		turn = orphan_turn(m, i, a, now);
 		if (turn)
 			return turn;
+		if (i->volume_id && i->ready_at && !i->released && !i->delete_sent && i->cause != CAUSE_LOST) {
+			act(i, ACTIVITY_RELEASE, out, ACTION_RELEASE);
+			return FOREVER;
+		}
 		act(i, ACTIVITY_DESTROY, out, ACTION_DESTROY);
 		return FOREVER;
 	}

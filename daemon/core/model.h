@@ -130,7 +130,7 @@ extern const struct fsm instance_fsm;
 
 /* What is being done about an object right now; at most one at a time. Not stored: a restart decides anew. */
 enum activity {
-	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN,
+	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN, ACTIVITY_RELEASE,
 	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_MAKE, ACTIVITY_LOOK, ACTIVITY_MOVE, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY, ACTIVITY_COUNT,
 	ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
@@ -226,6 +226,7 @@ struct instance {
 	instant retry_at;  /* nothing before this */
 	int tries;         /* of the present activity, for back-off */
 	money recharged;   /* settled: another sum that was read once; 0: none */
+	bool released;     /* its volume was unmounted, or nobody can */
 };
 
 enum run_state {

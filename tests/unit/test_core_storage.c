@@ -59,6 +59,7 @@ static void it_is_made_once_and_paid_by_the_day(void **state)
 	struct world *w = *state;
 	struct extra *x = volume(w);
 	instant made = x->created;
+	money due;
 
 	assert_int_equal(x->state, EXTRA_LIVE);
 	assert_int_equal(w->count[ACTION_STORAGE_MAKE], 1);
@@ -67,7 +68,8 @@ static void it_is_made_once_and_paid_by_the_day(void **state)
 	assert_int_equal(x->hold, money_share(MONTHLY, STORAGE_KEEP, STORAGE_MONTH)); /* until it is deleted */
 	world_pass(w, 3 * DAY);
 	assert_true(x->booked_until % DAY == 0 && w->now - x->booked_until < DAY); /* up to last midnight, as books_check() adds up */
-	assert_in_range(x->posted, money_share(MONTHLY, x->booked_until - made, STORAGE_MONTH) - 4, money_share(MONTHLY, x->booked_until - made, STORAGE_MONTH) + 4);
+	due = money_share(MONTHLY, x->booked_until - made, STORAGE_MONTH);
+	assert_in_range(x->posted, due - 4, due + 4);
 	assert_int_equal(drop(w, x).code, ERR_NONE);
 	world_pass(w, 10 * MINUTE);
 	assert_int_equal(x->state, EXTRA_GONE);

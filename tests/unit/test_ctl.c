@@ -782,9 +782,10 @@ static void test_cost(void **state)
 	struct mock *m = mock_start(rows);
 
 	(void)state;
-	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  clock  no\n", "clock, -$0.0057: as good as it gets\nnot complete", "cost", "--by", "gpu", "--since", "2026-11-01");
-	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,why,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,clock,yes\r\n", NULL, "cost", "-b",
-	    "gpu", "-s", "2026-11-01", "--format", "csv");
+	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  clock  no\n",
+	    "clock, -$0.0057: as good as it gets\nnot complete", "cost", "--by", "gpu", "--since", "2026-11-01");
+	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,why,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,clock,yes\r\n",
+	    NULL, "cost", "-b", "gpu", "-s", "2026-11-01", "--format", "csv");
 	mock_stop(m);
 }
 
