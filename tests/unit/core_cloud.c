@@ -13,7 +13,7 @@ static bool about_account(enum action_kind k)
 
 static bool by_ssh(enum action_kind k)
 {
-	return k == ACTION_CONNECT || k == ACTION_CLEAN || about_run(k);
+	return k == ACTION_CONNECT || k == ACTION_CLEAN || k == ACTION_RELEASE || about_run(k);
 }
 
 struct unit *world_unit_of(struct world *w, const char *id)
@@ -316,7 +316,7 @@ static void answer_submit(struct world *w, struct fact *f)
 void world_answer(struct world *w, const struct answer *a)
 {
 	static const enum fact_kind kinds[ACTION_NR] = { [ACTION_CREATE] = FACT_CREATED, [ACTION_MARK] = FACT_MARKED,
-		[ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED, [ACTION_CLEAN] = FACT_CLEANED,
+		[ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED, [ACTION_CLEAN] = FACT_CLEANED, [ACTION_RELEASE] = FACT_RELEASED,
 		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_STOP] = FACT_RUN_STOPPED,
 		[ACTION_COLLECT] = FACT_RUN_COLLECTED };
 	struct fact f = { .kind = kinds[a->action.kind], .id = a->action.id, .verdict = a->verdict, .text = "", .message = "",
