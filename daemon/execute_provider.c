@@ -178,7 +178,7 @@ static void task_step(struct task *t)
 	instant wake = 0, now = clock_steady();
 
 	switch (call_next(t->call, now, &req, &wake)) {
-	case CALL_SEND: t->transfer = http_send(t->x->http, req, t->op == OP_CREATE, on_answer, t); break;
+	case CALL_SEND: t->transfer = http_send(t->x->http, req, call_makes(t->call), on_answer, t); break;
 	case CALL_WAIT:
 		uv_timer_start(&t->timer, on_timer, wake > now ? (uint64_t)((wake - now + MSEC - 1) / MSEC) : 0, 0);
 		break;

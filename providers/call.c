@@ -16,7 +16,8 @@ struct call {
 	enum provider_op_kind kind;
 	struct op_args args;
 	struct offer offer;
-	char *text[5]; /* what args points to */
+	struct storage volume, snapshot, storage;
+	char *text[8]; /* what args points to */
 	struct pace pace;
 	struct rng *rng;
 
@@ -24,6 +25,8 @@ struct call {
 	instant deadline, wake;
 	int sent, retries, tries, pages; /* tries: of this request */
 	bool built;
+	bool made;  /* a request that makes has left */
+	bool doubt; /* … and its answer was no verdict yet: what it made is being looked for */
 	struct http_request req;
 	struct op_cursor cursor;
 	struct op_cursor *seen; /* cursors of earlier pages */
@@ -38,9 +41,24 @@ static bool is_read(enum provider_op_kind kind)
 		[OP_LIST] = true,
 		[OP_BALANCE] = true,
 		[OP_BILL] = true,
-		[OP_LOG] = true };
+		[OP_LOG] = true,
+		[OP_STORAGE] = true,
+		[OP_SNAPSHOT_LOOK] = true };
 
 	return reads[kind];
+}
+
+bool op_makes(enum provider_op_kind op)
+{
+	return op == OP_CREATE || op == OP_VOLUME_MAKE || op == OP_SNAPSHOT_MAKE;
+}
+
+/* A create is one request; the others may look before and after the one that makes. */
+bool call_makes(const struct call *c)
+{
+	bool looks = c->kind != OP_CREATE && (c->req.looks || !strcmp(c->req.method, "GET"));
+
+	return op_makes(c->kind) && !looks;
 }
 
 /* ---- life ---- */
@@ -48,6 +66,13 @@ static bool is_read(enum provider_op_kind kind)
 static char *keep(struct call *c, size_t slot, const char *s)
 {
 	return c->text[slot] = xstrdup(s);
+}
+
+static const struct storage *keep_storage(struct storage *room, const struct storage *given)
+{
+	if (given)
+		*room = *given;
+	return given ? room : NULL;
 }
 
 struct call *call_new(const struct provider *p, enum provider_op_kind op,
@@ -67,6 +92,12 @@ struct call *call_new(const struct provider *p, enum provider_op_kind op,
 	c->args.key_id = keep(c, 2, args->key_id);
 	c->args.id = keep(c, 3, args->id);
 	c->args.image = keep(c, 4, args->image);
+	c->args.volume_path = keep(c, 5, args->volume_path);
+	c->args.machine = keep(c, 6, args->machine);
+	c->args.work = keep(c, 7, args->work);
+	c->args.volume = keep_storage(&c->volume, args->volume);
+	c->args.snapshot = keep_storage(&c->snapshot, args->snapshot);
+	c->args.storage = keep_storage(&c->storage, args->storage);
 	if (args->offer) {
 		c->offer = *args->offer;
 		c->offer.spec = xstrdup(args->offer->spec);
@@ -113,12 +144,14 @@ static void finish(struct call *c, enum verdict v)
 
 	if (v == VERDICT_MORE)
 		v = VERDICT_RETRY;
+	if (c->doubt && v != VERDICT_OK)
+		v = VERDICT_UNSURE;
 	r->verdict = v;
 	if (v == VERDICT_OK)
 		facts_check(c->p, c->args.account, c->kind, r);
 	if (r->verdict != VERDICT_OK) {
 		/* Half a list is worse than none. */
-		facts_drop(r, 0, 0, 0);
+		facts_drop(r, &(struct facts){ 0 });
 		if (!*r->message)
 			op_fail(r, r->verdict, "%s: %s", c->p->title, words[r->verdict]);
 	}
@@ -156,7 +189,9 @@ static bool prepare(struct call *c)
 	}
 	if (!c->req.url || !c->req.method || !op->read)
 		BUG("%s: operation %d built no request", c->p->name, (int)c->kind);
-	if (c->kind == OP_CREATE && !c->req.timeout)
+	if (c->made && call_makes(c))
+		BUG("%s: operation %d would make a second time", c->p->name, (int)c->kind);
+	if (call_makes(c) && !c->req.timeout)
 		c->req.timeout = c->p->create_timeout;
 	c->built = true;
 	return true;
@@ -206,6 +241,7 @@ enum call_step call_next(
 	pace_spend(&c->pace);
 	c->sent++;
 	c->tries++;
+	c->made = c->made || call_makes(c);
 	c->state = SENT;
 	*req = &c->req;
 	return CALL_SEND;
@@ -216,8 +252,8 @@ enum call_step call_next(
 /* One more try of the same request, if anything is left to try with. */
 static void again(struct call *c, instant now)
 {
-	bool repeatable =
-	    is_read(c->kind) || MUTANT("create_tried_again", false, c->kind == OP_CREATE) || (c->kind != OP_CREATE && !strcmp(c->req.method, "GET"));
+	bool looks = c->req.looks || !strcmp(c->req.method, "GET");
+	bool repeatable = is_read(c->kind) || MUTANT("create_tried_again", false, c->kind == OP_CREATE) || (looks && !call_makes(c));
 	instant at = now + c->reply.retry_after + backoff(c);
 
 	/*
@@ -240,7 +276,7 @@ static void transport_failed(struct call *c, instant now, const struct http_resp
 
 	op_fail(&c->reply, VERDICT_RETRY, "%s: %s", c->p->title,
 	    *res->trouble ? res->trouble : "no answer");
-	if (c->kind == OP_CREATE && !MUTANT("create_tried_again", false, true))
+	if (call_makes(c) && !MUTANT("create_tried_again", false, true))
 		finish(c, unsent || MUTANT("broken_is_not_sent", false, true) ? VERDICT_RETRY : VERDICT_UNSURE);
 	else
 		again(c, now);
@@ -251,7 +287,7 @@ static bool same_place(
 {
 	bool same = a->step == b->step && a->number == b->number && !strcmp(a->token, b->token);
 
-	return same && (a->page == b->page || (kind == OP_LIST && *a->token));
+	return same && (a->page == b->page || ((kind == OP_LIST || kind == OP_STORAGE) && *a->token));
 }
 
 static void next_page(struct call *c, const struct op_cursor *old)
@@ -281,7 +317,7 @@ void call_answer(struct call *c, instant now, const struct http_response *res)
 {
 	struct op_cursor old = c->cursor;
 	struct op_reply *r = &c->reply;
-	size_t offers = r->offer_count, machines = r->machine_count, bills = r->bill_count;
+	struct facts before = facts_count(r);
 	enum verdict v;
 
 	if (c->state != SENT)
@@ -294,15 +330,20 @@ void call_answer(struct call *c, instant now, const struct http_response *res)
 	}
 	v = c->p->op[c->kind].read(&c->args, &c->cursor, res, r);
 	r->retry_after = pace_heed(&c->pace, now, res, r->retry_after);
-	if (c->kind == OP_CREATE) {
-		finish(c, facts_judge_create(c->p, r, res->status, v));
+	if (call_makes(c)) {
+		v = facts_judge_made(c->p, c->kind, r, res->status, v);
+		c->doubt = v == VERDICT_MORE;
+		if (c->doubt)
+			next_page(c, &old);
+		else
+			finish(c, v);
 		return;
 	}
 	/* "Too fast" says nothing about the machine or the account. */
 	if (res->status == 429 || (is_read(c->kind) && v == VERDICT_UNSURE))
 		v = VERDICT_RETRY;
 	if (v == VERDICT_RETRY) {
-		facts_drop(r, offers, machines, bills);
+		facts_drop(r, &before);
 		c->cursor = old;
 		again(c, now);
 	} else if (v == VERDICT_MORE) {

@@ -9,16 +9,17 @@
  *	}
  *
  * What is decided here once for all providers (reliability §2.5, §2.7, §2.13):
- *   - reads are tried up to three times, full jitter, base 0.5 s, cap 30 s; so is a GET inside a KEY, MARK or DESTROY. Before a
- *     try again the facts and the cursor are put back to where the request began;
- *   - OP_CREATE is sent at most once in the life of a call, whatever happens: a transport failure after bytes left is UNSURE,
- *     before it RETRY; any 5xx, 408, 3xx, unknown status, 2xx without an id or unreadable 2xx is UNSURE;
+ *   - reads are tried up to three times, full jitter, base 0.5 s, cap 30 s; so is a GET, or a search, inside an operation that
+ *     changes something. Before a try again the facts and the cursor are put back to where the request began;
+ *   - what makes a thing that bills (op_makes) is sent at most once in the life of a call, whatever happens: a transport failure
+ *     after bytes left is UNSURE, before it RETRY; any 5xx, 408, 3xx, unknown status, 2xx without an id or unreadable 2xx is
+ *     UNSURE. Where its answer leads to a look at what is there now, everything but OK is UNSURE from then on;
  *   - every other changing request is sent once per call; trouble is RETRY and the core repeats them;
  *   - Retry-After in seconds or as a date, capped at 15 min, holds back all calls of the account but destroy. A 429 without one
  *     makes the operation's spacing grow by half; success lets it shrink;
  *   - at most 200 pages; a cursor that comes again voids the operation (RETRY); five minutes in all, then RETRY;
  *   - duplicate ids are merged, facts of a failed operation dropped, unusable offers (no price, no GPU) left out, an id missing
- *     in a listing voids it. account and provider of offers are filled here;
+ *     in a listing of machines or of storage voids it. account and provider of offers are filled here;
  *   - token buckets per (account, operation).
  * No clock and no I/O; randomness comes from the rng given.
  */
@@ -38,13 +39,18 @@ struct call_limits {
 
 enum call_step { CALL_SEND, CALL_WAIT, CALL_DONE };
 
-/* Copies what args points to (offer, strings), but not the account. `limits` and `rng` outlive the call. */
+/* Does this operation make something that bills: a machine, a volume, a snapshot? */
+bool op_makes(enum provider_op_kind op);
+
+/* Copies what args points to (offer, storage, strings), but not the account and the host key. `limits` and `rng` outlive the call. */
 struct call *call_new(const struct provider *p, enum provider_op_kind op, const struct op_args *args,
     struct call_limits *limits, struct rng *rng);
 void call_free(struct call *c);
 /* *req belongs to the call and stays valid until call_answer() or call_free(). */
 enum call_step call_next(struct call *c, instant now, const struct http_request **req, instant *wake);
 void call_answer(struct call *c, instant now, const struct http_response *res);
+/* May the request that call_next() gave make something that bills? Then it leaves on a fresh connection (reliability §2.5). */
+bool call_makes(const struct call *c);
 /* After CALL_DONE; owned by the call, facts may be taken out (set pointer NULL, count 0). */
 struct op_reply *call_reply(struct call *c);
 int call_requests_sent(const struct call *c);

@@ -3,12 +3,23 @@
 
 #include "base/str.h"
 
-void facts_drop(struct op_reply *r, size_t offers, size_t machines, size_t bills)
+struct facts facts_count(const struct op_reply *r)
 {
-	while (r->offer_count > offers)
+	return (struct facts){ r->offer_count, r->machine_count, r->bill_count, r->storage_count };
+}
+
+static void cut(size_t *count, size_t to)
+{
+	*count = to < *count ? to : *count;
+}
+
+void facts_drop(struct op_reply *r, const struct facts *to)
+{
+	while (r->offer_count > to->offers)
 		free(r->offers[--r->offer_count].spec);
-	r->machine_count = machines < r->machine_count ? machines : r->machine_count;
-	r->bill_count = bills < r->bill_count ? bills : r->bill_count;
+	cut(&r->machine_count, to->machines);
+	cut(&r->bill_count, to->bills);
+	cut(&r->storage_count, to->storages);
 }
 
 /* Fill the gaps in `m` from another sighting of it; of two states the one that bills wins. */
@@ -161,6 +172,108 @@ static void check_machines(const struct provider *p, struct op_reply *r)
 	merge_machines(r);
 }
 
+/* ---- storage ---- */
+
+/* Text of anybody's, cut where it would spoil a terminal. */
+static void cut_unprintable(char *text)
+{
+	size_t n = 0;
+
+	while ((unsigned char)text[n] >= ' ' && text[n] != 0x7f)
+		n++;
+	text[n] = '\0';
+	while (n && !str_is_utf8(text, n))
+		text[--n] = '\0';
+}
+
+static bool is_printable(const char *id)
+{
+	for (const char *p = id; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return *id;
+}
+
+/* Two sightings of one: gaps are filled from the other, and the larger of two sizes is taken for true. */
+static void merge_storage(struct storage *s, const struct storage *other)
+{
+	if (!*s->name)
+		str_copy(s->name, other->name);
+	if (!*s->region)
+		str_copy(s->region, other->region);
+	if (!*s->host)
+		str_copy(s->host, other->host);
+	if (!*s->source)
+		str_copy(s->source, other->source);
+	if (!*s->machine)
+		str_copy(s->machine, other->machine);
+	s->size_gb = other->size_gb > s->size_gb ? other->size_gb : s->size_gb;
+	s->disk_gb = other->disk_gb > s->disk_gb ? other->disk_gb : s->disk_gb;
+	s->gb_month = other->gb_month > s->gb_month ? other->gb_month : s->gb_month;
+	if (!s->created)
+		s->created = other->created;
+}
+
+/* A volume and a snapshot may have the same id: the kind is a part of the name by which they are told apart. */
+struct storage_name {
+	char kind_and_id[ID_MAX + 2];
+};
+
+static void storage_again(void *array, size_t first, size_t other)
+{
+	struct storage *s = array;
+
+	merge_storage(&s[first], &s[other]);
+	*s[other].id = '\0';
+}
+
+static void merge_storages(struct op_reply *r)
+{
+	struct storage_name *names;
+	size_t kept = 0;
+
+	if (r->storage_count < 2)
+		return;
+	names = xcalloc(r->storage_count, sizeof(*names));
+	for (size_t i = 0; i < r->storage_count; i++)
+		snprintf(names[i].kind_and_id, sizeof(names[i].kind_and_id), "%c %s", r->storages[i].kind == STORAGE_VOLUME ? 'v' : 's',
+		    r->storages[i].id);
+	unname_duplicates((struct named){ names[0].kind_and_id, sizeof(*names) }, r->storage_count, storage_again, r->storages);
+	free(names);
+	for (size_t i = 0; i < r->storage_count; i++)
+		if (*r->storages[i].id)
+			r->storages[kept++] = r->storages[i];
+	r->storage_count = kept;
+}
+
+static void check_storages(const struct provider *p, enum provider_op_kind op, struct op_reply *r)
+{
+	for (size_t i = 0; i < r->storage_count; i++) {
+		struct storage *s = &r->storages[i];
+		bool coming = op == OP_SNAPSHOT_LOOK && s->state != STORAGE_READY && !*s->id;
+
+		if (!coming && !is_printable(s->id)) {
+			op_fail(r, VERDICT_RETRY, "%s listed a %s without a usable id", p->title,
+			    s->kind == STORAGE_VOLUME ? "volume" : "snapshot");
+			return;
+		}
+		cut_unprintable(s->name);
+		if (s->gb_month < 0 || s->gb_month > MONEY_MAX)
+			s->gb_month = 0;
+		s->size_gb = s->size_gb > 0 ? s->size_gb : 0;
+		s->disk_gb = s->disk_gb > 0 ? s->disk_gb : 0;
+	}
+	if (op == OP_STORAGE)
+		merge_storages(r);
+	else if (op == OP_SNAPSHOT_LOOK && r->storage_count != 1)
+		op_fail(r, VERDICT_RETRY, "%s did not describe the snapshot", p->title);
+}
+
+static bool is_named(enum provider_op_kind op, const struct op_reply *r)
+{
+	return *r->id || (op == OP_SNAPSHOT_MAKE && *r->work);
+}
+
 void facts_check(const struct provider *p, const struct account *account, enum provider_op_kind op,
     struct op_reply *r)
 {
@@ -170,18 +283,28 @@ void facts_check(const struct provider *p, const struct account *account, enum p
 	}
 	check_offers(p, account, r);
 	check_machines(p, r);
+	check_storages(p, op, r);
+	if (op_makes(op) && !is_named(op, r))
+		op_fail(r, VERDICT_UNSURE, "%s did not say what it made", p->title);
 	if (op == OP_DESCRIBE && r->verdict == VERDICT_OK && r->machine_count != 1)
 		op_fail(r, VERDICT_RETRY, "%s did not describe the machine", p->title);
 }
 
-enum verdict facts_judge_create(
-    const struct provider *p, struct op_reply *r, int status, enum verdict v)
+/* Only where names are unique, or a list tells, can an answer lead to a look at what is there. */
+static bool may_look(enum provider_op_kind op, int status, enum verdict v)
+{
+	return v == VERDICT_MORE && op != OP_CREATE && status >= 200 && status < 500;
+}
+
+enum verdict facts_judge_made(const struct provider *p, enum provider_op_kind op, struct op_reply *r, int status, enum verdict v)
 {
 	if (status >= 500 && MUTANT("500_is_refused", false, true))
 		return VERDICT_REFUSED;
 	if (status < 200 || status >= 500 || status / 100 == 3 || status == 408)
 		v = VERDICT_UNSURE;
-	else if (v == VERDICT_OK && !*r->id)
+	else if (may_look(op, status, v))
+		return v;
+	else if (v == VERDICT_OK && !is_named(op, r))
 		v = VERDICT_UNSURE;
 	else if (status < 300 && v != VERDICT_OK)
 		v = VERDICT_UNSURE;
@@ -189,7 +312,7 @@ enum verdict facts_judge_create(
 		v = VERDICT_UNSURE;
 	if (v != VERDICT_UNSURE)
 		return v;
-	r->id[0] = '\0';
+	r->id[0] = r->work[0] = '\0';
 	r->destroy_now = false;
 	if (!*r->message)
 		op_fail(r, v, "%s answered %d to the create and did not say what it made", p->title,

@@ -27,16 +27,20 @@ void pace_spend(const struct pace *p); /* one request leaves, permitted just now
 duration pace_heed(
     const struct pace *p, instant now, const struct http_response *res, duration told);
 
+/* How many facts of each kind a reply holds. */
+struct facts {
+	size_t offers, machines, bills, storages;
+};
+struct facts facts_count(const struct op_reply *r);
 /* Cut the arrays back to these lengths. */
-void facts_drop(struct op_reply *r, size_t offers, size_t machines, size_t bills);
+void facts_drop(struct op_reply *r, const struct facts *to);
 /*
  * The facts of a finished operation: duplicates merged, unusable ones dropped; may turn the verdict
- * from OK to RETRY.
+ * from OK to RETRY, or to UNSURE where something was made and not named.
  */
 void facts_check(const struct provider *p, const struct account *account, enum provider_op_kind op,
     struct op_reply *r);
-/* What counts as an answer to a create (reliability §2.5), whatever the adapter makes of it. */
-enum verdict facts_judge_create(
-    const struct provider *p, struct op_reply *r, int status, enum verdict v);
+/* What counts as an answer to a request that makes (reliability §2.5), whatever the adapter makes of it. */
+enum verdict facts_judge_made(const struct provider *p, enum provider_op_kind op, struct op_reply *r, int status, enum verdict v);
 
 #endif

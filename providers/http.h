@@ -1,9 +1,10 @@
 /*
  * HTTP by libcurl's multi interface on the libuv loop: moves bytes, enforces ceilings, decides nothing (libraries.md §3).
  * TLS is always verified, redirects are never followed, proxies are ignored unless configured; plain http:// only to loopback.
- * OP_CREATE goes out on a fresh connection that is not reused (reliability §2.4.6) and a second copy of it is held back even if
- * curl should want one. Response bodies end at 8 MiB. Before an answer begins only the request's timeout counts, afterwards
- * silence of half of it (at most 20 s) ends the transfer too; an `open` one is over after a second of it. The program must ignore SIGPIPE.
+ * What makes a thing that bills (call_makes) goes out on a fresh connection that is not reused (reliability §2.4.6), and a second
+ * copy of it is held back even if curl should want one. Response bodies end at 8 MiB. Before an answer begins only the request's
+ * timeout counts, afterwards silence of half of it (at most 20 s) ends the transfer too; an `open` one is over after a second of it.
+ * The program must ignore SIGPIPE.
  */
 #ifndef GPUFLEET_HTTP_H
 #define GPUFLEET_HTTP_H

@@ -15,7 +15,7 @@
  *            the provider named gets no authentication;
  *          - may answer without a request by filling the reply and setting req->answered (static hosts).
  *   read   - gets any bytes at all: empty, HTML, truncated, 8 MiB; must never crash nor believe what it cannot parse;
- *          - a body that should be complete and is not is RETRY for reads and UNSURE for create;
+ *          - a body that should be complete and is not is RETRY for reads and UNSURE for what makes things that bill;
  *          - messages in the reply are the provider's own sentence, shortened; no secrets.
  */
 #ifndef GPUFLEET_PROVIDER_H
@@ -38,14 +38,22 @@ enum provider_op_kind {
 	OP_BILL,     /* charges of one machine, or all when id is NULL     args id, mark, from, until → bills */
 	OP_KEY_DROP, /* take it away again                                 args public_key; ABSENT: was not there */
 	OP_LOG,      /* the machine's own log                              args id → log, host_keys */
-	/* Storage: args storage says which one by what the provider listed, or what is wanted. */
-	OP_STORAGE,       /* every volume and snapshot of the account       → storages; OK only when complete */
-	OP_VOLUME_MAKE,   /* args storage: name, region, size_gb, host, source; exactly one request that makes, ever → id */
+	/*
+	 * Storage: args storage says which one, by the id that the provider listed, or what is wanted. The two that make are as
+	 * careful as OP_CREATE: one request that makes, ever, and UNSURE unless the answer is definite; OP_STORAGE finds by its name
+	 * what an UNSURE one has made.
+	 */
+	OP_STORAGE,       /* every volume and snapshot of the account        → storages; OK only when complete */
+	OP_VOLUME_MAKE,   /* args storage: name, region, size_gb, host, source → id: the one that is there, where names are unique */
 	OP_VOLUME_DROP,   /* with its data; RETRY while a machine has it, ABSENT: not there */
-	OP_VOLUME_ATTACH, /* args machine; OK: taken, or so already; OP_STORAGE tells when it is */
-	OP_VOLUME_DETACH, /* args machine; the same */
-	OP_SNAPSHOT_MAKE, /* args storage: name, source, of_volume; one request that makes → id where it is known, else work */
-	OP_SNAPSHOT_LOOK, /* args storage: name, source; work               → storages[0], its state tells how far it is */
+	OP_VOLUME_ATTACH, /* args machine; OK: taken (OP_STORAGE tells when it is so), or so already; RETRY: another has it; ABSENT: no volume */
+	OP_VOLUME_DETACH, /* args machine; OK: taken, or that machine has it no more; ABSENT: no volume */
+	OP_SNAPSHOT_MAKE, /* args storage: name, source, of_volume           → id where it is known, else work */
+	/*
+	 * args storage: name, source, of_volume; work, or NULL to look by name alone → storages[0]: READY with id, size, disk and region,
+	 * MAKING and FAILED without. ABSENT: no such work, or without work nothing of that name, yet or any more.
+	 */
+	OP_SNAPSHOT_LOOK,
 	OP_SNAPSHOT_DROP, /* ABSENT: not there */
 	OP_NR
 };
@@ -74,6 +82,7 @@ struct http_request {
 	char *body;            /* NULL: none */
 	duration timeout;      /* whole request; 0: 30 s */
 	bool answered;         /* build filled the reply itself; nothing is sent */
+	bool looks;            /* changes nothing although it is no GET: a search. In an operation that makes all others may make (call.h) */
 	bool open;             /* the answer is a stream without an end: what has come by the timeout is all of it */
 };
 void http_request_free(struct http_request *r);
@@ -111,11 +120,12 @@ struct op_args {
 	const char *host_private, *host_public; /* CAP_HOST_KEY: OpenSSH text and "ssh-ed25519 AAAA…"; NULL: the machine makes its own */
 	const char *image; /* NULL: account's, then the adapter's default */
 	int disk_gb;
-	const struct storage *volume;   /* create: the machine has it from the beginning; NULL: none */
+	const struct storage *volume;   /* create: the machine has it from the beginning; NULL: none. Its id, region and host count */
 	const char *volume_path;        /* … and, in a container, sees it there: absolute */
-	const struct storage *snapshot; /* create: it starts from this instead of an image; NULL */
+	const struct storage *snapshot; /* create: it starts from this instead of an image; NULL. Its id, region, disk_gb and of_volume count */
 	const struct storage *storage;  /* see the enum */
-	const char *machine, *work;
+	const char *machine;            /* the provider's id of the machine that a volume goes to, or leaves */
+	const char *work;               /* op_reply.work of OP_SNAPSHOT_MAKE; NULL or "": not known */
 	char gpu[GPU_MAX];
 	int gpu_count;
 	bool spot;
@@ -150,7 +160,7 @@ struct op_reply {
 	size_t storage_count;
 	struct balance balance;
 	char id[ID_MAX];         /* create: the provider's id */
-	char work[ID_MAX];       /* a snapshot that takes a while: what OP_SNAPSHOT_LOOK asks for */
+	char work[ID_MAX];       /* a snapshot that takes a while and has no id yet: what OP_SNAPSHOT_LOOK asks for */
 	char key_id[ID_MAX];
 	char account_id[ID_MAX]; /* check: who we are there */
 	money price_hour;        /* create: what the answer says; 0 unknown */
@@ -195,9 +205,13 @@ struct provider {
 	duration teardown_allowance;
 	struct billing_rule billing;
 	const struct storage_rule *volume, *snapshot; /* NULL: it sells none, or at each host's own price */
-	const struct storage_rule *disk, *disk_stopped; /* a machine's own, beside its price by the hour; NULL: included */
+	/*
+	 * A machine's own disk, where it is charged apart from its GPUs: while it runs, which the price by the hour of offers and machines
+	 * includes already, and while it is stopped. NULL: a part of the machine, or at each host's own price.
+	 */
+	const struct storage_rule *disk, *disk_stopped;
 	bool traffic;       /* it charges by the GB, what each offer says; our meter cannot see how many */
-	const char *volume_device; /* the volume's block device on a machine, this and its name; NULL: mounted where create said */
+	const char *volume_device; /* the volume's block device on a machine: this and its name; NULL: mounted at op_args.volume_path */
 	/* How a machine ends itself with a key of its own; NULL: it has none. Below api_url: give_back, its id, give_back_tail. */
 	const char *give_back, *give_back_tail;
 	const char *own_id, *own_key; /* variables in the environment of the machine */

@@ -115,7 +115,7 @@ struct storage {
 	char region[REGION_MAX]; /* where it can be used */
 	char host[HOST_MAX];     /* it lies inside this machine of a marketplace, and can be used only there; "": anywhere in its region */
 	int size_gb;             /* what is paid for, rounded up */
-	int disk_gb;             /* a snapshot: the least disk of a machine that starts from it; 0: any will do */
+	int disk_gb;             /* a snapshot: the least disk of a machine, or size of a volume, that starts from it; 0: any will do */
 	char source[ID_MAX];     /* a snapshot: of which machine or volume; a volume that is wanted: from which snapshot; "": none, empty */
 	bool of_volume;          /* a snapshot: of a volume, not of a machine's disk */
 	char machine[ID_MAX];    /* a volume: which machine has it; "": none, or the provider does not say */
