@@ -8,7 +8,9 @@
  *   - "sold out", "over quota" and "wrong request" are all 422, told apart by their sentence (§8);
  *   - off is billed like on: only destroying ends the bill (§0.2);
  *   - the next page is a link that names the production host: only its page number is taken (§1);
- *   - the balance says what is owed; only credit is money left to spend (§2).
+ *   - the balance says what is owed; only credit is money left to spend (§2);
+ *   - a volume's name is unique in its region, so what a broken answer has made is found by its name; a snapshot's is not, and the
+ *     action that takes it does not tell its id (§6).
  */
 #include "base/crypto.h"
 #include "base/str.h"
@@ -165,8 +167,9 @@ static enum verdict key_drop_read(
 
 /* ---- the table ---- */
 
-/* $0.10 a GiB and month (§6) */
+/* $0.10 a GiB and month; a snapshot $0.06 a GB, one cent at the least (§6) */
 static const struct storage_rule volume = { .gb_month = 10 * CENT, .month = 730 * HOUR };
+static const struct storage_rule snapshot = { .gb_month = 6 * CENT, .month = 730 * HOUR, .minimum = CENT };
 
 const struct provider provider_digitalocean = {
 	.name = "digitalocean",
@@ -174,7 +177,8 @@ const struct provider provider_digitalocean = {
 	.api_url = DIGITALOCEAN_API_URL,
 	.token_env = "DIGITALOCEAN_TOKEN",
 	.token_where = "https://cloud.digitalocean.com/account/api/tokens: scopes droplet (all), ssh_key (create, read, delete), tag (create, read), "
-		       "account, sizes, regions, actions, image and billing (read)",
+		       "account, sizes, regions, actions, image and billing (read); for volumes and snapshots block_storage, "
+		       "block_storage_action, block_storage_snapshot and snapshot (all)",
 	.user = "root",
 	.ssh_port = DIGITALOCEAN_SSH_PORT,
 	.image_amd = DIGITALOCEAN_IMAGE_AMD,
@@ -186,12 +190,14 @@ const struct provider provider_digitalocean = {
 	.teardown_allowance = 5 * MINUTE,
 	/* By the second, at least one minute, on or off; the preview of the invoice is refreshed about daily (§10). */
 	.volume = &volume,
+	.snapshot = &snapshot,
+	.volume_device = "/dev/disk/by-id/scsi-0DO_Volume_",
 	.billing = { .quantum = SECOND,
 	    .minimum = MINUTE,
 	    .start = METER_FROM_CREATE,
 	    .settle_delay = 26 * HOUR,
 	    .bills_stopped = true },
-	/* 5,000 an hour and 250 a minute for all operations together (§1): the refills add up to 74 a minute. */
+	/* 5,000 an hour and 250 a minute for all operations together (§1): the refills add up to 83 a minute. */
 	.rate = {
 		[OP_CHECK] = { 30 * SECOND, 5 },
 		[OP_OFFERS] = { 15 * SECOND, 8 },
@@ -204,6 +210,14 @@ const struct provider provider_digitalocean = {
 		[OP_DESTROY] = { 5 * SECOND, 30 },
 		[OP_BALANCE] = { 30 * SECOND, 4 },
 		[OP_BILL] = { 10 * SECOND, 20 },
+		[OP_STORAGE] = { 30 * SECOND, 8 },
+		[OP_VOLUME_MAKE] = { 2 * MINUTE, 4 },
+		[OP_VOLUME_DROP] = { 2 * MINUTE, 6 },
+		[OP_VOLUME_ATTACH] = { MINUTE, 8 },
+		[OP_VOLUME_DETACH] = { MINUTE, 8 },
+		[OP_SNAPSHOT_MAKE] = { 2 * MINUTE, 4 },
+		[OP_SNAPSHOT_LOOK] = { MINUTE, 8 },
+		[OP_SNAPSHOT_DROP] = { 2 * MINUTE, 6 },
 	},
 	.op = {
 		[OP_CHECK] = { check_build, check_read },
@@ -217,5 +231,13 @@ const struct provider provider_digitalocean = {
 		[OP_DESTROY] = { digitalocean_destroy_build, digitalocean_change_read },
 		[OP_BALANCE] = { digitalocean_balance_build, digitalocean_balance_read },
 		[OP_BILL] = { digitalocean_bill_build, digitalocean_bill_read },
+		[OP_STORAGE] = { digitalocean_storage_build, digitalocean_storage_read },
+		[OP_VOLUME_MAKE] = { digitalocean_volume_make_build, digitalocean_volume_make_read },
+		[OP_VOLUME_DROP] = { digitalocean_volume_drop_build, digitalocean_change_read },
+		[OP_VOLUME_ATTACH] = { digitalocean_volume_attach_build, digitalocean_volume_attach_read },
+		[OP_VOLUME_DETACH] = { digitalocean_volume_detach_build, digitalocean_volume_detach_read },
+		[OP_SNAPSHOT_MAKE] = { digitalocean_snapshot_make_build, digitalocean_snapshot_make_read },
+		[OP_SNAPSHOT_LOOK] = { digitalocean_snapshot_look_build, digitalocean_snapshot_look_read },
+		[OP_SNAPSHOT_DROP] = { digitalocean_snapshot_drop_build, digitalocean_change_read },
 	},
 };

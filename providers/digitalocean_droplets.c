@@ -5,9 +5,6 @@
 #include "base/str.h"
 #include "providers/digitalocean.h"
 
-/* One tag for all machines, so that a second listing can find them; the mark is in the name, and no tags are left behind. */
-#define TAG "gpufleet"
-
 static void request_droplet(const struct op_args *a, struct http_request *req, const char *method, const char *suffix)
 {
 	struct buf path = BUF(8 * ID_MAX);
@@ -33,6 +30,8 @@ static const char *image_of(const struct op_args *a)
 {
 	const struct gpu *gpu = gpu_find(a->offer->gpu);
 
+	if (a->snapshot)
+		return a->snapshot->id;
 	if (a->image && *a->image)
 		return a->image;
 	if (a->account->image[0])
@@ -75,7 +74,9 @@ static json_t *create_body(const struct op_args *a, const json_t *spec)
 	json_put_str(body, "size", size);
 	json_put(body, "image", image);
 	json_put(body, "ssh_keys", json_pack("[o]", key));
-	json_put(body, "tags", json_pack("[s]", TAG));
+	json_put(body, "tags", json_pack("[s]", DIGITALOCEAN_TAG));
+	if (a->volume)
+		json_put(body, "volumes", json_pack("[s]", a->volume->id));
 	json_put_bool(body, "backups", false);
 	json_put_bool(body, "ipv6", false);
 	json_put_bool(body, "monitoring", false);
@@ -83,19 +84,41 @@ static json_t *create_body(const struct op_args *a, const json_t *spec)
 	return body;
 }
 
+/* What cannot work, in one sentence; NULL: nothing. A volume stays in its region; a snapshot needs the disk that it was taken of (§6). */
+static const char *misfit(const struct op_args *a, const json_t *spec, char text[TEXT_MAX])
+{
+	const struct storage *image = a->snapshot;
+	int64_t disk = json_int(spec, "disk", a->offer->disk_gb), number;
+
+	if (a->volume && (!*a->volume->id || strcmp(a->volume->region, json_str(spec, "region", "")) != 0))
+		snprintf(text, TEXT_MAX, "the volume is in %s and cannot be used in %s", *a->volume->region ? a->volume->region : "an unknown region",
+		    json_str(spec, "region", ""));
+	else if (image && (image->of_volume || !str_to_i64(image->id, 1, INT64_MAX, &number)))
+		snprintf(text, TEXT_MAX, "a droplet starts from a snapshot of a droplet, and '%s' is none", image->id);
+	else if (image && disk > 0 && disk < image->disk_gb)
+		snprintf(text, TEXT_MAX, "the snapshot needs a disk of %d GB, and %s has %lld", image->disk_gb, json_str(spec, "size", ""), (long long)disk);
+	else
+		return NULL;
+	return text;
+}
+
 DIGITALOCEAN_BUILD(create)
 {
 	json_t *spec = NULL, *body = NULL;
+	char text[TEXT_MAX];
+	const char *why = NULL;
 
 	(void)c;
 	if (a->offer && a->offer->spec)
 		spec = json_read(a->offer->spec, strlen(a->offer->spec), NULL);
 	/* Without a key a password would be mailed to the owner of the account. */
-	if (spec && a->mark && *a->mark && a->key_id && *a->key_id)
-		body = create_body(a, spec);
+	if (spec && a->mark && *a->mark && a->key_id && *a->key_id) {
+		why = misfit(a, spec, text);
+		body = why ? NULL : create_body(a, spec);
+	}
 	json_decref(spec);
 	if (!body) {
-		digitalocean_refuse(req, r, "the droplet was not asked for: its offer, mark or SSH key is missing");
+		digitalocean_refuse(req, r, why ? why : "the droplet was not asked for: its offer, mark or SSH key is missing");
 		return;
 	}
 	digitalocean_request(a, req, "POST", "droplets");
@@ -114,7 +137,7 @@ static bool has_any(const char *text, const char *const *words)
 static enum verdict refusal_kind(const char *text)
 {
 	static const char *const quota[] = { "exceed", "payment", NULL };
-	static const char *const wrong[] = { "valid", "image", "key identifier", "hostname", NULL };
+	static const char *const wrong[] = { "valid", "image", "key identifier", "hostname", "volume", NULL };
 	static const char *const sold_out[] = { "capacity", "unavailable", "not available", NULL };
 	static const char *const passing[] = { "try again", "pending event", NULL };
 
@@ -258,37 +281,22 @@ DIGITALOCEAN_READ(describe)
 	return r->verdict;
 }
 
-/* ---- list: all with GPUs, then all with our tag; `number` counts what was shown, `token` holds the total that is claimed ---- */
+/* ---- list: all with GPUs, then all with our tag ---- */
 
 enum list_step { LIST_GPUS, LIST_TAGGED };
 
 DIGITALOCEAN_BUILD(list)
 {
 	(void)r;
-	digitalocean_request_page(a, c, req, c->step == LIST_GPUS ? "droplets?type=gpus" : "droplets?tag_name=" TAG);
+	digitalocean_request_page(a, c, req, c->step == LIST_GPUS ? "droplets?type=gpus" : "droplets?tag_name=" DIGITALOCEAN_TAG);
 }
 
-/* A listing must hold as many droplets as it says there are, and say the same on every page (reliability §2.7). */
-static enum verdict end_of_page(const json_t *j, struct op_cursor *c, struct op_reply *r)
+static enum verdict end_of_page(const json_t *j, size_t shown, struct op_cursor *c, struct op_reply *r)
 {
-	int64_t total = json_int(j, "meta.total", -1);
-	enum verdict v;
-	char text[24];
+	enum verdict v = digitalocean_end_of_page(j, shown, "droplets", c, r);
 
-	snprintf(text, sizeof(text), "%lld", (long long)total);
-	if (c->token[0] && strcmp(c->token, text) != 0)
-		return op_fail(
-		    r, VERDICT_RETRY, "the list of droplets changed while it was read (%s, then %s)", c->token, text);
-	v = digitalocean_next_page(j, c, r);
-	if (v == VERDICT_MORE)
-		str_copy(c->token, text);
-	if (v != VERDICT_OK)
+	if (v != VERDICT_OK || c->step == LIST_TAGGED)
 		return v;
-	if (c->number < total)
-		return op_fail(r, VERDICT_RETRY, "the list shows %lld of %lld droplets", (long long)c->number,
-		    (long long)total);
-	if (c->step == LIST_TAGGED)
-		return VERDICT_OK;
 	*c = (struct op_cursor){ .step = LIST_TAGGED };
 	return VERDICT_MORE;
 }
@@ -328,10 +336,8 @@ DIGITALOCEAN_READ(list)
 		}
 		*op_reply_add_machine(r) = m;
 	}
-	if (v == VERDICT_OK) {
-		c->number += (int64_t)json_array_size(droplets);
-		v = end_of_page(j, c, r);
-	}
+	if (v == VERDICT_OK)
+		v = end_of_page(j, json_array_size(droplets), c, r);
 	json_decref(j);
 	return v;
 }
@@ -365,8 +371,7 @@ DIGITALOCEAN_READ(change)
 	(void)c;
 	if (digitalocean_is_success(res))
 		return VERDICT_OK;
-	if (digitalocean_failed_or_absent(res, r) == VERDICT_REFUSED &&
-	    (res->status == 409 || (res->status == 422 && str_icontains(r->message, "pending event")))) {
+	if (digitalocean_failed_or_absent(res, r) == VERDICT_REFUSED && (res->status == 409 || digitalocean_is_pending(res, r))) {
 		r->verdict = VERDICT_RETRY;
 		r->retry_after = 30 * SECOND;
 	}

@@ -41,13 +41,16 @@ static bool read_size(const struct op_args *a, const json_t *size, struct offer 
 	       (!a->gpu[0] || str_ieq(a->gpu, o->gpu));
 }
 
-static char *spec_text(const char *size, const char *region)
+/* The disk is for whoever starts a droplet from a snapshot (§6). */
+static char *spec_text(const char *size, const char *region, int disk_gb)
 {
 	json_t *spec = json_object();
 	char *text;
 
 	json_put_str(spec, "size", size);
 	json_put_str(spec, "region", region);
+	if (disk_gb)
+		json_put_int(spec, "disk", disk_gb);
 	text = json_text(spec);
 	json_decref(spec);
 	return text;
@@ -72,7 +75,7 @@ static void add_offers(const struct op_args *a, const json_t *size, struct op_re
 		*o = like;
 		str_copy(o->region, where);
 		snprintf(o->key, sizeof(o->key), "%s/%s", slug, where);
-		o->spec = spec_text(slug, where);
+		o->spec = spec_text(slug, where, like.disk_gb);
 	}
 }
 

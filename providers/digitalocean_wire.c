@@ -46,6 +46,11 @@ bool digitalocean_is_success(const struct http_response *res)
 	return res->outcome == HTTP_ANSWERED && res->status >= 200 && res->status <= 299;
 }
 
+bool digitalocean_is_pending(const struct http_response *res, const struct op_reply *r)
+{
+	return res->status == 422 && str_icontains(r->message, "pending event");
+}
+
 /* Definite is only an error that DigitalOcean wrote, {"id": kind, "message": sentence}, with a documented status (§1). */
 enum verdict digitalocean_failed(const struct http_response *res, enum verdict doubt, struct op_reply *r)
 {
@@ -135,6 +140,25 @@ enum verdict digitalocean_next_page(const json_t *j, struct op_cursor *c, struct
 		return digitalocean_unreadable(r, "link to the next page");
 	c->page = page;
 	return VERDICT_MORE;
+}
+
+enum verdict digitalocean_end_of_page(
+    const json_t *j, size_t shown, const char *what, struct op_cursor *c, struct op_reply *r)
+{
+	int64_t total = json_int(j, "meta.total", -1);
+	enum verdict v;
+	char text[24];
+
+	c->number += (int64_t)shown;
+	snprintf(text, sizeof(text), "%lld", (long long)total);
+	if (c->token[0] && strcmp(c->token, text) != 0)
+		return op_fail(r, VERDICT_RETRY, "the list of %s changed while it was read (%s, then %s)", what, c->token, text);
+	v = digitalocean_next_page(j, c, r);
+	if (v == VERDICT_MORE)
+		str_copy(c->token, text);
+	if (v == VERDICT_OK && c->number < total)
+		return op_fail(r, VERDICT_RETRY, "the list shows %lld of %lld %s", (long long)c->number, (long long)total, what);
+	return v;
 }
 
 /* ---- facts ---- */
