@@ -8,7 +8,9 @@
  *   - a 403 that is not a problem document comes from the CDN in front and says nothing about the key (§0.2);
  *   - RUNNING is not readiness: a pod counts as running once `ssh.direct` is there (§0.4); `ssh.proxy` is never used;
  *   - our public key goes into the pod's environment, so the account's list of keys is never written (§7);
- *   - disk is billed beside the GPU: prices here are GPU and disk.
+ *   - disk is billed beside the GPU: prices here are GPU and disk;
+ *   - a network volume is mounted when a pod is created, by several pods if they like, and neither attached nor detached later; its
+ *     name may repeat, and there are no snapshots (§11).
  */
 #include "base/str.h"
 #include "providers/runpod.h"
@@ -186,8 +188,13 @@ static enum verdict bill_read(
 
 /* ---- the table ---- */
 
-/* Network volumes: $0.07 a GB and month up to 1 TB, then $0.05 (§8) */
+/*
+ * Network volumes: $0.07 a GB and month up to 1 TB, then $0.05. The container disk, which is all that we ask for, $0.10 while the
+ * pod runs and nothing while it is stopped; a host volume, which we do not ask for, would be $0.20 then (§8).
+ */
 static const struct storage_rule volume = { .gb_month = 7 * CENT, .above_gb = 1000, .above_gb_month = 5 * CENT, .month = 730 * HOUR };
+static const struct storage_rule disk = { .gb_month = RUNPOD_DISK_MONTH, .month = RUNPOD_MONTH_HOURS * HOUR };
+static const struct storage_rule disk_stopped = { .gb_month = 0, .month = RUNPOD_MONTH_HOURS * HOUR };
 
 const struct provider provider_runpod = {
 	.name = "runpod",
@@ -200,12 +207,14 @@ const struct provider provider_runpod = {
 	.image_amd = RUNPOD_IMAGE_AMD,
 	.image_nvidia = RUNPOD_IMAGE,
 	.disk_gb = RUNPOD_DISK_GB,
-	.caps = CAP_MARK_AT_CREATE | CAP_BILL_BY_MACHINE | CAP_CONTAINER | CAP_PREPAID,
+	.caps = CAP_MARK_AT_CREATE | CAP_BILL_BY_MACHINE | CAP_CONTAINER | CAP_PREPAID | CAP_VOLUME_SHARED,
 	.create_timeout = 60 * SECOND,
 	.boot_allowance = 20 * MINUTE, /* a large image is pulled first (§4.4) */
 	.teardown_allowance = 5 * MINUTE,
 	/* By the second from the 201 on (§8). A stopped pod's container disk is free, and no other disk is ever asked for. */
 	.volume = &volume,
+	.disk = &disk,
+	.disk_stopped = &disk_stopped,
 	.billing = { .quantum = SECOND, .start = METER_FROM_CREATE, .settle_delay = 2 * HOUR, .bills_stopped = false },
 	/* Each pod has a key for itself (providers/runpod.md §6). */
 	.give_back = "/pods/",
@@ -214,16 +223,19 @@ const struct provider provider_runpod = {
 	.own_key = "RUNPOD_API_KEY",
 	/* 60 a minute and 3,000 an hour for all operations together (§1), the balance apart: the refills add up to 50 a minute. */
 	.rate = {
-		[OP_CHECK] = { 30 * SECOND, 3 },
+		[OP_CHECK] = { MINUTE, 3 },
 		[OP_OFFERS] = { 10 * SECOND, 8 },
 		[OP_CREATE] = { 10 * SECOND, 8 },
 		[OP_DESCRIBE] = { 10 * SECOND, 6 },
 		[OP_LIST] = { 6 * SECOND, 6 },
-		[OP_MARK] = { 30 * SECOND, 4 },
+		[OP_MARK] = { MINUTE, 4 },
 		[OP_DESTROY] = { 5 * SECOND, 10 },
 		[OP_BALANCE] = { 30 * SECOND, 3 },
 		[OP_BILL] = { 30 * SECOND, 4 },
 		[OP_LOG] = { 15 * SECOND, 12 },
+		[OP_STORAGE] = { MINUTE, 4 },
+		[OP_VOLUME_MAKE] = { 2 * MINUTE, 4 },
+		[OP_VOLUME_DROP] = { 2 * MINUTE, 6 },
 	},
 	.op = {
 		[OP_CHECK] = { check_build, check_read },
@@ -237,5 +249,8 @@ const struct provider provider_runpod = {
 		[OP_BALANCE] = { balance_build, balance_read },
 		[OP_BILL] = { bill_build, bill_read },
 		[OP_LOG] = { runpod_log_build, runpod_log_read },
+		[OP_STORAGE] = { runpod_storage_build, runpod_storage_read },
+		[OP_VOLUME_MAKE] = { runpod_volume_make_build, runpod_volume_make_read },
+		[OP_VOLUME_DROP] = { runpod_volume_drop_build, runpod_volume_drop_read },
 	},
 };

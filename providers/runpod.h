@@ -4,7 +4,8 @@
  *	runpod.c         the table; account, balance, charges
  *	runpod_offers.c  the catalogue of GPUs
  *	runpod_pods.c    pods, from create to destroy
- *	runpod_wire.c    requests, what an error says, prices of disks, names of GPUs
+ *	runpod_storage.c network volumes
+ *	runpod_wire.c    requests, pages, what an error says, prices of disks, names of GPUs
  */
 #ifndef GPUFLEET_RUNPOD_H
 #define GPUFLEET_RUNPOD_H
@@ -18,12 +19,23 @@
 /* Container disk when nobody says: room for a model of 70 billion parameters in FP8 and its tools. */
 #define RUNPOD_DISK_GB 150
 
+/*
+ * Container disk costs $0.10 per GB-month on top of the GPU (§8). A month of 720 hours reserves a little too much, never too
+ * little.
+ */
+#define RUNPOD_DISK_MONTH  (10 * CENT)
+#define RUNPOD_MONTH_HOURS 720
+
 /* ---- requests ---- */
 
 const char *runpod_base_url(const struct op_args *a);
 void runpod_add_headers(const struct op_args *a, struct http_request *req);
 /* The answer is in the reply already; nothing is sent. */
 void runpod_answer(struct http_request *req, struct op_reply *r, enum verdict v);
+/* The same, REFUSED with a sentence. */
+void runpod_refuse(struct http_request *req, struct op_reply *r, const char *why);
+/* GET of the page that the cursor is at; `path` is what stands behind the base URL. */
+void runpod_request_page(const struct op_args *a, const struct op_cursor *c, struct http_request *req, const char *path);
 
 /* ---- answers ---- */
 
@@ -41,6 +53,9 @@ json_t *runpod_body_of(const struct http_response *res, enum verdict doubt, stru
 void runpod_own_words(const json_t *j, char out[TEXT_MAX]);
 /* RETRY: "RunPod's answer has no usable …". */
 enum verdict runpod_unreadable(struct op_reply *r, const char *what);
+enum verdict runpod_refusal_kind(const char *text); /* which no a 400 to a create is: REFUSED, NO_CAPACITY or LIMIT */
+/* MORE: the cursor is at the next page. OK: this was the last. RETRY: more is promised and not said where. */
+enum verdict runpod_next_page(const json_t *j, struct op_cursor *c, struct op_reply *r);
 
 /* ---- facts ---- */
 
@@ -69,6 +84,12 @@ RUNPOD_BUILD(mark);
 RUNPOD_READ(mark);
 RUNPOD_BUILD(destroy);
 RUNPOD_READ(destroy);
+RUNPOD_BUILD(storage);
+RUNPOD_READ(storage);
+RUNPOD_BUILD(volume_make);
+RUNPOD_READ(volume_make);
+RUNPOD_BUILD(volume_drop);
+RUNPOD_READ(volume_drop);
 RUNPOD_BUILD(log);
 RUNPOD_READ(log);
 

@@ -7,7 +7,6 @@
 #include "providers/runpod.h"
 
 #define LOG_WAIT (4 * SECOND)
-#define PAGE_MAX 1000 /* the largest `limit` that lists accept (§1) */
 
 static void request_pod(const struct op_args *a, const char *method, struct http_request *req)
 {
@@ -70,6 +69,29 @@ static bool put_place(json_t *body, const json_t *spec)
 	return *id && *cloud && count > 0;
 }
 
+/* A network volume is mounted at create only, and pins the pod to its data center (§11). */
+static void put_volume(json_t *body, const struct op_args *a)
+{
+	json_put(body, "mounts", json_pack("{s[{ss ss}]}", "network", "volumeId", a->volume->id, "path", a->volume_path));
+	json_put(body, "dataCenterIds", json_pack("[s]", a->volume->region));
+}
+
+/* What cannot work, in one sentence; NULL: nothing. */
+static const char *misfit(const struct op_args *a, const json_t *spec)
+{
+	const char *pinned = json_str(spec, "dataCenterIds.0", "");
+
+	if (a->snapshot)
+		return "RunPod has no snapshots to start a pod from";
+	if (!a->volume)
+		return NULL;
+	if (strcmp(json_str(spec, "cloud", ""), "SECURE") != 0)
+		return "RunPod's community cloud has no network volumes";
+	if (!*a->volume->id || !*a->volume->region || !a->volume_path || *a->volume_path != '/')
+		return "a network volume needs its id, its data center and an absolute path in the pod";
+	return *pinned && !str_ieq(pinned, a->volume->region) ? "the offer is in another data center than the volume" : NULL;
+}
+
 /* NULL: the spec is not one of ours. Nothing but documented keys: any other is refused (§4.1). */
 static json_t *create_body(const struct op_args *a, const json_t *spec)
 {
@@ -83,6 +105,8 @@ static json_t *create_body(const struct op_args *a, const json_t *spec)
 		json_decref(body);
 		return NULL;
 	}
+	if (a->volume)
+		put_volume(body, a);
 	/* Always: leaving it out fails late, with a sentence about capacity. */
 	json_put_int(body, "disk", runpod_disk_of(a));
 	json_put(body, "ports", json_pack("[s]", "22/tcp"));
@@ -102,45 +126,23 @@ static json_t *create_body(const struct op_args *a, const json_t *spec)
 RUNPOD_BUILD(create)
 {
 	json_t *spec = NULL, *body = NULL;
+	const char *why = NULL;
 
 	(void)c;
 	if (a->offer && a->offer->spec)
 		spec = json_read(a->offer->spec, strlen(a->offer->spec), NULL);
-	if (spec && a->mark && *a->mark && a->public_key && *a->public_key)
-		body = create_body(a, spec);
+	if (spec && a->mark && *a->mark && a->public_key && *a->public_key) {
+		why = misfit(a, spec);
+		body = why ? NULL : create_body(a, spec);
+	}
 	json_decref(spec);
 	if (!body) {
-		op_fail(r, VERDICT_REFUSED, "the pod was not asked for: its offer, mark or public key is missing");
-		runpod_answer(req, r, VERDICT_REFUSED);
+		runpod_refuse(req, r, why ? why : "the pod was not asked for: its offer, mark or public key is missing");
 		return;
 	}
 	http_request_url(req, "POST", "%s/pods", runpod_base_url(a));
 	runpod_add_headers(a, req);
 	http_request_json(req, body);
-}
-
-static bool has_any(const char *text, const char *const *words)
-{
-	for (; *words; words++)
-		if (str_icontains(text, *words))
-			return true;
-	return false;
-}
-
-/* What a 400 means only its sentence tells (§5). What is not known to pass is a fault of the request. */
-static enum verdict refusal_kind(const char *text)
-{
-	static const char *const request[] = { "template id or pod configuration parameters", NULL };
-	static const char *const sold_out[] = { "no longer any instances available", "no instances currently available",
-		"no instances available", "not enough free gpus", "does not have the resources", "try a different machine",
-		"insufficient capacity", "out of capacity", "out of stock", "sold out", "please refresh and try again", NULL };
-	static const char *const limits[] = { "balance", "funds", "credit", "spend limit", "spending limit", "quota", NULL };
-
-	if (has_any(text, request)) /* the late form of "no disk size" */
-		return VERDICT_REFUSED;
-	if (has_any(text, sold_out))
-		return VERDICT_NO_CAPACITY;
-	return has_any(text, limits) ? VERDICT_LIMIT : VERDICT_REFUSED;
 }
 
 /* GPU and disk; the cost that a pod shows is the GPU's (§4.2, §8). 0: not said. */
@@ -162,7 +164,7 @@ RUNPOD_READ(create)
 	if (!runpod_is_success(res)) {
 		enum verdict v = runpod_failed(res, VERDICT_UNSURE, r);
 
-		return r->verdict = v == VERDICT_REFUSED && res->status == 400 ? refusal_kind(r->message) : v;
+		return r->verdict = v == VERDICT_REFUSED && res->status == 400 ? runpod_refusal_kind(r->message) : v;
 	}
 	j = runpod_body_of(res, VERDICT_UNSURE, r);
 	if (!j)
@@ -296,34 +298,10 @@ RUNPOD_READ(describe)
 	return r->verdict;
 }
 
-/* Newer servers page by cursor, older ones ignore both parameters and send everything (§1). */
 RUNPOD_BUILD(list)
 {
-	struct buf b = BUF(4 * sizeof(c->token));
-
 	(void)r;
-	if (c->token[0]) {
-		buf_puts(&b, "&cursor=");
-		str_percent_encode(&b, c->token);
-	}
-	http_request_url(req, "GET", "%s/pods?includeClusterPods=true&limit=%d%s", runpod_base_url(a), PAGE_MAX,
-	    buf_str(&b));
-	buf_free(&b);
-	runpod_add_headers(a, req);
-}
-
-/* A page that promises more and does not say where makes the whole listing void. */
-static enum verdict next_page(const json_t *j, struct op_cursor *c, struct op_reply *r)
-{
-	const char *next = json_str(j, "pagination.nextCursor", "");
-	const json_t *more = json_path(j, "pagination.hasNextPage");
-
-	if (!more || json_is_null(more) || json_is_false(more))
-		return VERDICT_OK;
-	if (!json_is_true(more) || !*next || !strcmp(next, c->token) || !str_copy(c->token, next))
-		return runpod_unreadable(r, "cursor for the next page");
-	c->page++;
-	return VERDICT_MORE;
+	runpod_request_page(a, c, req, "pods?includeClusterPods=true");
 }
 
 RUNPOD_READ(list)
@@ -346,7 +324,7 @@ RUNPOD_READ(list)
 		*op_reply_add_machine(r) = m;
 	}
 	if (v == VERDICT_OK)
-		v = next_page(j, c, r);
+		v = runpod_next_page(j, c, r);
 	json_decref(j);
 	return v;
 }

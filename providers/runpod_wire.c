@@ -1,16 +1,11 @@
 /*
- * What all operations at RunPod share: requests, what an error says, the price of a disk, names of GPUs.
+ * What all operations at RunPod share: requests, pages, what an error says, the price of a disk, names of GPUs.
  */
 #include "base/gpu.h"
 #include "base/str.h"
 #include "providers/runpod.h"
 
-/*
- * Container disk costs $0.10 per GB-month on top of the GPU (§8). A month of 720 hours reserves a little too much, never too
- * little.
- */
-#define DISK_MONTH     (10 * CENT)
-#define HOURS_IN_MONTH 720
+#define PAGE_MAX 1000 /* the largest `limit` that lists accept (§1) */
 
 /* ---- requests ---- */
 
@@ -27,10 +22,31 @@ void runpod_add_headers(const struct op_args *a, struct http_request *req)
 	http_request_header(req, "Accept: application/json, application/problem+json");
 }
 
+/* Newer servers page by cursor, older ones ignore both parameters and send everything (§1). */
+void runpod_request_page(const struct op_args *a, const struct op_cursor *c, struct http_request *req, const char *path)
+{
+	struct buf b = BUF(4 * sizeof(c->token));
+
+	if (c->token[0]) {
+		buf_puts(&b, "&cursor=");
+		str_percent_encode(&b, c->token);
+	}
+	http_request_url(
+	    req, "GET", "%s/%s%climit=%d%s", runpod_base_url(a), path, strchr(path, '?') ? '&' : '?', PAGE_MAX, buf_str(&b));
+	buf_free(&b);
+	runpod_add_headers(a, req);
+}
+
 void runpod_answer(struct http_request *req, struct op_reply *r, enum verdict v)
 {
 	req->answered = true;
 	r->verdict = v;
+}
+
+void runpod_refuse(struct http_request *req, struct op_reply *r, const char *why)
+{
+	op_fail(r, VERDICT_REFUSED, "%s", why);
+	runpod_answer(req, r, VERDICT_REFUSED);
 }
 
 /* ---- answers ---- */
@@ -125,6 +141,44 @@ enum verdict runpod_unreadable(struct op_reply *r, const char *what)
 	return op_fail(r, VERDICT_RETRY, "RunPod's answer has no usable %s", what);
 }
 
+static bool has_any(const char *text, const char *const *words)
+{
+	for (; *words; words++)
+		if (str_icontains(text, *words))
+			return true;
+	return false;
+}
+
+/* What a 400 means only its sentence tells (§5). What is not known to pass is a fault of the request. */
+enum verdict runpod_refusal_kind(const char *text)
+{
+	static const char *const request[] = { "template id or pod configuration parameters", NULL };
+	static const char *const sold_out[] = { "no longer any instances available", "no instances currently available",
+		"no instances available", "not enough free gpus", "does not have the resources", "try a different machine",
+		"insufficient capacity", "out of capacity", "out of stock", "sold out", "please refresh and try again", NULL };
+	static const char *const limits[] = { "balance", "funds", "credit", "spend limit", "spending limit", "quota", NULL };
+
+	if (has_any(text, request)) /* the late form of "no disk size" */
+		return VERDICT_REFUSED;
+	if (has_any(text, sold_out))
+		return VERDICT_NO_CAPACITY;
+	return has_any(text, limits) ? VERDICT_LIMIT : VERDICT_REFUSED;
+}
+
+/* A page that promises more and does not say where makes the whole listing void. */
+enum verdict runpod_next_page(const json_t *j, struct op_cursor *c, struct op_reply *r)
+{
+	const char *next = json_str(j, "pagination.nextCursor", "");
+	const json_t *more = json_path(j, "pagination.hasNextPage");
+
+	if (!more || json_is_null(more) || json_is_false(more))
+		return VERDICT_OK;
+	if (!json_is_true(more) || !*next || !strcmp(next, c->token) || !str_copy(c->token, next))
+		return runpod_unreadable(r, "cursor for the next page");
+	c->page++;
+	return VERDICT_MORE;
+}
+
 /* ---- facts ---- */
 
 int runpod_disk_of(const struct op_args *a)
@@ -138,7 +192,7 @@ money runpod_disk_price(int64_t gb)
 {
 	if (gb <= 0 || gb > 1000000)
 		return 0;
-	return (money_times(DISK_MONTH, gb) + HOURS_IN_MONTH - 1) / HOURS_IN_MONTH;
+	return (money_times(RUNPOD_DISK_MONTH, gb) + RUNPOD_MONTH_HOURS - 1) / RUNPOD_MONTH_HOURS;
 }
 
 /* MIG slices have ids of their own and must not pass for the whole GPU; only the id tells them apart (§3.1). */
