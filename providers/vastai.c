@@ -8,7 +8,9 @@
  *   - a search shows 64 offers at most and does not always apply numeric filters: it is paged by price and checked again (§2.2);
  *   - the price of an offer holds for the disk named in the search, so search and create name the same one;
  *   - an ask is rented once; a create is found again by its label, which is set atomically (§4);
- *   - traffic is billed apart, by the byte, and is in no price here (§3).
+ *   - traffic is billed apart, by the byte, and is in no price here (§3);
+ *   - a volume lies inside one machine, and is mounted by the create of an instance there; what vast.ai calls a snapshot is an image
+ *     pushed into a registry of the user's, with the user's password, and so is none of ours (§2.15).
  */
 #include "base/str.h"
 #include "providers/vastai.h"
@@ -231,19 +233,6 @@ static bool read_charge(const struct op_args *a, const json_t *row, struct op_re
 	return true;
 }
 
-static enum verdict bill_end(const json_t *j, struct op_cursor *c, struct op_reply *r)
-{
-	const json_t *next = json_path(j, "next_token");
-
-	if (!next || json_is_null(next))
-		return VERDICT_OK;
-	if (!json_is_string(next) || !*json_string_value(next) || !strcmp(json_string_value(next), c->token) ||
-	    !str_copy(c->token, json_string_value(next)))
-		return vastai_unreadable(r, "token for the next page");
-	c->page++;
-	return VERDICT_MORE;
-}
-
 static enum verdict bill_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
 {
 	json_t *j = vastai_listing_of(res, r);
@@ -260,7 +249,7 @@ static enum verdict bill_read(const struct op_args *a, struct op_cursor *c, cons
 			v = vastai_unreadable(r, "instance or amount in one of the charges");
 	}
 	if (v == VERDICT_OK)
-		v = bill_end(j, c, r);
+		v = vastai_next_page(j, c, r);
 	json_decref(j);
 	return r->verdict = v;
 }
@@ -280,6 +269,7 @@ const struct provider provider_vastai = {
 	.image_nvidia = "vastai/base-image:@vastai-automatic-tag",
 	.disk_gb = VASTAI_DISK_GB,
 	.caps = CAP_MARK_AT_CREATE | CAP_BILL_BY_MACHINE | CAP_SPOT | CAP_CONTAINER | CAP_PREPAID,
+	.traffic = true, /* both ways, in any state (§3) */
 	.create_timeout = 90 * SECOND,
 	.boot_allowance = 30 * MINUTE, /* a large image on a slow line (§2.7) */
 	.teardown_allowance = 5 * MINUTE,
@@ -305,6 +295,9 @@ const struct provider provider_vastai = {
 		[OP_BALANCE] = { 2 * SECOND, 1 },
 		[OP_BILL] = { 1100 * MSEC, 1 },
 		[OP_LOG] = { 1100 * MSEC, 1 },
+		[OP_STORAGE] = { 6 * SECOND, 1 },
+		[OP_VOLUME_MAKE] = { 6 * SECOND, 1 },
+		[OP_VOLUME_DROP] = { 6 * SECOND, 1 },
 	},
 	.op = {
 		[OP_CHECK] = { user_build, check_read },
@@ -319,5 +312,8 @@ const struct provider provider_vastai = {
 		[OP_BALANCE] = { user_build, balance_read },
 		[OP_BILL] = { bill_build, bill_read },
 		[OP_LOG] = { vastai_log_build, vastai_log_read },
+		[OP_STORAGE] = { vastai_storage_build, vastai_storage_read },
+		[OP_VOLUME_MAKE] = { vastai_volume_make_build, vastai_volume_make_read },
+		[OP_VOLUME_DROP] = { vastai_volume_drop_build, vastai_volume_drop_read },
 	},
 };

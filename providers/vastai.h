@@ -4,6 +4,7 @@
  *	vastai.c           the table; account, SSH keys, charges
  *	vastai_offers.c    searching the market
  *	vastai_instance.c  instances, from create to destroy
+ *	vastai_storage.c   volumes
  *	vastai_wire.c      requests, what an error says, names of GPUs
  */
 #ifndef GPUFLEET_VASTAI_H
@@ -33,6 +34,7 @@ enum vastai_complaint {
 	VASTAI_OTHER,
 	VASTAI_AUTH,
 	VASTAI_NO_INSTANCE,
+	VASTAI_NO_VOLUME,
 	VASTAI_NO_ASK,
 	VASTAI_MONEY,
 };
@@ -49,6 +51,10 @@ enum verdict vastai_failed(const struct http_response *res, const json_t *j, str
 json_t *vastai_body_of(const struct http_response *res, struct op_reply *r);
 /* As vastai_body_of, where no instance was asked for: never ABSENT. */
 json_t *vastai_listing_of(const struct http_response *res, struct op_reply *r);
+/* The verdict on an answer that says no to a request that makes: UNSURE but where vast.ai says a definite one. */
+enum verdict vastai_refusal_of(const struct http_response *res, const json_t *j);
+/* MORE: the cursor is at the next page. OK: this was the last. RETRY: more is promised and not said where. */
+enum verdict vastai_next_page(const json_t *j, struct op_cursor *c, struct op_reply *r);
 /* RETRY: "vast.ai's answer has no usable …". */
 enum verdict vastai_unreadable(struct op_reply *r, const char *what);
 
@@ -56,6 +62,7 @@ enum verdict vastai_unreadable(struct op_reply *r, const char *what);
 
 /* Ids are numbers; a text of digits is as good. Writes "" and returns false when there is none. */
 bool vastai_read_id(const json_t *j, const char *path, char out[ID_MAX]);
+void vastai_read_region(const json_t *row, char out[REGION_MAX]); /* "Texas, US" → "US"; "" when it is not said */
 int vastai_disk_of(const struct op_args *a); /* the disk that an offer is priced with */
 /* The canonical name and memory per GPU, as sold, of an offer or instance; *gb is 0 when unknown. */
 void vastai_name_gpu(const json_t *row, char out[GPU_MAX], int *gb);
@@ -80,6 +87,12 @@ VASTAI_BUILD(mark);
 VASTAI_READ(mark);
 VASTAI_BUILD(destroy);
 VASTAI_READ(destroy);
+VASTAI_BUILD(storage);
+VASTAI_READ(storage);
+VASTAI_BUILD(volume_make);
+VASTAI_READ(volume_make);
+VASTAI_BUILD(volume_drop);
+VASTAI_READ(volume_drop);
 VASTAI_BUILD(log);
 VASTAI_READ(log);
 

@@ -73,6 +73,30 @@ static int64_t disk_to_create(const struct op_args *a, const json_t *spec)
 	return a->disk_gb > 0 || priced < VASTAI_DISK_MIN ? vastai_disk_of(a) : priced;
 }
 
+static json_t *volume_info(const struct op_args *a)
+{
+	json_t *info = json_object();
+
+	json_put_bool(info, "create_new", false);
+	json_put_int(info, "volume_id", strtoll(a->volume->id, NULL, 10));
+	json_put_str(info, "mount_path", a->volume_path);
+	return info;
+}
+
+/* What cannot work, in one sentence; NULL: nothing. A volume never leaves its machine (§2.15). */
+static const char *misfit(const struct op_args *a)
+{
+	int64_t id;
+
+	if (a->snapshot)
+		return "vast.ai has no snapshots to start an instance from";
+	if (!a->volume)
+		return NULL;
+	if (!str_to_i64(a->volume->id, 1, INT64_MAX, &id) || !a->volume_path || *a->volume_path != '/')
+		return "a volume needs its id and an absolute path in the instance";
+	return !*a->volume->host || strcmp(a->volume->host, a->offer->host) != 0 ? "the offer is on another machine than the volume" : NULL;
+}
+
 static json_t *create_body(const struct op_args *a, const json_t *spec)
 {
 	json_t *body = json_object();
@@ -86,6 +110,8 @@ static json_t *create_body(const struct op_args *a, const json_t *spec)
 	json_put_str(body, "onstart", ON_START);
 	json_put_str(body, "target_state", "running");
 	json_put_bool(body, "cancel_unavail", true); /* else a stopped, billing instance is left behind (§2.4) */
+	if (a->volume)
+		json_put(body, "volume_info", volume_info(a));
 	if (json_money(spec, "bid", &bid) && bid > 0) /* its presence alone makes the rental interruptible (§2.12) */
 		json_put_money(body, "price", bid);
 	return body;
@@ -103,6 +129,8 @@ void vastai_create_build(const struct op_args *a, const struct op_cursor *c, str
 	vastai_read_id(spec, "ask", ask);
 	if (!*ask || !a->mark || !*a->mark || (a->offer->spot && !json_money(spec, "bid", &bid))) {
 		answer(req, r, op_fail(r, VERDICT_REFUSED, "the instance was not asked for: its offer or mark is missing"));
+	} else if (misfit(a)) {
+		answer(req, r, op_fail(r, VERDICT_REFUSED, "%s", misfit(a)));
 	} else {
 		http_request_url(req, "PUT", "%s/api/v0/asks/%s/", vastai_base_url(a), ask);
 		vastai_add_headers(a, req);
@@ -115,7 +143,7 @@ void vastai_create_build(const struct op_args *a, const struct op_cursor *c, str
  * A definite no needs vast.ai's own words and a status of the sheet (§2.4); everything else may have made something.
  * "invalid_price" means that the floor for bids has risen since the search: another offer may do.
  */
-static enum verdict refusal_of(const struct http_response *res, const json_t *j)
+enum verdict vastai_refusal_of(const struct http_response *res, const json_t *j)
 {
 	bool too_fast = str_istarts(res->body, "API requests too frequent") ||
 	    str_icontains(vastai_text_of(j), "too frequent") || !strcmp(json_str(j, "error", ""), "rate_limit_exceeded");
@@ -131,7 +159,7 @@ static enum verdict refusal_of(const struct http_response *res, const json_t *j)
 	case VASTAI_NO_ASK: return VERDICT_NO_CAPACITY;
 	case VASTAI_MONEY: return VERDICT_LIMIT;
 	case VASTAI_NONE: return VERDICT_UNSURE;
-	case VASTAI_NO_INSTANCE: case VASTAI_OTHER: break;
+	case VASTAI_NO_INSTANCE: case VASTAI_NO_VOLUME: case VASTAI_OTHER: break;
 	}
 	if (!strcmp(json_str(j, "error", ""), "invalid_price"))
 		return VERDICT_NO_CAPACITY;
@@ -163,7 +191,7 @@ enum verdict vastai_create_read(const struct op_args *a, struct op_cursor *c, co
 	} else {
 		if (res->status == 429)
 			vastai_read_haste(j, r);
-		op_fail(r, refusal_of(res, j), "%s", text);
+		op_fail(r, vastai_refusal_of(res, j), "%s", text);
 	}
 	json_decref(j);
 	return r->verdict;

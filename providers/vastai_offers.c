@@ -107,7 +107,7 @@ void vastai_offers_build(const struct op_args *a, const struct op_cursor *c, str
 }
 
 /* "Texas, US" → "US": what people write into `regions`. Anything else is cut to fit. */
-static void read_region(const json_t *row, char out[REGION_MAX])
+void vastai_read_region(const json_t *row, char out[REGION_MAX])
 {
 	const char *place = json_str(row, "geolocation", ""), *comma = strrchr(place, ',');
 
@@ -208,6 +208,13 @@ static void read_host(const json_t *row, struct offer *o)
 		o->reliability_ppm = 1000000;
 }
 
+/* Dollars per GB, beside the price by the hour (§2.2, §3). */
+static void read_traffic(const json_t *row, struct offer *o)
+{
+	json_money(row, "inet_down_cost", &o->in_gb);
+	json_money(row, "inet_up_cost", &o->out_gb);
+}
+
 static void add_offer(const struct op_args *a, const json_t *row, struct op_reply *r)
 {
 	struct offer o = { .disk_gb = vastai_disk_of(a), .available = 1, .spot = a->spot, .marketplace = true };
@@ -221,13 +228,15 @@ static void add_offer(const struct op_args *a, const json_t *row, struct op_repl
 	    json_int(row, "num_gpus", 0) > 1024 || o.price_hour <= 0 || o.price_hour > MONEY_MAX)
 		return;
 	vastai_name_gpu(row, o.gpu, &o.gpu_memory_gb);
-	read_region(row, o.region);
+	vastai_read_region(row, o.region);
 	if ((a->gpu_count > 0 && o.gpu_count != a->gpu_count) || (a->gpu[0] && !str_ieq(a->gpu, o.gpu)) ||
 	    !region_wanted(a->account, o.region))
 		return;
 	str_copy(o.account, a->account->name);
 	str_copy(o.provider, "vastai");
-	vastai_read_id(row, "machine_id", host);
+	if (vastai_read_id(row, "machine_id", host))
+		str_copy(o.host, host);
+	read_traffic(row, &o);
 	snprintf(o.key, sizeof(o.key), "ask-%.24s/host-%.24s", ask, *host ? host : "unknown");
 	gpu = gpu_find(o.gpu);
 	o.spec = spec_text(a, ask, json_str(row, "gpu_arch", gpu && gpu->vendor == GPU_VENDOR_AMD ? "amd" : "nvidia"), bid);

@@ -70,7 +70,7 @@ enum vastai_complaint vastai_complaint_of(const json_t *j)
 {
 	static const struct { const char *word; enum vastai_complaint kind; } words[] = {
 		{ "auth_error", VASTAI_AUTH }, { "no_such_ask", VASTAI_NO_ASK },
-		{ "no_such_instance", VASTAI_NO_INSTANCE }, { "not_found", VASTAI_NO_INSTANCE },
+		{ "no_such_volume", VASTAI_NO_VOLUME }, { "no_such_instance", VASTAI_NO_INSTANCE }, { "not_found", VASTAI_NO_INSTANCE },
 		{ "invalid_id", VASTAI_NO_INSTANCE }, { "insufficient_credit", VASTAI_MONEY },
 		{ "missing_billing", VASTAI_MONEY }, { "spend_rate_limit", VASTAI_MONEY },
 	};
@@ -185,6 +185,20 @@ bool vastai_read_id(const json_t *j, const char *path, char out[ID_MAX])
 	if (id > 0)
 		snprintf(out, ID_MAX, "%lld", (long long)id);
 	return id > 0;
+}
+
+/* Pages by token (§1.3). */
+enum verdict vastai_next_page(const json_t *j, struct op_cursor *c, struct op_reply *r)
+{
+	const json_t *next = json_path(j, "next_token");
+
+	if (!next || json_is_null(next))
+		return VERDICT_OK;
+	if (!json_is_string(next) || !*json_string_value(next) || !strcmp(json_string_value(next), c->token) ||
+	    !str_copy(c->token, json_string_value(next)))
+		return vastai_unreadable(r, "token for the next page");
+	c->page++;
+	return VERDICT_MORE;
 }
 
 /* ---- facts ----------------------------------------------------------------------------------------------------------- */
