@@ -121,7 +121,8 @@ static enum verdict balance_read(const struct op_args *a, struct op_cursor *c,
 /*
  * No rate limit is published (§1), so ours are modest. Bills do not exist: money is the balance's
  * movement (§5), which is late by some minutes. Charged by the minute from the create on; the
- * minimum is part of each offer.
+ * minimum is part of each offer. There are no volumes and no snapshots (§2.14): a machine's disk goes with
+ * it, and is in its price, as traffic is.
  */
 const struct provider provider_hotaisle = {
 	.name = "hotaisle",

@@ -105,6 +105,7 @@ static void destroy(const struct op_args *a, const struct op_cursor *c, struct h
 	req->answered = true;
 }
 
+/* Disks of one's own are nobody's to rent: no storage. */
 const struct provider provider_static = {
 	.name = "static",
 	.title = "own hosts",

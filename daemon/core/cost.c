@@ -3,6 +3,7 @@
 /* The reaper acts 10 min after the deadline; its period and the provider's slowest delete come on top (reliability §2.10). */
 #define REAPER_GRACE  (10 * MINUTE)
 #define REAPER_PERIOD (10 * MINUTE)
+#define GB 1000000000
 #define METER_SLACK   (30 * SECOND)  /* what an answer, a poll and a boot that is seen late take together */
 #define WATCHDOG_STOPS_WORK (2 * MINUTE) /* it looks every five seconds and gives the work 60 to end (remote/watchdog.sh) */
 
@@ -107,6 +108,15 @@ money cost_storage(const struct storage_rule *rule, int64_t gb, duration time)
 	money m = (money)((month * time + rule->month / 2) / rule->month);
 
 	return gb > 0 && m < rule->minimum ? rule->minimum : m;
+}
+
+money cost_traffic(money in_gb, money out_gb, int64_t bytes_in, int64_t bytes_out)
+{
+	__int128 in = (__int128)(in_gb > 0 ? in_gb : 0) * (bytes_in > 0 ? bytes_in : 0);
+	__int128 out = (__int128)(out_gb > 0 ? out_gb : 0) * (bytes_out > 0 ? bytes_out : 0);
+	__int128 cost = (in + out + GB - 1) / GB;
+
+	return cost > INT64_MAX ? INT64_MAX : (money)cost;
 }
 
 money cost_meter_bound(const struct account_facts *facts, const struct instance *i)

@@ -25,6 +25,8 @@ duration cost_lifetime_for(const struct account_facts *facts, money price_hour, 
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now);
 /* What `gb` of storage cost in that time. */
 money cost_storage(const struct storage_rule *rule, int64_t gb, duration time);
+/* What so many bytes cost at so much for each GB (10^9 bytes) in and out, rounded up to the micro-dollar; 0 where traffic is included. */
+money cost_traffic(money in_gb, money out_gb, int64_t bytes_in, int64_t bytes_out);
 /* How near our clock comes to the bill of `i`, as long as its provider answers: a quantum, and what answers and polls take. */
 money cost_meter_bound(const struct account_facts *facts, const struct instance *i);
 /* Why the bill of `i` is not what our clock says, as far as can be told. */

@@ -78,10 +78,55 @@ static void volumes(void **state)
 	assert_null(provider_find("vastai")->volume);   /* local to one machine, at its host's price */
 }
 
+static void snapshots(void **state)
+{
+	const struct storage_rule *ocean = provider_find("digitalocean")->snapshot;
+
+	(void)state;
+	assert_int_equal(cost_storage(ocean, 29, 730 * HOUR), 174 * CENT); /* 28.1 GB at $0.06 are $1.69, reserved as 29 */
+	assert_true(cost_storage(ocean, 29, 730 * HOUR) >= 1686000);
+	assert_int_equal(cost_storage(ocean, 29, HOUR), CENT); /* a cent at the least */
+	assert_int_equal(cost_storage(ocean, 29, 4 * HOUR + 15 * MINUTE), 10130);
+	assert_int_equal(cost_storage(ocean, 0, 730 * HOUR), 0);
+	assert_null(provider_find("runpod")->snapshot);
+	assert_null(provider_find("vastai")->snapshot);
+	assert_null(provider_find("hotaisle")->snapshot);
+}
+
+/* runpod.md §8: the container disk costs while the pod runs, and nothing while it is stopped. */
+static void disks_running_and_stopped(void **state)
+{
+	const struct storage_rule *running = provider_find("runpod")->disk, *stopped = provider_find("runpod")->disk_stopped;
+	static const char *const included[] = { "hotaisle", "digitalocean", "static", "vastai" };
+
+	(void)state;
+	assert_int_equal(cost_storage(running, 150, 720 * HOUR), 15 * USD); /* $0.10 a GB and month */
+	assert_int_equal(cost_storage(running, 150, HOUR), 20833);
+	assert_int_equal(cost_storage(stopped, 150, 720 * HOUR), 0);
+	for (size_t i = 0; i < ARRAY_LEN(included); i++)
+		assert_true(!provider_find(included[i])->disk && !provider_find(included[i])->disk_stopped);
+}
+
+static void traffic(void **state)
+{
+	const int64_t gb = 1000000000;
+
+	(void)state;
+	assert_int_equal(cost_traffic(2000, 2000, 140 * gb, 0), 28 * CENT); /* a model of 70 billion parameters, at $0.002 */
+	assert_int_equal(cost_traffic(2000, 5000, 140 * gb, 10 * gb), 33 * CENT);
+	assert_int_equal(cost_traffic(2000, 2000, 1, 0), 1); /* never less than it will be */
+	assert_int_equal(cost_traffic(2000, 2000, 0, 0), 0);
+	assert_int_equal(cost_traffic(0, 0, 140 * gb, 140 * gb), 0); /* included */
+	assert_int_equal(cost_traffic(2000, 2000, -gb, -gb), 0);
+	assert_int_equal(cost_traffic(MONEY_MAX, MONEY_MAX, INT64_MAX, INT64_MAX), INT64_MAX);
+	assert_true(provider_find("vastai")->traffic); /* of the others none charges each GB, as far as their sheets say */
+	assert_false(provider_find("hotaisle")->traffic || provider_find("runpod")->traffic || provider_find("digitalocean")->traffic);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(examples_of_the_sheets), cmocka_unit_test(when_the_meter_runs),
-		cmocka_unit_test(volumes) };
+		cmocka_unit_test(volumes), cmocka_unit_test(snapshots), cmocka_unit_test(disks_running_and_stopped), cmocka_unit_test(traffic) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
