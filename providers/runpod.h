@@ -59,6 +59,8 @@ enum verdict runpod_next_page(const json_t *j, struct op_cursor *c, struct op_re
 
 /* ---- facts ---- */
 
+/* Data centers are written in upper case: lower case misbehaves (§3.2). */
+void runpod_data_center(const char *region, char out[REGION_MAX]);
 int runpod_disk_of(const struct op_args *a);   /* the disk that offers are priced with and pods get */
 money runpod_disk_price(int64_t gb);           /* per hour */
 /* The canonical name of a GPU type; `name` may be "". */

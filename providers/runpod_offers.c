@@ -80,15 +80,6 @@ static const char *only_center(const json_t *gpu)
 	return only;
 }
 
-/* Data centers are written in upper case: lower case misbehaves (§3.2). */
-static void copy_region(char out[REGION_MAX], const char *region)
-{
-	str_copy_n(out, REGION_MAX, region);
-	for (char *p = out; *p; p++)
-		if (*p >= 'a' && *p <= 'z')
-			*p = (char)(*p - 'a' + 'A');
-}
-
 /* ---- offers ---- */
 
 static char *spec_text(const char *gpu_id, struct question q, const char *region)
@@ -113,7 +104,7 @@ static void add_offer(struct op_reply *r, const struct offer *like, const char *
 	struct offer *o = op_reply_add_offer(r);
 
 	*o = *like;
-	copy_region(o->region, region);
+	runpod_data_center(region, o->region);
 	snprintf(o->key, sizeof(o->key), "%s/%d/%s%s%s", gpu_id, q.count, q.community ? "community" : "secure",
 	    *o->region ? "/" : "", o->region);
 	o->available = stocked ? -1 : 0;

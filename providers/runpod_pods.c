@@ -72,8 +72,11 @@ static bool put_place(json_t *body, const json_t *spec)
 /* A network volume is mounted at create only, and pins the pod to its data center (§11). */
 static void put_volume(json_t *body, const struct op_args *a)
 {
+	char center[REGION_MAX];
+
+	runpod_data_center(a->volume->region, center);
 	json_put(body, "mounts", json_pack("{s[{ss ss}]}", "network", "volumeId", a->volume->id, "path", a->volume_path));
-	json_put(body, "dataCenterIds", json_pack("[s]", a->volume->region));
+	json_put(body, "dataCenterIds", json_pack("[s]", center));
 }
 
 /* What cannot work, in one sentence; NULL: nothing. */

@@ -65,16 +65,13 @@ RUNPOD_READ(storage)
 
 /* ---- make: a name may repeat, so nothing but the list tells what a broken answer has made ---- */
 
-/* The tier whose price we know (§8). Data centers are written in upper case: lower case misbehaves (§3.2). */
+/* The tier whose price we know (§8). */
 static json_t *make_body(const struct storage *wanted)
 {
 	json_t *body = json_object();
 	char center[REGION_MAX];
 
-	str_copy(center, wanted->region);
-	for (char *p = center; *p; p++)
-		if (*p >= 'a' && *p <= 'z')
-			*p = (char)(*p - 'a' + 'A');
+	runpod_data_center(wanted->region, center);
 	json_put_str(body, "name", wanted->name);
 	json_put_int(body, "size", wanted->size_gb);
 	json_put_str(body, "dataCenter", center);

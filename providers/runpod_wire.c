@@ -181,6 +181,14 @@ enum verdict runpod_next_page(const json_t *j, struct op_cursor *c, struct op_re
 
 /* ---- facts ---- */
 
+void runpod_data_center(const char *region, char out[REGION_MAX])
+{
+	str_copy_n(out, REGION_MAX, region);
+	for (char *p = out; *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+}
+
 int runpod_disk_of(const struct op_args *a)
 {
 	if (a->disk_gb > 0)

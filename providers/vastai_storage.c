@@ -12,8 +12,8 @@
 #define HTTP_BAD       400
 
 /*
- * Names have no '-' there. Our marks have no '_', so that one stands for the other: "gf1-a-b" ↔ "gf1_a_b". A name that somebody
- * else gave is read as it is.
+ * Names have no '-' there. Our marks (gf1v-…) have no '_', so that one stands for the other. A name that somebody else gave is read
+ * as it is.
  */
 static void name_there(const char *name, char out[ID_MAX])
 {
@@ -22,9 +22,21 @@ static void name_there(const char *name, char out[ID_MAX])
 		*p = *p == '-' ? '_' : *p;
 }
 
+/* "gf", digits, small letters, '_', and no '-' anywhere. */
+static bool is_mark_there(const char *name)
+{
+	size_t digits, letters;
+
+	if (!str_starts(name, "gf") || strchr(name, '-'))
+		return false;
+	digits = strspn(name + 2, "0123456789");
+	letters = strspn(name + 2 + digits, "abcdefghijklmnopqrstuvwxyz");
+	return digits && name[2 + digits + letters] == '_';
+}
+
 static void name_here(const char *name, char out[ID_MAX])
 {
-	bool mark = name[0] == 'g' && name[1] == 'f' && name[2] >= '0' && name[2] <= '9' && name[3] == '_' && !strchr(name, '-');
+	bool mark = is_mark_there(name);
 
 	str_copy_n(out, ID_MAX, name);
 	for (char *p = out; *p && mark; p++)

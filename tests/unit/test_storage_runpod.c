@@ -156,6 +156,7 @@ static void a_pod_is_made_where_its_volume_is(void **state)
 	char spec[] = "{\"gpuId\":\"AMD Instinct MI300X OAM\",\"count\":1,\"cloud\":\"SECURE\"}";
 	struct offer o = { .spec = spec };
 
+	str_copy(volume.region, "eu-ro-1"); /* upper case only (§3.2) */
 	orders(w, &o);
 	world_asks(w, OP_CREATE, "POST", "/pods");
 	world_asks_with(w, "{\"name\":\"" MARK "\",\"image\":\"" RUNPOD_IMAGE_AMD "\",\"gpu\":{\"id\":\"AMD Instinct MI300X OAM\",\"count\":1},"

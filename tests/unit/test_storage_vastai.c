@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#define VOLUME_MARK "gf1v-abc234-big-models-mmmmmmmm"
 #define SAYS(error) "{\"success\":false,\"error\":\"" error "\",\"msg\":\"m\"}"
 
 extern const struct provider provider_vastai;
@@ -17,7 +18,7 @@ static int set_up(void **state)
 	struct world *w = xcalloc(1, sizeof(*w));
 
 	world_open(w, &provider_vastai);
-	volume = (struct storage){ .kind = STORAGE_VOLUME, .id = "20118481", .name = MARK, .host = "88888", .size_gb = 500 };
+	volume = (struct storage){ .kind = STORAGE_VOLUME, .id = "20118481", .name = VOLUME_MARK, .host = "88888", .size_gb = 500 };
 	w->args.storage = &volume;
 	*state = w;
 	return 0;
@@ -40,7 +41,7 @@ static void the_list_says_where_each_volume_lies(void **state)
 	assert_int_equal(w->r.storage_count, 2);
 	s = &w->r.storages[0];
 	assert_string_equal(s->id, "20118481");
-	assert_string_equal(s->name, MARK); /* sent with '_' for '-' */
+	assert_string_equal(s->name, VOLUME_MARK); /* sent with '_' for '-' */
 	assert_string_equal(s->host, "88888");
 	assert_string_equal(s->region, "US");
 	assert_string_equal(s->machine, "12345678");
@@ -93,7 +94,7 @@ static void the_cheapest_that_is_large_enough_is_rented(void **state)
 	assert_true(w->req.looks); /* a search may be asked again; what follows may not */
 	expect_verdict(world_hear_file(w, OP_VOLUME_MAKE, 200, "volume-offers.json"), VERDICT_MORE);
 	world_asks(w, OP_VOLUME_MAKE, "PUT", "/api/v0/volumes/");
-	world_asks_with(w, "{\"id\":421,\"size\":500,\"name\":\"gf1_abc234_aaaaaaaaaaaaa_zzzzzz_mmmmmmmm\"}");
+	world_asks_with(w, "{\"id\":421,\"size\":500,\"name\":\"gf1v_abc234_big_models_mmmmmmmm\"}");
 	assert_false(w->req.looks);
 	expect_verdict(world_hear_file(w, OP_VOLUME_MAKE, 200, "volume-new.json"), VERDICT_OK);
 	assert_string_equal(w->r.id, "20118481");
@@ -161,8 +162,10 @@ static void what_cannot_be_a_volume_is_not_asked_for(void **state)
 	static const struct {
 		const char *name, *host, *source;
 		int gb;
-	} rows[] = { { "my-models", "1", "", 10 }, { "gf1_a-b", "1", "", 10 }, { "a b", "1", "", 10 }, { "", "1", "", 10 }, { MARK, "", "", 10 },
-		{ MARK, "x", "", 10 }, { MARK, "1", "s1", 10 }, { MARK, "1", "", 0 } };
+	} rows[] = {
+		{ "my-models", "1", "", 10 }, { "gf1v_a-b", "1", "", 10 }, { "gfv-a", "1", "", 10 }, { "a b", "1", "", 10 }, { "", "1", "", 10 },
+		{ VOLUME_MARK, "", "", 10 }, { VOLUME_MARK, "x", "", 10 }, { VOLUME_MARK, "1", "s1", 10 }, { VOLUME_MARK, "1", "", 0 },
+	};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
