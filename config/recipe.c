@@ -36,6 +36,7 @@ static const struct option recipe_rows[] = {
 	{ "setup", OPTION_WORD, MEMBER(r.setup) },
 	{ "setup_once", OPTION_BOOL, MEMBER(r.setup_once) },
 	{ "run", OPTION_WORD, MEMBER(r.run) },
+	{ "prepare", OPTION_WORD, MEMBER(r.prepare) },
 	{ "timeouts.setup", OPTION_DURATION, MEMBER(r.setup_timeout), .min = SECOND, .max = 30 * DAY,
 	  .fallback = DEFAULT_SETUP_TIMEOUT },
 	{ "timeouts.run", OPTION_DURATION, MEMBER(r.run_timeout), .min = SECOND, .max = 30 * DAY,
@@ -261,6 +262,7 @@ static void check_whole(
 	if (!node_get(root, "run"))
 		parse_error(p, root, "the recipe has no 'run' (the script that does the work)");
 	check_script(p, root, "setup", r->setup);
+	check_script(p, root, "prepare", r->prepare);
 	check_script(p, root, "run", r->run);
 	for (int i = 0; i < r->secret_count; i++)
 		if (!bind_is_variable(r->secrets[i]))

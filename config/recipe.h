@@ -10,6 +10,7 @@
  *	secrets: [HF_TOKEN]
  *	setup: setup.sh
  *	run: run.sh
+ *	prepare: prepare.sh
  *	timeouts: { setup: 20m, run: 30m }
  *	reader: gpufleet-jsonl
  *
@@ -53,6 +54,7 @@ struct recipe {
 	char secrets[RECIPE_SECRETS_MAX][64];
 	int secret_count;
 	char setup[128], run[128]; /* paths in the payload; setup "": none */
+	char prepare[128];         /* what `gpufleetctl prepare` runs instead of run, behind setup; "": nothing */
 	char model[64];                  /* the parameter that names a model of the hub; "": none */
 	bool qualify;    /* gpu-check says first whether the machine is fit; if not, another one is ordered */
 	bool setup_once; /* what setup does stays on the machine, outside of the payload: a second run there skips it */

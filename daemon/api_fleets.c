@@ -7,13 +7,14 @@
 #include "base/str.h"
 #include "core/cost.h"
 #include "core/place.h"
+#include "core/storage.h"
 #include "heartbeat.h"
 
 #define INSTANCES_MAX 1000
 #define LIFE_MAX      (365 * DAY)
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
-	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
+	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
 
 /* ---- the wish ---- */
 
@@ -173,6 +174,10 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 	f->spot = json_bool(in, "spot", false);
 	f->own_key = json_bool(in, "own_key", false);
 	str_copy(f->budget, json_str(in, "budget", ""));
+	str_copy(f->volume, json_str(in, "volume", ""));
+	str_copy(f->snapshot, json_str(in, "snapshot", ""));
+	if (storage_order_ok(engine_model(r->api->en), f, e) < 0)
+		return -1;
 	if (*f->budget && !model_budget_by_name(engine_model(r->api->en), f->budget))
 		return err_set(e, ERR_USAGE, "there is no budget '%.40s'; see: gpufleetctl budget list", f->budget);
 	if (f->own_key && !anywhere(engine_model(r->api->en), f))

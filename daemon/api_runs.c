@@ -6,7 +6,7 @@
 #include "base/str.h"
 #include "wish.h"
 
-static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
+static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify", "prepare", "snapshot_as", "volume", "snapshot",
 	"trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
 	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for", "accept_minimum", "offer", NULL };
 
@@ -101,6 +101,7 @@ static void find_place(struct request *r)
 	} else {
 		w->fleet.instances = 1;
 		w->fleet.for_run = true;
+		str_copy(w->fleet.snapshot_as, json_str(r->in, "snapshot_as", ""));
 		fleet_market(r, &w->fleet, place_and_submit, w);
 	}
 }

@@ -26,6 +26,9 @@ json_t *view_offer(const struct offer *v)
 	json_put_int(o, "gpu_count", v->gpu_count);
 	json_put_int(o, "gpu_memory_gb", v->gpu_memory_gb);
 	json_put_str(o, "region", v->region);
+	json_put_str(o, "host", v->host);
+	json_put_money(o, "in_gb", v->in_gb);
+	json_put_money(o, "out_gb", v->out_gb);
 	json_put_int(o, "cpus", v->cpus);
 	json_put_int(o, "ram_gb", v->ram_gb);
 	json_put_int(o, "disk_gb", v->disk_gb);
@@ -267,6 +270,8 @@ json_t *view_account(const struct account_state *a, const char *token_where)
 	json_put_str(o, "message", a->trouble);
 	put_money_or_null(o, "balance", a->balance.available, a->balance.known);
 	put_money_or_null(o, "hourly", a->balance.hourly, a->balance.hourly_known);
+	json_put_bool(o, "volumes", a->facts.volumes);
+	json_put_bool(o, "snapshots", a->facts.snapshots);
 	json_put_int(o, "live", a->live);
 	json_put_int(o, "unmanaged", a->unmanaged);
 	json_put_time(o, "checked", a->listed_at);

@@ -244,12 +244,28 @@ static int add_qualification(struct wish *w, const json_t *in, json_t *spec, str
 	return add_file(w->payload, QUALIFY, f->data, f->size, true, NULL, e);
 }
 
+/* Nothing is measured: the machine is left as later runs want to find it. */
+static int prepare_only(struct wish *w, char run[128], const char *setup, struct err *e)
+{
+	static const char nothing[] = "#!/bin/sh\nexit 0\n";
+
+	if (w->has_recipe && *w->recipe.prepare) {
+		str_copy_n(run, 128, w->recipe.prepare);
+		return 0;
+	}
+	if (!*setup)
+		return err_set(e, ERR_USAGE, "there is nothing to prepare: it has neither 'prepare' nor 'setup' in recipe.yaml");
+	str_copy_n(run, 128, "gpufleet-prepared.sh");
+	return add_file(w->payload, "gpufleet-prepared.sh", nothing, sizeof(nothing) - 1, true, NULL, e);
+}
+
 int wish_build(struct wish *w, struct engine *en, const char *user, const json_t *in, struct err *e)
 {
 	struct rng rng;
 	const json_t *payload = json_object_get(in, "payload");
 	const char *recipe = json_str(in, "recipe", "");
 	char run[128], setup[128] = "";
+	bool prepare = json_bool(in, "prepare", false);
 	double timeout = json_num(in, "timeout", 0);
 	uint8_t random[8];
 	json_t *spec;
@@ -263,6 +279,8 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 		return -1;
 	str_copy(run, w->has_recipe ? w->recipe.run : json_str(payload, "run", "run.sh"));
 	str_copy(setup, w->has_recipe ? w->recipe.setup : json_str(payload, "setup", ""));
+	if (prepare && prepare_only(w, run, setup, e) < 0)
+		return -1;
 	if (!find_file(w->payload, run) || (*setup && !find_file(w->payload, setup)))
 		return err_set(e, ERR_USAGE, "the payload has no file '%s'", find_file(w->payload, run) ? setup : run);
 	if (add_arguments(w, json_object_get(in, "args"), run, e) < 0 || bind_params(w, in, e) < 0 || check_secrets(w, engine_config(en), user, in, e) < 0)
@@ -285,7 +303,7 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 	if (json_bool(in, "trust_first_use", false))
 		json_put_bool(spec, "trust_first_use", true);
 	result = add_qualification(w, in, spec, e);
-	json_put_str(spec, "reader", w->has_recipe ? w->recipe.reader : "gpufleet-jsonl");
+	json_put_str(spec, "reader", w->has_recipe && !prepare ? w->recipe.reader : "gpufleet-jsonl");
 	w->run.spec = json_text(spec);
 	json_decref(spec);
 	return result;

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend resolve trust ssh exec cp down run runs logs results compare diff campaign wait cancel recipes cost forecast what-if budget events why providers audit doctor version completion help"
+	local commands="init offers up status extend resolve trust ssh exec cp down volumes snapshots run prepare runs logs results compare diff campaign wait cancel recipes cost forecast what-if budget events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -51,6 +51,8 @@ _gpufleetctl()
 	up:--provider | up:-p) return ;;
 	up:--region | up:-r) return ;;
 	up:--image) return ;;
+	up:--volume | up:-v) return ;;
+	up:--snapshot) return ;;
 	up:--disk) return ;;
 	up:--owner) return ;;
 	up:--budget | up:-b) return ;;
@@ -59,6 +61,21 @@ _gpufleetctl()
 	extend:--for | extend:-f) return ;;
 	resolve:--machine | resolve:-m) return ;;
 	trust:--fingerprint) return ;;
+	volumes:--size | volumes:-s) return ;;
+	volumes:--provider | volumes:-p) return ;;
+	volumes:--region | volumes:-r) return ;;
+	volumes:--host) return ;;
+	volumes:--from) return ;;
+	volumes:--keep | volumes:-k) return ;;
+	volumes:--for | volumes:-f) return ;;
+	volumes:--owner) return ;;
+	volumes:--budget | volumes:-b) return ;;
+	snapshots:--of) return ;;
+	snapshots:--of-volume) return ;;
+	snapshots:--keep | snapshots:-k) return ;;
+	snapshots:--for | snapshots:-f) return ;;
+	snapshots:--owner) return ;;
+	snapshots:--budget | snapshots:-b) return ;;
 	run:--on) _gpufleetctl_take "$(_gpufleetctl_names fleet)"; return ;;
 	run:--gpu | run:-g) return ;;
 	run:--set | run:-s) return ;;
@@ -76,11 +93,39 @@ _gpufleetctl()
 	run:--provider | run:-p) return ;;
 	run:--region | run:-r) return ;;
 	run:--image) return ;;
+	run:--volume | run:-v) return ;;
+	run:--snapshot) return ;;
 	run:--disk) return ;;
 	run:--owner) return ;;
 	run:--budget | run:-b) return ;;
 	run:--label | run:-l) return ;;
 	run:--retry-until-up) return ;;
+	prepare:--gpu | prepare:-g) return ;;
+	prepare:--set | prepare:-s) return ;;
+	prepare:--secret) return ;;
+	prepare:--title) return ;;
+	prepare:--timeout | prepare:-t) return ;;
+	prepare:--keep-on-failure) return ;;
+	prepare:--size) return ;;
+	prepare:--keep | prepare:-k) return ;;
+	prepare:--snapshot-as) return ;;
+	prepare:--count | prepare:-c) return ;;
+	prepare:--name | prepare:-n) return ;;
+	prepare:--for | prepare:-f) return ;;
+	prepare:--idle) return ;;
+	prepare:--max-cost) return ;;
+	prepare:--max-price) return ;;
+	prepare:--accept-minimum) return ;;
+	prepare:--provider | prepare:-p) return ;;
+	prepare:--region | prepare:-r) return ;;
+	prepare:--image) return ;;
+	prepare:--volume | prepare:-v) return ;;
+	prepare:--snapshot) return ;;
+	prepare:--disk) return ;;
+	prepare:--owner) return ;;
+	prepare:--budget | prepare:-b) return ;;
+	prepare:--label | prepare:-l) return ;;
+	prepare:--retry-until-up) return ;;
 	runs:--limit | runs:-l) return ;;
 	results:--format | results:-f) _gpufleetctl_take "table json csv md html nvidia-json nvidia-csv extended-csv"; return ;;
 	results:--save) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -130,14 +175,17 @@ _gpufleetctl()
 		case $command in
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
-		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
+		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
 		resolve) _gpufleetctl_take "--machine --absent $globals" ;;
 		trust) _gpufleetctl_take "--fingerprint $globals" ;;
 		exec) _gpufleetctl_take "--all $globals" ;;
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
-		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		volumes) _gpufleetctl_take "--size --provider --region --host --from --keep --for --owner --budget --yes --detach $globals" ;;
+		snapshots) _gpufleetctl_take "--of --of-volume --keep --for --owner --budget --yes --detach $globals" ;;
+		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		prepare) _gpufleetctl_take "--gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
@@ -165,6 +213,7 @@ _gpufleetctl()
 	exec) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	down) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	run) _gpufleetctl_take "$(_gpufleetctl_names recipe)"; mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;
+	prepare) _gpufleetctl_take "$(_gpufleetctl_names recipe)"; mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;
 	runs) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	logs) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
 	results) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;

@@ -4,6 +4,7 @@
 #include "ctl/output.h"
 #include "ctl/payload.h"
 #include "ctl/plan.h"
+#include "ctl/run.h"
 #include "ctl/runs.h"
 #include "ctl/show.h"
 #include "ctl/watch.h"
@@ -44,15 +45,10 @@ static int check_words(const struct args *a, struct err *e)
 			return err_set(e, ERR_USAGE, "argument %zu behind -- is not UTF-8", n + 1);
 	if (args_has(a, "qualify") && args_has(a, "no-qualify"))
 		return err_set(e, ERR_USAGE, "--qualify or --no-qualify, not both");
-	if (args_has(a, "on") && args_has(a, "gpu"))
-		return err_set(e, ERR_USAGE, "--on takes a fleet that is up, --gpu rents a new one; not both");
-	if (!args_has(a, "on") && !args_has(a, "gpu"))
-		return err_set(e, ERR_USAGE, "where? say --on FLEET, or --gpu GPU:N to rent a machine for it");
 	return 0;
 }
 
-/* `body` for POST /v1/runs; with --gpu *order is the part that is planned. */
-static int run_body(const struct args *a, json_t *body, json_t *order, struct err *e)
+int run_put_work(const struct args *a, json_t *body, struct err *e)
 {
 	int64_t us;
 
@@ -69,6 +65,18 @@ static int run_body(const struct args *a, json_t *body, json_t *order, struct er
 		json_put_bool(body, "trust_first_use", true);
 	if (args_number(a, "keep-on-failure", &us))
 		json_put_int(body, "keep_on_failure", us / SECOND);
+	return 0;
+}
+
+/* `body` for POST /v1/runs; with --gpu *order is the part that is planned. */
+static int run_body(const struct args *a, json_t *body, json_t *order, struct err *e)
+{
+	if (args_has(a, "on") && args_has(a, "gpu"))
+		return err_set(e, ERR_USAGE, "--on takes a fleet that is up, --gpu rents a new one; not both");
+	if (!args_has(a, "on") && !args_has(a, "gpu"))
+		return err_set(e, ERR_USAGE, "where? say --on FLEET, or --gpu GPU:N to rent a machine for it");
+	if (run_put_work(a, body, e) < 0)
+		return -1;
 	if (args_has(a, "gpu"))
 		return order_body(a, args_text(a, "gpu"), order, e);
 	json_put_str(body, "fleet", args_text(a, "on"));
@@ -201,7 +209,7 @@ static int report(struct ctl *c, const json_t *run, struct err *e)
 	return rc;
 }
 
-static int start(struct ctl *c, const json_t *body, struct err *e)
+int run_start(struct ctl *c, const json_t *body, struct err *e)
 {
 	char key[33];
 	json_t *answer = NULL, *run = NULL;
@@ -242,7 +250,7 @@ static int run_run(struct ctl *c, struct err *e)
 	if (rc == 0 && consent == CONSENT_NO)
 		rc = err_set(e, ERR_FAILED, "nothing was bought");
 	if (rc == 0 && consent == CONSENT_YES)
-		rc = start(c, body, e);
+		rc = run_start(c, body, e);
 	json_decref(order);
 	json_decref(body);
 	return rc;
@@ -250,19 +258,7 @@ static int run_run(struct ctl *c, struct err *e)
 
 static const struct opt opts[] = {
 	{ "on", 0, ARG_NAME, "FLEET", "a fleet that is up", NULL, 0, 0, false },
-	{ "gpu", 'g', ARG_TEXT, "GPU[:N]", "rent a machine for it and give it back afterwards; takes the options of up", NULL, 0, 0,
-	    false },
-	{ "set", 's', ARG_PAIR, "NAME=VALUE", "a parameter of the recipe", NULL, 0, 0, true },
-	{ "secret", 0, ARG_NAME, "NAME", "a secret it may have: this variable here, else the daemon's configuration", NULL, 0, 0,
-	    true },
-	{ "title", 0, ARG_TEXT, "TEXT", "what the run is called", NULL, 0, 0, false },
-	{ "timeout", 't', ARG_DURATION, "DURATION", "end it after this long", NULL, SECOND, 30 * DAY, false },
-	{ "qualify", 0, ARG_FLAG, NULL, "gpu-check looks at the machine first; one that is not fit is replaced", NULL, 0, 0, false },
-	{ "no-qualify", 0, ARG_FLAG, NULL, "not even where the recipe says so", NULL, 0, 0, false },
-	{ "trust-first-use", 0, ARG_FLAG, NULL, "send its secrets also where secrets_min_trust asks for more than a key seen once", NULL, 0,
-	    0, false },
-	{ "keep-on-failure", 0, ARG_DURATION, "DURATION", "keep a rented machine this long for a look; 0: give it back at once", NULL,
-	    0, 365 * DAY, false },
+	RUN_OPTS,
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return", NULL, 0, 0, false },
 	ORDER_OPTS,
 };

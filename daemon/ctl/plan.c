@@ -91,6 +91,8 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 	put_money(body, a, "accept-minimum", "accept_minimum");
 	put_text(body, a, "region", "region");
 	put_text(body, a, "image", "image");
+	put_text(body, a, "volume", "volume");
+	put_text(body, a, "snapshot", "snapshot");
 	put_text(body, a, "owner", "owner");
 	put_text(body, a, "budget", "budget");
 	put_seconds(body, a, "retry-until-up", "retry_for");

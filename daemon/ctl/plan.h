@@ -19,6 +19,8 @@
 	{ "region", 'r', ARG_TEXT, "REGION", "only there", NULL, 0, 0, false }, \
 	{ "spot", 0, ARG_FLAG, NULL, "interruptible machines too", NULL, 0, 0, false }, \
 	{ "image", 0, ARG_TEXT, "IMAGE", "image that machines start from", NULL, 0, 0, false }, \
+	{ "volume", 'v', ARG_NAME, "NAME", "a volume that the machine has; see: gpufleetctl volumes", NULL, 0, 40, false }, \
+	{ "snapshot", 0, ARG_NAME, "NAME", "a snapshot that it starts from instead of an image", NULL, 0, 40, false }, \
 	{ "own-key", 0, ARG_FLAG, NULL, "let in an SSH key pair of its own on its machines, not the site's", NULL, 0, 0, false }, \
 	{ "disk", 0, ARG_COUNT, "GB", "disk, where it can be chosen", NULL, 1, 100000, false }, \
 	{ "owner", 0, ARG_NAME, "NAME", "who answers for it; you when not given", NULL, 0, 60, false }, \

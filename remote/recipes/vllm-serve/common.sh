@@ -123,7 +123,9 @@ pinned_image()
 	esac
 }
 
-models=${MODELS:-$HOME/.cache/huggingface}
+# A volume that the machine was ordered with keeps them for the next machine.
+models=${MODELS:-${GPUFLEET_VOLUME:+$GPUFLEET_VOLUME/huggingface}}
+models=${models:-$HOME/.cache/huggingface}
 case $models in
 /*) ;;
 *) models=$HOME/$models ;;
