@@ -330,6 +330,8 @@ static void looked(struct model *m, struct extra *x, const struct fact *f)
 	x->activity = ACTIVITY_NONE;
 	x->retry_at = m->now + instant_max(f->retry_after, LOOK_AGAIN);
 	core_touch(m, &x->object);
+	if (x->state == EXTRA_BUILDING && f->verdict == VERDICT_ABSENT)
+		extra_move(m, x, EXTRA_EV_UNSURE, CAUSE_NONE, NULL, "the provider does not know of it; looked for in listings");
 	if (x->state != EXTRA_BUILDING || f->verdict != VERDICT_OK || !s)
 		return;
 	if (s->state == STORAGE_FAILED)
