@@ -74,7 +74,7 @@ static void add_switch(struct sim_plan *p, struct rng *r)
 	do {
 		static const struct { int from, to; } ranges[] = { { FAULT_CREATE_500_BEFORE, FAULT_LIST_500 },
 			{ FAULT_CREATE_500_BEFORE, FAULT_LIST_500 }, { FAULT_DELETE_500, FAULT_LOSE_FIRST_PATCH },
-			{ FAULT_LOSE_FIRST_PATCH, FAULT_NR }, { 0, FAULT_NR } };
+			{ FAULT_LOSE_FIRST_PATCH, FAULT_NIGHTS }, { 0, FAULT_NIGHTS } };
 		uint64_t k = rng_below(r, ARRAY_LEN(ranges));
 
 		fault = ranges[k].from + (int)rng_below(r, (uint64_t)(ranges[k].to - ranges[k].from));

@@ -191,9 +191,9 @@ static int table(const struct totals *t, bool print)
 {
 	int rare = 0;
 
-	for (int k = 0; k < FAULT_NR + TROUBLE_NR; k++) {
-		const char *name = k < FAULT_NR ? sim_faults[k].name : trouble_names[k - FAULT_NR];
-		int64_t count = k < FAULT_NR ? t->switches[k] : t->troubles[k - FAULT_NR];
+	for (int k = 0; k < FAULT_NIGHTS + TROUBLE_NR; k++) {
+		const char *name = k < FAULT_NIGHTS ? sim_faults[k].name : trouble_names[k - FAULT_NIGHTS];
+		int64_t count = k < FAULT_NIGHTS ? t->switches[k] : t->troubles[k - FAULT_NIGHTS];
 
 		if (print)
 			printf("%-30s %9lld%s", name, (long long)count, k % 3 == 2 ? "\n" : "   ");

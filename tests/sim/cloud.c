@@ -1,7 +1,7 @@
 /*
  * What the four models share: machines, their life and their meters.
  */
-#include "cloud.h"
+#include "cloud_storage.h"
 
 #include <fnmatch.h>
 
@@ -19,6 +19,9 @@ void sim_timing_quick(struct sim_timing *t)
 		.tags = 500 * MSEC,
 		.destroy = 600 * MSEC,
 		.bill = 2 * SECOND,
+		.attach = 300 * MSEC,
+		.snapshot = 1500 * MSEC,
+		.release = SECOND,
 		.pace = 10,
 	};
 }
@@ -34,6 +37,9 @@ void sim_timing_real(struct sim_timing *t, const char *cloud)
 		.tags = 5 * SECOND,
 		.destroy = 7 * SECOND,
 		.bill = 5 * MINUTE,
+		.attach = 5 * SECOND,
+		.snapshot = 10 * MINUTE,
+		.release = 5 * SECOND,
 		.pace = 100,
 	};
 	if (!strcmp(cloud, "runpod")) {
@@ -49,6 +55,7 @@ void sim_timing_real(struct sim_timing *t, const char *cloud)
 		t->boot = 90 * SECOND;
 		t->ssh = 10 * SECOND;
 		t->visible = 5 * SECOND;
+		t->release = 30 * SECOND;
 		t->bill = 10 * MINUTE;
 	}
 }
@@ -95,6 +102,7 @@ void cloud_free(struct cloud *c)
 		c->model->close(c);
 	for (size_t i = 0; i < c->machine_count; i++)
 		machine_free(c->machines[i]);
+	cloud_stores_free(c);
 	free(c->machines);
 	free(c->log);
 	json_decref(c->keys);
@@ -120,7 +128,7 @@ static void sooner(const struct cloud *c, instant *next, instant t)
 instant cloud_next_event(const struct cloud *c)
 {
 	const struct sim_timing *t = &c->options.timing;
-	instant next = FOREVER;
+	instant next = cloud_stores_next(c);
 
 	for (size_t i = 0; i < c->machine_count; i++) {
 		const struct sim_machine *m = c->machines[i];
@@ -255,6 +263,7 @@ void cloud_end(struct cloud *c, struct sim_machine *m)
 		return;
 	cloud_meter_stop(c, m, NULL);
 	m->deleted = c->now;
+	cloud_store_release(c, m);
 	c->model->released(c, m);
 }
 
@@ -336,17 +345,17 @@ void cloud_meter_stop(struct cloud *c, struct sim_machine *m, const char *part)
 	for (size_t i = 0; i < m->meter_count; i++) {
 		struct sim_meter *s = &m->meters[i];
 
-		if (!s->to && (!part || !strcmp(s->part, part)))
+		if ((!s->to || s->to > c->now) && (!part || !strcmp(s->part, part)))
 			s->to = instant_max(c->now, s->from);
 	}
 }
 
-money cloud_metered(const struct sim_machine *m, const char *part, instant at, duration quantum)
+money sim_metered(const struct sim_meter *meters, size_t n, const char *part, instant at, duration quantum)
 {
 	money sum = 0;
 
-	for (size_t i = 0; i < m->meter_count; i++) {
-		const struct sim_meter *s = &m->meters[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct sim_meter *s = &meters[i];
 		instant to = s->to && s->to < at ? s->to : at;
 		int64_t quanta;
 
@@ -356,6 +365,11 @@ money cloud_metered(const struct sim_machine *m, const char *part, instant at, d
 		sum += (money)(((__int128)s->per * quanta * quantum + s->unit / 2) / s->unit);
 	}
 	return sum;
+}
+
+money cloud_metered(const struct sim_machine *m, const char *part, instant at, duration quantum)
+{
+	return sim_metered(m->meters, m->meter_count, part, at, quantum);
 }
 
 money cloud_cost(const struct cloud *c, const struct sim_machine *m)
@@ -373,7 +387,7 @@ bool cloud_billing(const struct cloud *c, const struct sim_machine *m)
 
 money cloud_total(const struct cloud *c, instant at)
 {
-	money sum = 0;
+	money sum = cloud_stores_total(c, at);
 
 	for (size_t i = 0; i < c->machine_count; i++)
 		sum += c->model->cost(c, c->machines[i], at);

@@ -163,6 +163,17 @@ enum sim_fault {
 	FAULT_IGNORE_FILTERS,
 	FAULT_IMAGE_FAILS,
 	FAULT_BID_LOST,
+	FAULT_NIGHTS, /* those before are what nights draw from (tests/night); the others are asked for by name */
+	FAULT_STORAGE_500_BEFORE = FAULT_NIGHTS,
+	FAULT_STORAGE_500_AFTER,
+	FAULT_STORAGE_HANG_AFTER,
+	FAULT_STORAGE_LATE,
+	FAULT_STORAGE_LIST_500,
+	FAULT_STORAGE_DELETE_500,
+	FAULT_SNAPSHOT_ERRS,
+	FAULT_ATTACH_ERRS,
+	FAULT_VOLUME_BUSY_409,
+	FAULT_TRAFFIC,
 	FAULT_NR
 };
 
@@ -219,6 +230,7 @@ struct sim_machine {
 	json_t *ask;     /* the create body, for what the API echoes */
 	json_t *extra;   /* the model's own fields */
 	size_t offer;    /* index in the model's inventory */
+	const struct sim_store *disk; /* the snapshot that its disk began as; NULL: an image */
 	void *front;     /* the front's own data */
 };
 
@@ -234,6 +246,9 @@ struct sim_timing {
 	duration
 	    destroy; /* delete accepted → no longer shown; Hot Aisle: the delete blocks this long */
 	duration bill; /* use → shown in bills and balances */
+	duration attach;   /* DigitalOcean: a volume's attach, detach or resize */
+	duration snapshot; /* DigitalOcean: a droplet's snapshot, or its transfer to another region */
+	duration release;  /* machine deleted → its volumes are free */
 	int pace; /* per cent of the published minimum intervals and of the shortest windows; 0: no rate limits */
 };
 
@@ -258,6 +273,7 @@ struct sim_log {
 };
 
 struct cloud;
+struct sim_store;
 
 enum sim_error {
 	SIM_E_SERVER,
@@ -309,6 +325,8 @@ struct cloud {
 	json_t *inventory;             /* own copy */
 	struct sim_machine **machines; /* all there ever were, oldest first */
 	size_t machine_count;
+	struct sim_store **stores; /* volumes and snapshots (cloud_storage.h): all there ever were, oldest first */
+	size_t store_count;
 	json_t *keys;     /* account SSH keys, in the model's own form */
 	int keys_changed; /* counts up with every change of any key */
 	int64_t next_id;
@@ -383,7 +401,8 @@ void cloud_meter_stop(struct cloud *c, struct sim_machine *m, const char *part);
 void cloud_power(struct cloud *c, struct sim_machine *m, bool on); /* stopped, or booting anew */
 /* Cost of one part (NULL: all) until `at`, charged by started `quantum`, each meter rounded to the micro-dollar. */
 money cloud_metered(const struct sim_machine *m, const char *part, instant at, duration quantum);
-money cloud_total(const struct cloud *c, instant at); /* of all machines */
+money sim_metered(const struct sim_meter *meters, size_t n, const char *part, instant at, duration quantum);
+money cloud_total(const struct cloud *c, instant at); /* of all machines, volumes and snapshots */
 int cloud_random_port(struct cloud *c);
 /* A line of an authorized_keys file: fills type, base64 and comment. False: not a key. */
 bool cloud_key_parse(const char *line, char type[64], char base64[2048], char comment[256]);

@@ -21,6 +21,11 @@ void ocean_absent(struct sim_response *r)
 	ocean_error(r, 404, "not_found", "The resource you requested could not be found.");
 }
 
+void ocean_refuse(struct sim_response *r, const char *message)
+{
+	ocean_error(r, 422, "unprocessable_entity", message);
+}
+
 static void error(struct cloud *c, struct sim_response *r, enum sim_error e)
 {
 	switch (e) {
@@ -115,7 +120,7 @@ static void page_link(json_t *pages, const char *rel, const char *path, const ch
 void ocean_page(struct cloud *c, const struct sim_request *q, const char *path, const char *key,
     json_t *all, struct sim_response *r)
 {
-	static const char *const kept[] = { "type", "tag_name", "name" };
+	static const char *const kept[] = { "type", "tag_name", "name", "region", "resource_type", "private" };
 	int64_t page = 1, size = 20, total = (int64_t)json_array_size(all), last;
 	char text[300];
 	struct buf query = BUF(1024);
@@ -224,7 +229,8 @@ json_t *ocean_region_view(const struct cloud *c, const char *slug)
 		for (size_t k = 0; k < o->count; k++)
 			if (json_object_get(json_object_get(o->sizes[k].row, "stock"), slug))
 				json_array_append_new(sizes, json_string(o->sizes[k].slug));
-		json_put(j, "features", json_pack("[sss]", "storage", "metadata", "backups"));
+		if (!json_object_get(row, "features"))
+			json_put(j, "features", json_pack("[sss]", "storage", "metadata", "backups"));
 		json_put_bool(j, "available", true);
 		json_put(j, "sizes", sizes);
 		return j;
@@ -272,10 +278,6 @@ void ocean_catalog(
 		json_array_foreach (json_object_get(c->inventory, "regions"), i, row)
 			json_array_append_new(all, ocean_region_view(c, json_str(row, "slug", "")));
 		ocean_page(c, q, "/v2/regions", "regions", all, r);
-	} else if (sim_path_is(p, "v2/images")) {
-		json_array_foreach (json_object_get(c->inventory, "images"), i, row)
-			json_array_append_new(all, ocean_image_view(row));
-		ocean_page(c, q, "/v2/images", "images", all, r);
 	} else {
 		json_decref(all);
 		ocean_absent(r);
@@ -474,6 +476,12 @@ static void handle(struct cloud *c, const struct sim_request *q, struct sim_resp
 		ocean_account(c, q, &p, r);
 	else if (!strcmp(what, "tags"))
 		ocean_tags(c, q, &p, r);
+	else if (!strcmp(what, "volumes"))
+		ocean_volumes(c, q, &p, r);
+	else if (!strcmp(what, "snapshots"))
+		ocean_snapshots(c, q, &p, r);
+	else if (!strcmp(what, "images"))
+		ocean_images(c, q, &p, r);
 	else if (!strcmp(what, "customers"))
 		ocean_money(c, q, &p, r);
 	else

@@ -1,29 +1,21 @@
 /*
- * DigitalOcean: droplets, their actions and tags (providers/digitalocean.md §5, §7–9).
+ * DigitalOcean: droplets and their actions (providers/digitalocean.md §5, §8–9).
  */
 #include "cloud_digitalocean.h"
 
 #include <ctype.h>
 
-static void refuse(struct sim_response *r, const char *message)
-{
-	ocean_error(r, 422, "unprocessable_entity", message);
-}
-
 /* ---- actions ---- */
 
-struct ocean_action *ocean_action_new(
-    struct cloud *c, const struct sim_machine *m, const char *type, duration length)
+struct ocean_action *ocean_action_new(struct cloud *c, const struct sim_machine *m, const char *type, duration length)
 {
 	struct ocean *o = c->own;
 	struct ocean_action *a;
-	int64_t droplet = 0;
 
-	str_to_i64(m->id, 1, INT64_MAX, &droplet);
 	o->actions = xreallocarray(o->actions, o->action_count + 1, sizeof(*o->actions));
 	a = &o->actions[o->action_count];
 	*a = (struct ocean_action){ .id = 7515 + (int64_t)o->action_count,
-		.droplet = droplet,
+		.droplet = m,
 		.started = c->now,
 		.ends = length == FOREVER ? FOREVER : c->now + length };
 	o->action_count++;
@@ -38,35 +30,37 @@ static const char *action_status(const struct cloud *c, const struct ocean_actio
 	return a->errs ? "errored" : "completed";
 }
 
+/* Actions of volumes name no resource (§5.5). */
 json_t *ocean_action_view(const struct cloud *c, const struct ocean_action *a)
 {
-	char id[24], started[32], ended[32];
-	const struct sim_machine *m;
+	char started[32], ended[32];
+	const char *kind = !a->store ? "droplet" : a->store->kind == SIM_VOLUME ? "volume" : "image";
+	const char *region = a->store ? a->store->place : a->droplet->host;
+	json_t *id = json_null();
+	int64_t n = 0;
 
-	snprintf(id, sizeof(id), "%lld", (long long)a->droplet);
-	m = cloud_find(c, id);
+	if (!a->store || a->store->kind != SIM_VOLUME) {
+		str_to_i64(a->store ? a->store->id : a->droplet->id, 1, INT64_MAX, &n);
+		id = json_integer(n);
+	}
 	instant_format(a->started, false, started);
 	instant_format(a->ends, false, ended);
-	return json_pack("{sI ss ss ss ss? sI ss so? ss}", "id", (json_int_t)a->id, "status",
-	    action_status(c, a), "type", a->type, "started_at", started, "completed_at",
-	    c->now < a->ends ? NULL : ended, "resource_id", (json_int_t)a->droplet, "resource_type",
-	    "droplet", "region", ocean_region_view(c, m ? m->host : ""), "region_slug",
-	    m ? m->host : "");
+	return json_pack("{sI ss ss ss ss? so ss so? ss}", "id", (json_int_t)a->id, "status", action_status(c, a), "type", a->type,
+	    "started_at", started, "completed_at", c->now < a->ends ? NULL : ended, "resource_id", id, "resource_type", kind, "region",
+	    ocean_region_view(c, region), "region_slug", region);
 }
 
-static bool pending(const struct cloud *c, const struct sim_machine *m)
+bool ocean_pending(const struct cloud *c, const struct sim_machine *m, const char *type)
 {
 	const struct ocean *o = c->own;
-	int64_t id = 0;
 
-	str_to_i64(m->id, 1, INT64_MAX, &id);
 	for (size_t i = 0; i < o->action_count; i++)
-		if (o->actions[i].droplet == id && c->now < o->actions[i].ends)
+		if (o->actions[i].droplet == m && c->now < o->actions[i].ends && (!type || !strcmp(type, o->actions[i].type)))
 			return true;
 	return false;
 }
 
-static void action_one(struct cloud *c, const char *id, struct sim_response *r)
+void ocean_action_one(struct cloud *c, const char *id, struct sim_response *r)
 {
 	struct ocean *o = c->own;
 	int64_t n = 0;
@@ -77,6 +71,18 @@ static void action_one(struct cloud *c, const char *id, struct sim_response *r)
 		    json_pack("{so}", "action", ocean_action_view(c, &o->actions[n - 7515])));
 	else
 		ocean_absent(r);
+}
+
+void ocean_action_list(struct cloud *c, const struct sim_request *q, const char *path, const struct sim_machine *m,
+    const struct sim_store *s, struct sim_response *r)
+{
+	const struct ocean *o = c->own;
+	json_t *all = json_array();
+
+	for (size_t i = o->action_count; i-- > 0;)
+		if (s ? o->actions[i].store == s : o->actions[i].droplet == m && !o->actions[i].store)
+			json_array_append_new(all, ocean_action_view(c, &o->actions[i]));
+	ocean_page(c, q, path, "actions", all, r);
 }
 
 /* ---- views ---- */
@@ -96,6 +102,7 @@ static json_t *droplet(struct cloud *c, const struct sim_machine *m)
 	json_t *size = ocean_size_view(s), *v4 = json_array(), *j = json_object();
 	bool addressed = m->running != FOREVER && c->now >= m->running + c->options.timing.address;
 	bool tagged = c->now >= m->created + c->options.timing.tags;
+	const json_t *image = json_object_get(m->extra, "image"); /* the snapshot that it came from, which may be gone */
 	char text[32];
 	int64_t id = 0;
 
@@ -122,9 +129,9 @@ static json_t *droplet(struct cloud *c, const struct sim_machine *m)
 	json_put(j, "features", json_array());
 	json_put(j, "backup_ids", json_array());
 	json_put(j, "next_backup_window", json_null());
-	json_put(j, "snapshot_ids", json_array());
-	json_put(j, "image", ocean_image_view(ocean_image(c, json_object_get(m->ask, "image"))));
-	json_put(j, "volume_ids", json_array());
+	json_put(j, "snapshot_ids", ocean_snapshot_ids(c, m));
+	json_put(j, "image", image ? json_deep_copy(image) : ocean_image_view(ocean_image(c, json_object_get(m->ask, "image"))));
+	json_put(j, "volume_ids", ocean_volume_ids(c, m));
 	json_put_str(j, "size_slug", s->slug);
 	json_put(j, "networks", json_pack("{so so}", "v4", v4, "v6", json_array()));
 	json_put(j, "region", ocean_region_view(c, m->host));
@@ -138,7 +145,7 @@ static json_t *droplet(struct cloud *c, const struct sim_machine *m)
 
 /* ---- lists ---- */
 
-static bool has_tag(const struct cloud *c, const struct sim_machine *m, const char *tag)
+bool ocean_has_tag(const struct cloud *c, const struct sim_machine *m, const char *tag)
 {
 	json_t *v;
 	size_t i;
@@ -163,11 +170,11 @@ static void list(struct cloud *c, const struct sim_request *q, struct sim_respon
 	if (cloud_list_refused(c, r))
 		return;
 	if (by_tag && (by_type || by_name)) {
-		refuse(r, "tag_name cannot be combined with type or name");
+		ocean_refuse(r, "tag_name cannot be combined with type or name");
 		return;
 	}
 	if (by_type && strcmp(type, "gpus") && strcmp(type, "droplets")) {
-		refuse(r, "type must be droplets or gpus");
+		ocean_refuse(r, "type must be droplets or gpus");
 		return;
 	}
 	all = cloud_listing(c, &n);
@@ -176,7 +183,7 @@ static void list(struct cloud *c, const struct sim_request *q, struct sim_respon
 		bool gpu = all[i]->count > 0, wanted = gpu == !strcmp(type, "gpus");
 
 		if (by_tag)
-			wanted = has_tag(c, all[i], tag);
+			wanted = ocean_has_tag(c, all[i], tag);
 		if (wanted && (!by_name || str_ieq(name, all[i]->name)))
 			json_array_append_new(rows, droplet(c, all[i]));
 	}
@@ -199,7 +206,7 @@ static bool good_name(const char *s)
 	return true;
 }
 
-static bool good_tags(const json_t *tags)
+bool ocean_tags_valid(const json_t *tags)
 {
 	json_t *v;
 	size_t i;
@@ -214,6 +221,13 @@ static bool good_tags(const json_t *tags)
 				return false;
 	}
 	return true;
+}
+
+json_t *ocean_tags_of(const json_t *body)
+{
+	const json_t *tags = json_object_get(body, "tags");
+
+	return json_is_array(tags) ? json_deep_copy(tags) : json_array();
 }
 
 static int in_use(const struct cloud *c, bool gpus)
@@ -241,10 +255,32 @@ static bool keys_known(struct cloud *c, const json_t *body, struct sim_response 
 		snprintf(text, sizeof(text),
 		    "%.80s are invalid key identifiers for Droplet creation.", shown);
 		free(shown);
-		refuse(r, text);
+		ocean_refuse(r, text);
 		return false;
 	}
 	return true;
+}
+
+/* The provider's own images start anywhere; a snapshot in its regions, on a disk that is large enough, and by its integer (§6). */
+static bool image_usable(struct cloud *c, const json_t *body, const struct ocean_size *s, struct sim_response *r)
+{
+	const json_t *wanted = json_object_get(body, "image");
+	const struct sim_store *snapshot = ocean_snapshot_find(c, wanted);
+	char text[160];
+
+	if (ocean_image(c, wanted))
+		return true;
+	if (!snapshot) {
+		ocean_refuse(r, "You specified an invalid image for Droplet creation.");
+	} else if (!ocean_snapshot_in(c, snapshot, json_str(body, "region", ""))) {
+		ocean_refuse(r, "The image you specified is not available in the selected region, please choose a different region.");
+	} else if (json_int(s->row, "disk", 25) < snapshot->gb) {
+		snprintf(text, sizeof(text), "This image requires a disk of at least %lld GB; choose a larger size.", (long long)snapshot->gb);
+		ocean_refuse(r, text);
+	} else {
+		return true;
+	}
+	return false;
 }
 
 static bool valid(struct cloud *c, const json_t *body, const struct ocean_size *s, int copies,
@@ -259,24 +295,24 @@ static bool valid(struct cloud *c, const json_t *body, const struct ocean_size *
 
 	json_decref(where);
 	if (!s)
-		refuse(r, "You specified an invalid size for Droplet creation.");
+		ocean_refuse(r, "You specified an invalid size for Droplet creation.");
 	else if (!known)
-		refuse(r, "Region is not available");
-	else if (!ocean_image(c, json_object_get(body, "image")))
-		refuse(r, "You specified an invalid image for Droplet creation.");
-	else if (!good_tags(json_object_get(body, "tags")))
-		refuse(r,
+		ocean_refuse(r, "Region is not available");
+	else if (!image_usable(c, body, s, r) || !ocean_volumes_free(c, body, copies, r))
+		return false;
+	else if (!ocean_tags_valid(json_object_get(body, "tags")))
+		ocean_refuse(r,
 		    "Tag name is invalid; letters, numbers, colons, dashes and underscores are allowed");
 	else if (strlen(data) > 64 * 1024)
-		refuse(r, "User data is too long (maximum is 64 KiB)");
+		ocean_refuse(r, "User data is too long (maximum is 64 KiB)");
 	else if (!keys_known(c, body, r))
 		return false;
 	else if (in_use(c, true) + s->gpus * copies > o->gpu_limit)
-		refuse(r, "creating this/these droplet(s) will exceed your GPU limit");
+		ocean_refuse(r, "creating this/these droplet(s) will exceed your GPU limit");
 	else if (in_use(c, false) + copies > o->droplet_limit)
-		refuse(r, "creating this/these droplet(s) will exceed your droplet limit");
+		ocean_refuse(r, "creating this/these droplet(s) will exceed your droplet limit");
 	else if (stock < copies)
-		refuse(r, "Size is not available in this region.");
+		ocean_refuse(r, "Size is not available in this region.");
 	else
 		return true;
 	return false;
@@ -285,8 +321,9 @@ static bool valid(struct cloud *c, const json_t *body, const struct ocean_size *
 /* Does this image carry the drivers for these GPUs? */
 static bool image_fits(const struct cloud *c, const struct sim_machine *m)
 {
-	const char *drivers =
-	    json_str(ocean_image(c, json_object_get(m->ask, "image")), "drivers", "");
+	const json_t *image = json_object_get(m->ask, "image");
+	const struct sim_store *snapshot = ocean_snapshot_find(c, image);
+	const char *drivers = snapshot ? json_str(snapshot->extra, "drivers", "") : json_str(ocean_image(c, image), "drivers", "");
 
 	return m->gpu && !strcmp(drivers, m->gpu->vendor);
 }
@@ -295,7 +332,8 @@ static struct sim_machine *make(
     struct cloud *c, const struct ocean_size *s, const json_t *body, const char *name)
 {
 	struct sim_machine *m = cloud_machine_new(c, s->gpu, s->gpus, s->price, body);
-	json_t *stock, *v, *tags = json_object_get(body, "tags");
+	const struct sim_store *snapshot = ocean_snapshot_find(c, json_object_get(body, "image"));
+	json_t *stock, *v;
 	struct ocean_action *a;
 	size_t i;
 
@@ -304,7 +342,11 @@ static struct sim_machine *make(
 	str_copy(m->host, json_str(body, "region", ""));
 	m->offer = (size_t)(s - ((struct ocean *)c->own)->sizes);
 	m->visible = m->visible > c->now + c->options.timing.visible ? m->visible : c->now;
-	json_put(m->extra, "tags", json_is_array(tags) ? json_deep_copy(tags) : json_array());
+	json_put(m->extra, "tags", ocean_tags_of(body));
+	if (snapshot) {
+		json_put(m->extra, "image", ocean_snapshot_image(c, snapshot));
+		m->disk = snapshot;
+	}
 	json_array_foreach (json_object_get(body, "ssh_keys"), i, v)
 		buf_printf(&m->keys, "%s\n", json_str(ocean_key_find(c, v), "public_key", ""));
 	m->drivers = image_fits(c, m);
@@ -312,6 +354,7 @@ static struct sim_machine *make(
 	json_integer_set(stock, json_integer_value(stock) - 1);
 	a = ocean_action_new(c, m, "create", m->running == FOREVER ? FOREVER : m->running - c->now);
 	json_put_int(m->extra, "action", a->id);
+	ocean_volumes_take(c, body, m);
 	if (cloud_fault(c, FAULT_CREATE_ASYNC_FAIL)) {
 		/* Accepted, placed nowhere: the action errs, the droplet goes, nothing is billed. */
 		a->errs = true;
@@ -320,6 +363,7 @@ static struct sim_machine *make(
 		m->running = m->ssh = FOREVER;
 		m->deleted = c->now;
 		m->gone = a->ends;
+		cloud_store_release(c, m);
 		json_integer_set(stock, json_integer_value(stock) + 1);
 		return m;
 	}
@@ -364,7 +408,7 @@ static void create(struct cloud *c, const struct sim_request *q, struct sim_resp
 	if (!json_is_object(body))
 		ocean_error(r, 400, "bad_request", "the request body is not valid JSON");
 	else if (!named)
-		refuse(r, "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)");
+		ocean_refuse(r, "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)");
 	else if (!cloud_create_refused(c, r) && valid(c, body, s, n, r)) {
 		for (; count < n; count++)
 			made[count] = make(c, s, body,
@@ -380,6 +424,21 @@ static void create(struct cloud *c, const struct sim_request *q, struct sim_resp
 
 /* ---- one droplet ---- */
 
+/* The action does not tell which image it makes (§6). */
+static void snapshot(struct cloud *c, struct sim_machine *m, const char *name, struct sim_response *r)
+{
+	struct ocean_action *a;
+	char own[300];
+
+	if (cloud_store_refused(c, r))
+		return;
+	snprintf(own, sizeof(own), "%.255s-%lld", m->name, (long long)(c->now / MSEC));
+	a = ocean_action_new(c, m, "snapshot", c->options.timing.snapshot);
+	ocean_snapshot_droplet(c, m, name && *name ? name : own, a);
+	sim_answer_json(r, 201, json_pack("{so}", "action", ocean_action_view(c, a)));
+	cloud_store_answered(c, r);
+}
+
 static void act(
     struct cloud *c, const struct sim_request *q, struct sim_machine *m, struct sim_response *r)
 {
@@ -392,11 +451,13 @@ static void act(
 	while (i < ARRAY_LEN(types) && strcmp(types[i], type))
 		i++;
 	if (i == ARRAY_LEN(types)) {
-		refuse(r, "You specified an invalid action type.");
+		ocean_refuse(r, "You specified an invalid action type.");
 	} else if (!strcmp(type, "rename") && !good_name(name)) {
-		refuse(r, "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)");
-	} else if (m->deleted || pending(c, m)) {
+		ocean_refuse(r, "Only valid hostname characters are allowed. (a-z, A-Z, 0-9, . and -)");
+	} else if (m->deleted || ocean_pending(c, m, NULL)) {
 		c->model->error(c, r, SIM_E_BUSY);
+	} else if (!strcmp(type, "snapshot")) {
+		snapshot(c, m, name, r);
 	} else {
 		struct ocean_action *a = ocean_action_new(c, m, type, c->options.timing.address);
 
@@ -411,7 +472,9 @@ static void act(
 
 static void delete_one(struct cloud *c, struct sim_machine *m, struct sim_response *r)
 {
-	if (cloud_delete(c, m, r))
+	if (!m->deleted && ocean_pending(c, m, "snapshot"))
+		c->model->error(c, r, SIM_E_BUSY);
+	else if (cloud_delete(c, m, r))
 		sim_answer_empty(r, 204);
 }
 
@@ -426,7 +489,7 @@ static void delete_tagged(struct cloud *c, const struct sim_request *q, struct s
 	}
 	for (size_t i = 0; i < c->machine_count; i++) {
 		if (!cloud_shown(c, c->machines[i]) || c->machines[i]->deleted ||
-		    !has_tag(c, c->machines[i], tag))
+		    !ocean_has_tag(c, c->machines[i], tag))
 			continue;
 		cloud_end(c, c->machines[i]);
 		c->machines[i]->gone = c->now + c->options.timing.destroy;
@@ -443,7 +506,7 @@ void ocean_droplets(
 
 	if (!strcmp(p->part[1], "actions")) {
 		if (p->n == 3 && get)
-			action_one(c, p->part[2], r);
+			ocean_action_one(c, p->part[2], r);
 		else
 			ocean_absent(r);
 		return;
@@ -464,81 +527,12 @@ void ocean_droplets(
 		delete_one(c, m, r);
 	else if (p->n == 4 && post && !strcmp(p->part[3], "actions"))
 		act(c, q, m, r);
+	else if (p->n == 4 && get && !strcmp(p->part[3], "actions"))
+		ocean_action_list(c, q, q->path, m, NULL, r);
+	else if (p->n == 4 && get && !strcmp(p->part[3], "snapshots"))
+		ocean_snapshot_list(c, q, q->path, SIM_DISK_SNAPSHOT, m->id, r);
 	else if (p->n == 5 && get && !strcmp(p->part[3], "actions"))
-		action_one(c, p->part[4], r);
+		ocean_action_one(c, p->part[4], r);
 	else
 		ocean_absent(r);
-}
-
-/* ---- tags ---- */
-
-static void tag_resources(
-    struct cloud *c, const struct sim_request *q, const char *tag, struct sim_response *r)
-{
-	json_t *body = sim_body(q), *row, *v;
-	size_t i, k;
-
-	json_array_foreach (json_object_get(body, "resources"), i, row) {
-		struct sim_machine *m = cloud_find(c, json_str(row, "resource_id", ""));
-		json_t *tags = m ? json_object_get(m->extra, "tags") : NULL;
-
-		if (strcmp(json_str(row, "resource_type", ""), "droplet") || !tags)
-			continue;
-		json_array_foreach (tags, k, v)
-			if (str_ieq(json_string_value(v), tag))
-				break;
-		if (!strcmp(q->method, "DELETE"))
-			json_array_remove(tags, k);
-		else if (k == json_array_size(tags))
-			json_array_append_new(tags, json_string(tag));
-	}
-	sim_answer_empty(r, 204);
-	json_decref(body);
-}
-
-static bool tag_exists(const struct cloud *c, const char *name)
-{
-	const struct ocean *o = c->own;
-	json_t *v;
-	size_t i;
-
-	json_array_foreach (o->tags, i, v)
-		if (str_ieq(json_string_value(v), name))
-			return true;
-	for (i = 0; i < c->machine_count; i++)
-		if (has_tag(c, c->machines[i], name))
-			return true;
-	return false;
-}
-
-void ocean_tags(
-    struct cloud *c, const struct sim_request *q, const struct sim_path *p, struct sim_response *r)
-{
-	struct ocean *o = c->own;
-	json_t *body;
-	const char *name;
-
-	if (p->n == 2 && !strcmp(q->method, "POST")) {
-		body = sim_body(q);
-		name = json_str(body, "name", "");
-		if (!*name)
-			refuse(r, "Name can't be blank");
-		else {
-			if (!tag_exists(c, name))
-				json_array_append_new(o->tags, json_string(name));
-			sim_answer_json(r, 201,
-			    json_pack(
-				"{s{ss s{si}}}", "tag", "name", name, "resources", "count", 0));
-		}
-		json_decref(body);
-	} else if (p->n >= 3 && !tag_exists(c, p->part[2])) {
-		ocean_absent(r);
-	} else if (p->n == 3 && !strcmp(q->method, "GET")) {
-		sim_answer_json(r, 200,
-		    json_pack("{s{ss s{si}}}", "tag", "name", p->part[2], "resources", "count", 0));
-	} else if (p->n == 4 && !strcmp(p->part[3], "resources")) {
-		tag_resources(c, q, p->part[2], r);
-	} else {
-		ocean_absent(r);
-	}
 }

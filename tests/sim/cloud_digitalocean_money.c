@@ -37,6 +37,11 @@ static money within(const struct cloud *c, const struct sim_machine *m, instant 
 	return ocean_cost(c, m, to) - ocean_cost(c, m, from);
 }
 
+static money kept_within(const struct sim_store *s, instant from, instant to)
+{
+	return cloud_store_cost(s, to) - cloud_store_cost(s, from);
+}
+
 static instant posted(const struct cloud *c)
 {
 	return c->now - c->options.timing.bill;
@@ -57,6 +62,8 @@ static money month_usage(const struct cloud *c, instant from, instant to)
 
 	for (size_t i = 0; i < c->machine_count; i++)
 		sum += within(c, c->machines[i], from, to);
+	for (size_t i = 0; i < c->store_count; i++)
+		sum += kept_within(c->stores[i], from, to);
 	return sum;
 }
 
@@ -131,6 +138,23 @@ static json_t *item(const struct cloud *c, const struct sim_machine *m, instant 
 	    "gpu");
 }
 
+/* Volumes and their snapshots have a uuid and no number, snapshots of droplets the other way round. */
+static json_t *kept_item(const struct sim_store *s, instant from, instant to)
+{
+	instant start = instant_max(from, s->ready), end = s->deleted ? instant_min(to, s->deleted) : to;
+	char amount[32], hours[32], started[32], ended[32], text[400];
+	bool number = s->kind == SIM_DISK_SNAPSHOT;
+
+	dollars(kept_within(s, from, to), amount);
+	snprintf(hours, sizeof(hours), "%lld", (long long)((end - start + HOUR - 1) / HOUR));
+	instant_format(start, false, started);
+	instant_format(end, false, ended);
+	snprintf(text, sizeof(text), "%.255s (%lld GB)", s->name, (long long)(s->kind == SIM_VOLUME ? s->gb : (s->used_mb + 999) / 1000));
+	return json_pack("{ss ss ss ss ss ss ss ss ss ss ss}", "product", s->kind == SIM_VOLUME ? "Volumes" : "Snapshots",
+	    "resource_uuid", number ? "" : s->id, "resource_id", number ? s->id : "", "group_description", "", "description", text,
+	    "amount", amount, "duration", hours, "duration_unit", "Hours", "start_time", started, "end_time", ended, "project_name", "gpu");
+}
+
 static void invoice_items(
     struct cloud *c, const struct sim_request *q, const char *uuid, struct sim_response *r)
 {
@@ -153,6 +177,9 @@ static void invoice_items(
 	for (size_t i = 0; i < c->machine_count; i++)
 		if (within(c, c->machines[i], from, to) > 0)
 			json_array_append_new(all, item(c, c->machines[i], from, to));
+	for (size_t i = 0; i < c->store_count; i++)
+		if (kept_within(c->stores[i], from, to) > 0)
+			json_array_append_new(all, kept_item(c->stores[i], from, to));
 	snprintf(path, sizeof(path), "/v2/customers/my/invoices/%s", uuid);
 	ocean_page(c, q, path, "invoice_items", all, r);
 }

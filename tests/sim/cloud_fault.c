@@ -90,6 +90,17 @@ const struct sim_fault_info sim_faults[FAULT_NR] = {
 	    "stays in created: OCI runtime create failed" },
 	[FAULT_BID_LOST] = { "bid_lost", "vastai", 0,
 	    "the next search of own instances finds the newest outbid" },
+	/* Of volumes and snapshots: not at Hot Aisle, which sells none. */
+	[FAULT_STORAGE_500_BEFORE] = { "storage_500_before", ANY, 0, "a volume or snapshot is asked for: 500, nothing made" },
+	[FAULT_STORAGE_500_AFTER] = { "storage_500_after", ANY, 0, "a volume or snapshot is made, then 500" },
+	[FAULT_STORAGE_HANG_AFTER] = { "storage_hang_after", ANY, 0, "a volume or snapshot is made, never answered" },
+	[FAULT_STORAGE_LATE] = { "storage_late", ANY, 30, "a volume or snapshot is made and billed, shown only so many seconds later" },
+	[FAULT_STORAGE_LIST_500] = { "storage_list_500", ANY, 0, "lists of volumes and snapshots answer 500" },
+	[FAULT_STORAGE_DELETE_500] = { "storage_delete_500", ANY, 0, "a volume or snapshot is not deleted: 500" },
+	[FAULT_SNAPSHOT_ERRS] = { "snapshot_errs", "digitalocean", 0, "the action that makes or transfers a snapshot errs: nothing made" },
+	[FAULT_ATTACH_ERRS] = { "attach_errs", "digitalocean", 0, "the action that attaches or detaches a volume errs: nothing changed" },
+	[FAULT_VOLUME_BUSY_409] = { "volume_busy_409", "runpod", 0, "delete of a volume in use: 409 instead of 400" },
+	[FAULT_TRAFFIC] = { "traffic", "vastai", 40, "machines pull an image of so many GB, and send a twentieth of that: both are billed" },
 };
 
 int cloud_set_fault(struct cloud *c, const char *name, int count, int seconds, struct err *e)
