@@ -163,10 +163,16 @@ static void tick(struct cloud *c)
 	if (!c->machine_count || cloud_total(c, c->now) < c->deposit)
 		return;
 	for (size_t i = 0; i < c->machine_count; i++) {
-		if (c->machines[i]->deleted)
+		struct sim_machine *m = c->machines[i];
+
+		if (m->deleted)
 			continue;
-		cloud_end(c, c->machines[i]);
-		c->machines[i]->gone = c->now;
+		if (!runpod_volume_of(c, m->ask)) {
+			cloud_end(c, m);
+			m->gone = c->now;
+		} else if (!m->stopped) {
+			runpod_stop(c, m);
+		}
 	}
 }
 
@@ -295,6 +301,8 @@ static void handle(struct cloud *c, const struct sim_request *q, struct sim_resp
 		account_keys(c, q, r);
 	else if (!strcmp(p.part[1], "pods"))
 		runpod_pods(c, q, &p, r);
+	else if (!strcmp(p.part[1], "network-volumes"))
+		runpod_volumes(c, q, &p, r);
 	else if (!strcmp(p.part[1], "catalog"))
 		runpod_catalog(c, q, &p, r);
 	else if (!strcmp(p.part[1], "billing"))

@@ -143,14 +143,7 @@ void runpod_catalog(
 
 /* ---- billing: buckets aligned to the epoch; months and years as thirty days and 365 ---- */
 
-struct span {
-	instant from, to;
-	duration bucket;
-	const char *name;
-};
-
-static bool span_read(
-    struct cloud *c, const struct sim_request *q, struct sim_response *r, struct span *s)
+bool runpod_span_read(struct cloud *c, const struct sim_request *q, struct sim_response *r, struct runpod_span *s)
 {
 	static const struct {
 		const char *name;
@@ -162,7 +155,7 @@ static bool span_read(
 	bool has_end = SIM_QUERY(q, "endTime", end), bad = false;
 	int64_t n = 0;
 
-	*s = (struct span){ .to = c->now, .bucket = DAY, .name = "day" };
+	*s = (struct runpod_span){ .to = c->now, .bucket = DAY, .name = "day" };
 	if (SIM_QUERY(q, "bucketSize", size)) {
 		s->name = NULL;
 		for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
@@ -203,6 +196,35 @@ static void put_amounts(json_t *j, const struct amounts *a)
 	json_put_money(j, "diskAmount", a->disk);
 }
 
+/* The account's view: one total, named after what was used. */
+static void put_account(const struct cloud *c, const struct runpod_span *s, const struct amounts *pods, json_t *j)
+{
+	static const char *const unused[] = { "podCpuAmount", "serverlessGpuAmount", "serverlessCpuAmount", "serverlessDiskAmount",
+		"serverlessFeeAmount", "endpointAmount", "clusterGpuAmount", "clusterDiskAmount", "clusterNetworkingAmount" };
+	money standard, high;
+
+	runpod_volumes_cost(c, s->from, instant_min(s->to, c->now - c->options.timing.bill), &standard, &high);
+	json_put_money(j, "totalAmount", pods->total + standard + high);
+	json_put_money(j, "podGpuAmount", pods->gpu);
+	json_put_money(j, "podDiskAmount", pods->disk);
+	json_put_money(j, "storageStandardAmount", standard);
+	json_put_money(j, "storageHighPerformanceAmount", high);
+	for (size_t i = 0; i < ARRAY_LEN(unused); i++)
+		json_put_int(j, unused[i], 0);
+}
+
+static json_t *account(const struct cloud *c, const struct runpod_span *s, const struct amounts *pods)
+{
+	char from[32], to[32];
+	json_t *j;
+
+	instant_format(s->from, false, from);
+	instant_format(s->to, false, to);
+	j = json_pack("{ss ss}", "startTime", from, "endTime", to);
+	put_account(c, s, pods, j);
+	return j;
+}
+
 void runpod_billing(
     struct cloud *c, const struct sim_request *q, const struct sim_path *p, struct sim_response *r)
 {
@@ -212,13 +234,17 @@ void runpod_billing(
 	json_t *records, *query, *totals;
 	char pod[64], from[32], to[32];
 	int64_t pods = 0;
-	struct span s;
+	struct runpod_span s;
 
+	if (!strcmp(q->method, "GET") && sim_path_is(p, "v2/billing/network-volumes")) {
+		runpod_volumes_billing(c, q, r);
+		return;
+	}
 	if (strcmp(q->method, "GET") || (!all && !sim_path_is(p, "v2/billing/pods"))) {
 		c->model->error(c, r, SIM_E_ABSENT);
 		return;
 	}
-	if (!span_read(c, q, r, &s))
+	if (!runpod_span_read(c, q, r, &s))
 		return;
 	SIM_QUERY(q, "podId", pod);
 	records = json_array();
@@ -256,17 +282,10 @@ void runpod_billing(
 	instant_format(s.to, false, to);
 	totals = json_object();
 	if (all) {
-		/* The account's view: one total, named after what was used. */
-		json_put_money(totals, "totalAmount", sum.total);
-		json_put_money(totals, "podGpuAmount", sum.gpu);
-		json_put_money(totals, "podDiskAmount", sum.disk);
 		json_decref(records);
 		records = json_array();
-		json_array_append_new(
-		    records, json_pack("{ss ss sf sf sf}", "startTime", from, "endTime", to,
-				 "totalAmount", (double)sum.total / (double)USD, "podGpuAmount",
-				 (double)sum.gpu / (double)USD, "podDiskAmount",
-				 (double)sum.disk / (double)USD));
+		json_array_append_new(records, account(c, &s, &sum));
+		put_account(c, &s, &sum, totals);
 	} else {
 		put_amounts(totals, &sum);
 	}

@@ -7,7 +7,7 @@
 
 /* ---- what a body may hold ---- */
 
-static bool only_keys(struct cloud *c, struct sim_response *r, const json_t *o, const char *where,
+bool runpod_only_keys(struct cloud *c, struct sim_response *r, const json_t *o, const char *where,
     const char *const *allowed)
 {
 	const char *key;
@@ -76,9 +76,9 @@ static bool valid(struct cloud *c, struct sim_response *r, const json_t *b, bool
 		runpod_invalid(c, r, "$: object required");
 		return false;
 	}
-	if (!only_keys(c, r, b, "$", patch ? patch_keys : create_keys) ||
-	    !only_keys(c, r, json_object_get(b, "gpu"), "$.gpu", gpu_keys) ||
-	    !only_keys(c, r, json_object_get(b, "mounts"), "$.mounts", mount_keys))
+	if (!runpod_only_keys(c, r, b, "$", patch ? patch_keys : create_keys) ||
+	    !runpod_only_keys(c, r, json_object_get(b, "gpu"), "$.gpu", gpu_keys) ||
+	    !runpod_only_keys(c, r, json_object_get(b, "mounts"), "$.mounts", mount_keys))
 		return false;
 	if (!typed(c, r, b, "name", JSON_STRING) || !typed(c, r, b, "image", JSON_STRING) ||
 	    !typed(c, r, b, "args", JSON_STRING) || !typed(c, r, b, "disk", JSON_INTEGER) ||
@@ -88,7 +88,7 @@ static bool valid(struct cloud *c, struct sim_response *r, const json_t *b, bool
 	    !typed(c, r, b, "startJupyter", JSON_TRUE) || !typed(c, r, b, "cloud", JSON_STRING))
 		return false;
 	return strings(c, r, b, "env") && strings(c, r, b, "ports") &&
-	       strings(c, r, b, "dataCenterIds");
+	       strings(c, r, b, "dataCenterIds") && runpod_mount_valid(c, r, b);
 }
 
 static bool valid_create(struct cloud *c, struct sim_response *r, const json_t *b)
@@ -111,8 +111,6 @@ static bool valid_create(struct cloud *c, struct sim_response *r, const json_t *
 		runpod_invalid(c, r, "$.gpu.count: minimum 1");
 	else if (json_object_get(b, "disk") && json_int(b, "disk", 0) < 1)
 		runpod_invalid(c, r, "$.disk: minimum 1");
-	else if (json_array_size(network) > 1)
-		runpod_invalid(c, r, "$.mounts.network: maximum 1 item");
 	else if (json_path(b, "mounts.persistent") && json_int(b, "mounts.persistent.size", 0) < 10)
 		runpod_invalid(c, r, "$.mounts.persistent.size: minimum 10");
 	else if (!gpu == !json_object_get(b, "cpu"))
@@ -124,8 +122,10 @@ static bool valid_create(struct cloud *c, struct sim_response *r, const json_t *
 	else if (json_object_size(json_object_get(b, "env")) > 50)
 		runpod_problem(
 		    c, r, 400, "Bad Request", "a pod may have at most 50 environment variables");
-	else if (json_object_get(b, "templateId") || json_array_size(network))
-		runpod_problem(c, r, 404, "Not Found", "template or network volume not found");
+	else if (json_object_get(b, "templateId"))
+		runpod_problem(c, r, 404, "Not Found", "template not found");
+	else if (!runpod_mount_fits(c, r, b))
+		return false;
 	else if (!json_object_get(b, "disk"))
 		runpod_problem(c, r, 400, "Bad Request",
 		    "Something went wrong: check the template id or pod configuration parameters.");
@@ -319,12 +319,15 @@ static struct sim_machine *make(struct cloud *c, struct runpod_type *t, struct r
 	login(c, m);
 	cloud_meter_start(c, m, "gpu", m->price, HOUR);
 	runpod_storage(c, m);
+	runpod_mount(c, m);
 	return m;
 }
 
 void runpod_create(struct cloud *c, const struct sim_request *q, struct sim_response *r)
 {
 	json_t *body = sim_body(q);
+	const struct sim_store *volume;
+	json_t *sites = NULL;
 	struct runpod_type *t;
 	struct runpod_site *site;
 	struct sim_machine *m = NULL;
@@ -338,7 +341,10 @@ void runpod_create(struct cloud *c, const struct sim_request *q, struct sim_resp
 	count = (int)json_int(body, "gpu.count", 1);
 	secure = !strcmp(json_str(body, "cloud", "SECURE"), "SECURE");
 	price = (secure ? t->secure : t->community) * count;
-	site = runpod_place(t, count, json_object_get(body, "dataCenterIds"));
+	/* A volume pins its pod to where it is. */
+	volume = runpod_volume_of(c, body);
+	sites = volume ? json_pack("[s]", volume->place) : json_incref(json_object_get(body, "dataCenterIds"));
+	site = runpod_place(t, count, sites);
 	if (!price || !site || count > (secure ? t->max_secure : t->max_community)) {
 		c->model->error(c, r, SIM_E_CAPACITY);
 		goto out;
@@ -353,6 +359,7 @@ void runpod_create(struct cloud *c, const struct sim_request *q, struct sim_resp
 	sim_answer_json(r, 201, runpod_view(c, m));
 	cloud_create_answered(c, r);
 out:
+	json_decref(sites);
 	json_decref(body);
 }
 
@@ -494,7 +501,8 @@ static void patch(
 	const char *key;
 	bool restart = false;
 
-	if (!valid(c, r, body, true))
+	if (!valid(c, r, body, true) ||
+	    !runpod_mount_kept(c, r, json_object_get(body, "mounts"), json_object_get(m->ask, "mounts")))
 		goto out;
 	if (json_object_get(body, "name") && !*json_str(body, "name", "")) {
 		runpod_invalid(c, r, "$.name: minimum length 1");

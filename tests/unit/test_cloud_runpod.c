@@ -1,6 +1,8 @@
 /* The RunPod model against providers/runpod.md. */
 #include "cloud_drive.h"
 
+#include "tests/sim/cloud_storage.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -483,6 +485,155 @@ static void broken_machines(void **state)
 	drive_close(&d);
 }
 
+/* ---- network volumes ---- */
+
+#define VOLUME(name, size) "{\"name\":\"" name "\",\"size\":" #size ",\"dataCenter\":\"EU-RO-1\"}"
+
+static const char *volume(const struct drive *d, size_t i)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/v2/network-volumes/%s", d->cloud->stores[i]->id);
+	return path;
+}
+
+static void volumes(void **state)
+{
+	static const struct {
+		const char *body;
+		int status;
+	} cases[] = {
+		{ "[]", 422 },
+		{ "{\"name\":\"m\",\"size\":500}", 422 },
+		{ "{\"name\":\"m\",\"size\":500,\"dataCenterId\":\"EU-RO-1\"}", 422 }, /* the key of older APIs */
+		{ "{\"name\":\"\",\"size\":500,\"dataCenter\":\"EU-RO-1\"}", 422 },
+		{ VOLUME("m", 9), 422 },
+		{ VOLUME("m", 4097), 422 },
+		{ VOLUME("m", 20.5), 422 },
+		{ VOLUME("m", "500"), 422 },
+		{ "{\"name\":\"m\",\"size\":500,\"dataCenter\":\"eu-ro-1\"}", 400 },
+		{ "{\"name\":\"m\",\"size\":500,\"dataCenter\":\"US-IL-1\"}", 400 }, /* has none */
+		{ "{\"name\":\"m\",\"size\":500,\"dataCenter\":\"EU-RO-1\",\"type\":\"FAST\"}", 422 },
+		{ "{\"name\":\"m\",\"size\":500,\"dataCenter\":\"EU-RO-1\",\"type\":\"HIGH_PERFORMANCE\"}", 400 },
+	};
+	struct drive d;
+
+	(void)state;
+	begin(&d, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		assert_int_equal(drive(&d, "POST", "/v2/network-volumes", cases[i].body), cases[i].status);
+	assert_int_equal(d.cloud->store_count, 0);
+	/* Names are not unique: whoever asks twice has two. */
+	drive_fault(&d, "storage_500_after=1");
+	assert_int_equal(drive(&d, "POST", "/v2/network-volumes", VOLUME("models", 500)), 500);
+	drive_fault(&d, "storage_late=1@60");
+	assert_int_equal(drive(&d, "POST", "/v2/network-volumes", VOLUME("models", 500)), 201);
+	assert_string_equal(drive_str(&d, "type"), "STANDARD");
+	assert_string_equal(drive_str(&d, "dataCenter"), "EU-RO-1");
+	assert_string_not_equal(d.cloud->stores[0]->id, d.cloud->stores[1]->id);
+	assert_int_equal(drive(&d, "GET", "/v2/network-volumes", NULL), 200);
+	assert_int_equal(json_array_size(json_path(d.j, "networkVolumes")), 1);
+	drive_pass(&d, MINUTE);
+	assert_int_equal(drive(&d, "GET", "/v2/network-volumes", NULL), 200);
+	assert_int_equal(json_array_size(json_path(d.j, "networkVolumes")), 2);
+	assert_int_equal(drive(&d, "PATCH", volume(&d, 0), "{\"size\":400}"), 400);
+	assert_int_equal(drive(&d, "PATCH", volume(&d, 0), "{}"), 422);
+	assert_int_equal(drive(&d, "PATCH", volume(&d, 0), "{\"type\":\"STANDARD\"}"), 422);
+	assert_int_equal(drive(&d, "PATCH", volume(&d, 0), "{\"size\":600,\"name\":\"grown\"}"), 200);
+	assert_int_equal(drive_int(&d, "size"), 600);
+	assert_int_equal(drive(&d, "GET", volume(&d, 0), NULL), 200);
+	assert_string_equal(drive_str(&d, "name"), "grown");
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 204);
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 404);
+	assert_int_equal(drive(&d, "GET", volume(&d, 0), NULL), 404);
+	drive_close(&d);
+}
+
+/* A pod's body that mounts the first volume; more keys of the pod and of the mount. */
+static const char *with_volume(const struct drive *d, const char *of_pod, const char *of_mount)
+{
+	static char body[512];
+
+	snprintf(body, sizeof(body),
+	    "{\"name\":\"l\",\"image\":\"runpod/base:1\",\"gpu\":{\"id\":\"NVIDIA A100-SXM4-80GB\"},\"disk\":20%s,"
+	    "\"mounts\":{\"network\":[{\"volumeId\":\"%s\",\"path\":\"/root/volumes/models\"%s}]}}",
+	    of_pod, d->cloud->stores[0]->id, of_mount);
+	return body;
+}
+
+static void mounts(void **state)
+{
+	struct drive d;
+	char path[128];
+	struct sim_machine *m;
+
+	(void)state;
+	begin(&d, NULL, NULL);
+	assert_int_equal(drive(&d, "POST", "/v2/network-volumes", VOLUME("models", 500)), 201);
+	assert_int_equal(drive(&d, "POST", "/v2/pods", with_volume(&d, "", ",\"mode\":\"ro\"")), 422);
+	assert_int_equal(drive(&d, "POST", "/v2/pods", with_volume(&d, ",\"cloud\":\"COMMUNITY\"", "")), 400);
+	assert_int_equal(drive(&d, "POST", "/v2/pods", with_volume(&d, ",\"dataCenterIds\":[\"US-KS-2\"]", "")), 400);
+	assert_int_equal(drive(&d, "POST", "/v2/pods",
+			     POD("a", ",\"mounts\":{\"network\":[{\"volumeId\":\"no\",\"path\":\"/w\"},{\"volumeId\":\"no\",\"path\":\"/x\"}]}")), 422);
+	assert_int_equal(drive(&d, "POST", "/v2/pods", POD("a", ",\"mounts\":{\"network\":[{\"volumeId\":\"no\",\"path\":\"/w\"}]}")), 404);
+	assert_int_equal(drive(&d, "POST", "/v2/pods", POD("a", ",\"mounts\":{\"network\":[{\"volumeId\":\"no\"}]}")), 422);
+	/* This type is sold in US-KS-2 too, and first there; its volume pins the pod. Two pods may have it. */
+	assert_int_equal(drive(&d, "POST", "/v2/pods", with_volume(&d, "", "")), 201);
+	assert_string_equal(drive_str(&d, "dataCenterId"), "EU-RO-1");
+	assert_string_equal(drive_str(&d, "mounts.network.0.path"), "/root/volumes/models");
+	assert_int_equal(drive(&d, "POST", "/v2/pods", with_volume(&d, "", "")), 201);
+	m = d.cloud->machines[0];
+	assert_string_equal(cloud_store_used(d.cloud, d.cloud->stores[0], m)->path, "/root/volumes/models");
+	drive_pass(&d, 10 * SECOND);
+	str_copy(path, pod(m->id, ""));
+	assert_int_equal(drive(&d, "PATCH", path, "{\"mounts\":{\"network\":[]}}"), 400);
+	assert_int_equal(drive(&d, "PATCH", path, "{\"mounts\":{\"network\":[{\"volumeId\":\"no\",\"path\":\"/w\"}]}}"), 400);
+	assert_int_equal(drive(&d, "PATCH", path, "{\"mounts\":{\"persistent\":{\"size\":20,\"path\":\"/w\"}}}"), 400);
+	/* In use until the last of them is gone, stopped or not. */
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 400);
+	drive_fault(&d, "volume_busy_409=-1");
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 409);
+	assert_int_equal(drive(&d, "POST", pod(m->id, "/action"), "{\"action\":\"stop\"}"), 200);
+	assert_int_equal(drive(&d, "DELETE", pod(d.cloud->machines[1]->id, ""), NULL), 204);
+	drive_pass(&d, 10 * SECOND);
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 409);
+	assert_int_equal(drive(&d, "DELETE", path, NULL), 204);
+	drive_pass(&d, 10 * SECOND);
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 204);
+	drive_close(&d);
+}
+
+static void volume_money(void **state)
+{
+	struct drive d;
+	char uri[160];
+
+	(void)state;
+	begin(&d, NULL, NULL);
+	assert_int_equal(drive(&d, "POST", "/v2/network-volumes", VOLUME("large", 2000)), 201);
+	drive_pass(&d, 73 * HOUR);
+	/* A tenth of a month: 1000 GB at $0.07 and 1000 GB at $0.05. */
+	assert_int_equal(cloud_store_cost(d.cloud->stores[0], d.now), 12000000);
+	assert_int_equal(drive(&d, "DELETE", volume(&d, 0), NULL), 204);
+	assert_int_equal(drive(&d, "POST", "/v2/network-volumes", VOLUME("small", 10)), 201);
+	drive_pass(&d, HOUR);
+	snprintf(uri, sizeof(uri), "/v2/billing/network-volumes?bucketSize=day&lastN=5&networkVolumeId=%s", d.cloud->stores[0]->id);
+	assert_int_equal(drive(&d, "GET", uri, NULL), 200);
+	assert_int_equal(drive_int(&d, "metadata.recordCount"), 4);
+	assert_int_equal(drive_int(&d, "metadata.uniqueNetworkVolumeCount"), 1);
+	assert_true(llround(json_num(d.j, "metadata.totals.totalAmount", 0) * 1e6) == 12000000);
+	assert_true(llround(json_num(d.j, "records.0.standardAmount", 0) * 1e6) == 3945205);
+	assert_string_equal(drive_str(&d, "records.0.networkVolumeId"), d.cloud->stores[0]->id);
+	assert_int_equal(drive(&d, "GET", "/v2/billing/network-volumes?bucketSize=day&lastN=5", NULL), 200);
+	assert_int_equal(drive_int(&d, "metadata.uniqueNetworkVolumeCount"), 2);
+	assert_int_equal(drive(&d, "GET", "/v2/billing?bucketSize=day&lastN=5", NULL), 200);
+	assert_true(llround(json_num(d.j, "records.0.storageStandardAmount", 0) * 1e6) >= 12000950);
+	assert_true(json_num(d.j, "records.0.totalAmount", 0) == json_num(d.j, "records.0.storageStandardAmount", 0));
+	assert_true(json_num(d.j, "metadata.totals.podGpuAmount", -1) == 0);
+	assert_int_equal(cloud_total(d.cloud, d.now), 12000000 + cloud_store_cost(d.cloud->stores[1], d.now));
+	drive_close(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -498,6 +649,9 @@ int main(void)
 		cmocka_unit_test(money_rules),
 		cmocka_unit_test(faults),
 		cmocka_unit_test(broken_machines),
+		cmocka_unit_test(volumes),
+		cmocka_unit_test(mounts),
+		cmocka_unit_test(volume_money),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
