@@ -126,7 +126,8 @@ const char ocean_inventory[] =
 
 /*
  * price: dollars per hour for all GPUs of the offer. many: how many such offers, each on another host and up to a tenth
- * dearer. `gpu` is a name of cloud_gpu.c. days: until the host takes the machine back.
+ * dearer. `gpu` is a name of cloud_gpu.c. days: until the host takes the machine back. volume_gb, volume_price: what the
+ * machine has for volumes, and dollars per GB and month; inet_up_cost, inet_down_cost: dollars per GB of traffic.
  */
 const char vast_inventory[] =
     "{\"balance\":100,\"offers\":["

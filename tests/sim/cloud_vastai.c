@@ -1,5 +1,5 @@
 /*
- * vast.ai: the API's frame, keys, account and charges (providers/vastai.md).
+ * vast.ai: the API's frame, keys and account (providers/vastai.md).
  *
  * What is easy to get wrong, and is modelled: a wrong key is a 404; the v0 list is 410; searches show at most 64 rows and the
  * v1 list 25; an ask is rented once; success:false can carry a contract; a destroyed instance is null with 200; disk is billed
@@ -81,7 +81,8 @@ static bool too_soon(struct cloud *c, enum vast_endpoint e, struct sim_response 
 		[VAST_MANAGE] = 1000,
 		[VAST_SSH] = 1000,
 		[VAST_CHARGES] = 1000,
-		[VAST_BID] = 5500 };
+		[VAST_BID] = 5500,
+		[VAST_VOLUMES] = 5500 };
 	struct vast *o = c->own;
 	int pace = c->options.timing.pace, oldest = 0;
 	duration least = threshold_ms[e] * MSEC * pace / 100;
@@ -130,100 +131,6 @@ static void tick(struct cloud *c)
 	for (size_t i = 0; i < c->machine_count; i++)
 		if (!c->machines[i]->deleted && !c->machines[i]->stopped)
 			vast_stop(c, c->machines[i]);
-}
-
-static double rounded(money m)
-{
-	return (double)((m + 500) / 1000) / 1000; /* three decimals */
-}
-
-static json_t *charge_item(const struct sim_machine *m, const char *type, instant from, instant to)
-{
-	money amount = cloud_metered(m, type, to, SECOND) - cloud_metered(m, type, from, SECOND);
-
-	if (!amount)
-		return NULL;
-	return json_pack("{sI sI ss sn sf ss s{} s[]}", "start", (json_int_t)(from / SECOND), "end",
-	    (json_int_t)(to / SECOND), "type", type, "source", "amount", rounded(amount),
-	    "description", "by the second", "metadata", "items");
-}
-
-static json_t *charge(const struct sim_machine *m, instant from, instant to)
-{
-	static const char *const types[] = { "gpu", "disk" };
-	instant start = instant_max(from, m->created),
-		end = m->deleted ? instant_min(to, m->deleted) : to;
-	json_t *items = json_array(), *j, *meta = json_object();
-	money sum = 0;
-	char source[80];
-
-	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-		j = charge_item(m, types[i], start, end);
-		sum += cloud_metered(m, types[i], end, SECOND) -
-		       cloud_metered(m, types[i], start, SECOND);
-		if (j)
-			json_array_append_new(items, j);
-	}
-	if (*m->name)
-		json_put_str(meta, "label", m->name);
-	snprintf(source, sizeof(source), "instance-%s", m->id);
-	return json_pack("{sI sI ss ss ss sf so so}", "start", (json_int_t)(start / SECOND), "end",
-	    (json_int_t)(end / SECOND), "type", "instance", "source", source, "description",
-	    "Instance Charges", "amount", rounded(sum), "metadata", meta, "items", items);
-}
-
-void vast_charges(struct cloud *c, const struct sim_request *q, struct sim_response *r)
-{
-	char text[512], token[48];
-	json_t *filter, *results = json_array();
-	const json_t *type;
-	int64_t limit = 100, after = 0, from, to, total = 0, count = 0, last = 0;
-	instant posted = c->now - c->options.timing.bill;
-	bool more = false;
-
-	SIM_QUERY(q, "select_filters", text);
-	filter = json_read(text, strlen(text), NULL);
-	from = json_int(filter, "day.gte", -1);
-	to = json_int(filter, "day.lte", -1);
-	type = json_path(filter, "type.in.0");
-	if (SIM_QUERY(q, "limit", text))
-		str_to_i64(text, 1, 1000000, &limit);
-	limit = limit > 500 ? 500 : limit;
-	if (from < 0 || to < 0) {
-		vast_error(r, 400, "invalid_args", "day.gte and day.lte are required");
-		goto out;
-	}
-	if (SIM_QUERY(q, "after_token", text) &&
-	    (!str_starts(text, "Y2hhcmdl") || !str_to_i64(text + 8, 1, INT64_MAX, &after))) {
-		vast_error(r, 400, "invalid_token", "after_token cannot be decoded");
-		goto out;
-	}
-	for (size_t i = 0; i < c->machine_count; i++) {
-		const struct sim_machine *m = c->machines[i];
-		instant start = instant_max(m->created, from * SECOND),
-			end = instant_min((to + 1) * SECOND, posted);
-
-		if (end <= start || cost(c, m, end) == cost(c, m, start) ||
-		    (type &&
-			strcmp(json_string_value(type) ? json_string_value(type) : "", "instance")))
-			continue;
-		total++;
-		if (m->serial <= after)
-			continue;
-		more = more || count == limit;
-		if (count == limit)
-			continue;
-		json_array_append_new(results, charge(m, from * SECOND, end));
-		count++;
-		last = m->serial;
-	}
-	snprintf(token, sizeof(token), "Y2hhcmdl%lld", (long long)last);
-	sim_answer_json(r, 200,
-	    json_pack("{sb sI sI ss? sO}", "success", 1, "count", (json_int_t)count, "total",
-		(json_int_t)total, "next_token", more ? token : NULL, "results", results));
-out:
-	json_decref(results);
-	json_decref(filter);
 }
 
 /* ---- account and keys ---- */
@@ -344,6 +251,8 @@ static enum vast_endpoint endpoint(const struct sim_request *q, const struct sim
 		return VAST_CHARGES;
 	if (!strcmp(what, "ssh"))
 		return VAST_SSH;
+	if (!strcmp(what, "volumes"))
+		return VAST_VOLUMES;
 	if (strcmp(what, "instances"))
 		return VAST_OTHER;
 	if (p->n == 3)
@@ -401,6 +310,8 @@ static void route(
 		vast_create(c, q, p->part[3], r);
 	else if (!strcmp(p->part[2], "ssh"))
 		account_keys(c, q, p, r);
+	else if (!strcmp(p->part[2], "volumes"))
+		vast_volumes(c, q, p, r);
 	else if (sim_path_is(p, "api/v0/charges") && get)
 		vast_charges(c, q, r);
 	else if (sim_path_is(p, "api/v0/instances/pending-price-increases") && get)

@@ -44,6 +44,12 @@ void vast_asks_open(struct cloud *c)
 					   : 0);
 			a->min_bid = a->price / 2;
 			a->storage = 150000;
+			a->volume_gb = json_int(row, "volume_gb", 1000);
+			a->volume_price = 100000;
+			a->up = a->down = 2000;
+			json_money(row, "volume_price", &a->volume_price);
+			json_money(row, "inet_up_cost", &a->up);
+			json_money(row, "inet_down_cost", &a->down);
 			a->reliability = json_num(row, "reliability", 0.99);
 			a->inet_down = json_num(row, "inet_down", 1900);
 			a->ports = (int)json_int(row, "direct_port_count", 249);
@@ -89,8 +95,8 @@ static json_t *ask_view(const struct cloud *c, const struct vast_ask *a, int64_t
 	json_put_money(j, "storage_total_cost", storage);
 	json_put(j, "inet_up", json_real(800.1));
 	json_put(j, "inet_down", json_real(a->inet_down));
-	json_put(j, "inet_up_cost", json_real(0.002));
-	json_put(j, "inet_down_cost", json_real(0.002));
+	json_put_money(j, "inet_up_cost", a->up);
+	json_put_money(j, "inet_down_cost", a->down);
 	json_put(j, "reliability", json_real(a->reliability));
 	json_put(j, "reliability2", json_real(a->reliability));
 	json_put_str(j, "verification", a->verified ? "verified" : "unverified");
@@ -224,33 +230,35 @@ static int compare(const void *a, const void *b)
 	return order(json_object_get(x->offer, "id"), json_object_get(y->offer, "id"));
 }
 
+void vast_offers(struct cloud *c, const json_t *query, json_t *all, struct sim_response *r)
+{
+	struct sorted *rows = xcalloc(json_array_size(all) + 1, sizeof(*rows));
+	int64_t limit = json_int(query, "limit", 64);
+	json_t *out = json_array(), *offer;
+	size_t n = 0, i;
+
+	json_array_foreach (all, i, offer)
+		if (wanted(c, offer, query))
+			rows[n++] = (struct sorted){ offer, json_object_get(query, "order") };
+	qsort(rows, n, sizeof(*rows), compare);
+	limit = limit < 1 || limit > 64 ? 64 : limit;
+	for (i = 0; i < n && (int64_t)i < limit; i++)
+		json_array_append(out, rows[i].offer);
+	free(rows);
+	json_decref(all);
+	sim_answer_json(r, 200, json_pack("{so}", "offers", out));
+}
+
 void vast_search(struct cloud *c, const json_t *query, struct sim_response *r)
 {
 	struct vast *o = c->own;
-	struct sorted *rows = xcalloc(o->count + 1, sizeof(*rows));
 	bool bid = !strcmp(json_str(query, "type", "ondemand"), "bid");
-	int64_t disk = json_int(query, "allocated_storage", 8),
-		limit = json_int(query, "limit", 64);
-	json_t *out = json_array();
-	size_t n = 0;
+	int64_t disk = json_int(query, "allocated_storage", 8);
+	json_t *all = json_array();
 
-	for (size_t i = 0; i < o->count; i++) {
-		json_t *offer = ask_view(c, &o->asks[i], disk, bid);
-
-		if (wanted(c, offer, query))
-			rows[n++] = (struct sorted){ offer, json_object_get(query, "order") };
-		else
-			json_decref(offer);
-	}
-	qsort(rows, n, sizeof(*rows), compare);
-	limit = limit < 1 || limit > 64 ? 64 : limit;
-	for (size_t i = 0; i < n; i++) {
-		if ((int64_t)i < limit)
-			json_array_append(out, rows[i].offer);
-		json_decref(rows[i].offer);
-	}
-	free(rows);
-	sim_answer_json(r, 200, json_pack("{so}", "offers", out));
+	for (size_t i = 0; i < o->count; i++)
+		json_array_append_new(all, ask_view(c, &o->asks[i], disk, bid));
+	vast_offers(c, query, all, r);
 }
 
 /* ---- rent ---- */
@@ -276,6 +284,19 @@ static void login(struct cloud *c, struct sim_machine *m)
 	json_put_str(m->env, "CONTAINER_API_KEY", json_str(m->extra, "key", ""));
 	m->drivers = !m->gpu || strcmp(m->gpu->vendor, "amd") ||
 		     str_icontains(json_str(m->ask, "image", ""), "rocm");
+}
+
+/* The pull of its image, within a minute. No part of dph_total; billed per byte (§3). */
+static void traffic(struct cloud *c, struct sim_machine *m, const struct vast_ask *a)
+{
+	int64_t gb = c->fault_seconds[FAULT_TRAFFIC];
+
+	if (!cloud_fault(c, FAULT_TRAFFIC))
+		return;
+	cloud_meter_start(c, m, "bwd", a->down * gb, MINUTE);
+	m->meters[m->meter_count - 1].to = c->now + MINUTE;
+	cloud_meter_start(c, m, "bwu", a->up * gb / 20, MINUTE);
+	m->meters[m->meter_count - 1].to = c->now + MINUTE;
 }
 
 static struct sim_machine *make(struct cloud *c, struct vast_ask *a, const json_t *body, bool bid)
@@ -307,6 +328,8 @@ static struct sim_machine *make(struct cloud *c, struct vast_ask *a, const json_
 	/* The GPU is not billed while the image is pulled. */
 	cloud_meter_start(c, m, "gpu", m->price, HOUR);
 	m->meters[m->meter_count - 1].from = m->running;
+	traffic(c, m, a);
+	vast_volume_take(c, m, a);
 	if (!strcmp(json_str(body, "target_state", "running"), "stopped"))
 		vast_stop(c, m);
 	return m;
@@ -373,6 +396,8 @@ void vast_create(
 		c->model->error(c, r, SIM_E_MONEY);
 		goto out;
 	}
+	if (!vast_volume_fits(c, body, a, r))
+		goto out;
 	m = make(c, a, body, bid);
 	if (bid)
 		json_money(body, "price", &offered);

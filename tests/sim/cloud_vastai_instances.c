@@ -233,6 +233,15 @@ static bool row_fits(const json_t *row, const json_t *filters)
 	return true;
 }
 
+/* Volumes are shown by the list only (§2.6). */
+static json_t *listed(const struct cloud *c, const struct sim_machine *m)
+{
+	json_t *row = vast_view(c, m);
+
+	json_put(row, "volume_info", vast_volume_info(c, m));
+	return row;
+}
+
 void vast_list(struct cloud *c, const struct sim_request *q, struct sim_response *r)
 {
 	json_t *filters = parameter(q, "select_filters"), *cols = parameter(q, "select_cols"),
@@ -251,7 +260,7 @@ void vast_list(struct cloud *c, const struct sim_request *q, struct sim_response
 	all = cloud_listing(c, &n);
 	for (size_t i = 0; i < n; i++) {
 		struct sim_machine *m = all[down ? n - 1 - i : i];
-		json_t *row = vast_view(c, m);
+		json_t *row = listed(c, m);
 		bool fits = row_fits(row, filters),
 		     later = !after || (down ? m->serial < after : m->serial > after);
 

@@ -1,6 +1,8 @@
 /* The vast.ai model against providers/vastai.md. */
 #include "cloud_drive.h"
 
+#include "tests/sim/cloud_storage.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <cmocka.h>
@@ -418,6 +420,168 @@ static void faults(void **state)
 	drive_close(&d);
 }
 
+/* ---- volumes ---- */
+
+#define VOLUMES "/api/v0/volumes/"
+
+static int put_volume(struct drive *d, int64_t offer, int gb, const char *rest)
+{
+	char body[160];
+
+	snprintf(body, sizeof(body), "{\"id\":%lld,\"size\":%d%s}", (long long)offer, gb, rest);
+	return drive(d, "PUT", VOLUMES, body);
+}
+
+/* The offer of volumes on the machine where the cheapest such GPU is. */
+static int64_t volume_offer(struct drive *d, const char *gpu)
+{
+	char body[160];
+
+	ask_for(d, gpu);
+	snprintf(body, sizeof(body), "{\"machine_id\":{\"eq\":%lld},\"limit\":64}", (long long)drive_int(d, "offers.0.machine_id"));
+	assert_int_equal(drive(d, "POST", VOLUMES "search/", body), 200);
+	assert_int_equal(json_array_size(json_path(d->j, "offers")), 1);
+	return drive_int(d, "offers.0.id");
+}
+
+static const char *with_volume(const struct drive *d, const char *path)
+{
+	static char body[400];
+
+	snprintf(body, sizeof(body), "{\"image\":\"pytorch/pytorch\",\"volume_info\":{\"create_new\":false,\"volume_id\":%s,\"mount_path\":\"%s\"}}",
+	    d->cloud->stores[0]->id, path);
+	return body;
+}
+
+static void volumes(void **state)
+{
+	struct drive d;
+	struct sim_timing t;
+	char name[80], uri[96];
+	int64_t offer;
+
+	(void)state;
+	sim_timing_quick(&t);
+	t.pace = 0;
+	t.release = 30 * SECOND;
+	begin(&d, &t, NULL);
+	assert_int_equal(drive(&d, "POST", VOLUMES "search/", "{\"disk_space\":{\"gte\":500}}"), 200);
+	assert_int_equal(json_array_size(json_path(d.j, "offers")), 64); /* never more */
+	offer = volume_offer(&d, "H200");
+	assert_true(json_num(d.j, "offers.0.storage_cost", 0) == 0.1);
+	assert_true(json_num(d.j, "offers.0.disk_space", 0) == 1000);
+	assert_int_equal(put_volume(&d, 7, 100, ""), 404);
+	assert_int_equal(put_volume(&d, offer, 1001, ""), 400);
+	assert_int_equal(put_volume(&d, offer, 100, ",\"name\":\"gf-models\""), 400); /* no dashes */
+	assert_int_equal(put_volume(&d, offer, 900, ",\"name\":\"gf_models\""), 200);
+	snprintf(name, sizeof(name), "V.%s", d.cloud->stores[0]->id);
+	assert_string_equal(drive_str(&d, "volume_name"), name);
+	assert_int_equal(put_volume(&d, offer, 101, ""), 400); /* what is left */
+	assert_int_equal(drive(&d, "GET", VOLUMES "?owner=me&type=all_volume", NULL), 200);
+	assert_string_equal(drive_str(&d, "volumes.0.label"), "gf_models");
+	assert_string_equal(drive_str(&d, "volumes.0.status"), "created");
+	assert_int_equal(drive_int(&d, "volumes.0.machine_id"), offer - 61000000);
+	/* On its own machine only, at an absolute path. */
+	assert_int_equal(rent(&d, "RTX 4090", with_volume(&d, "/root/volumes/m")), 400);
+	assert_int_equal(rent(&d, "H200", with_volume(&d, "models")), 400);
+	assert_int_equal(d.cloud->machine_count, 0);
+	assert_int_equal(rent(&d, "H200", with_volume(&d, "/root/volumes/m")), 200);
+	assert_string_equal(cloud_store_used(d.cloud, d.cloud->stores[0], d.cloud->machines[0])->path, "/root/volumes/m");
+	drive_pass(&d, 10 * SECOND);
+	assert_int_equal(listed(&d, LIST), 1);
+	assert_string_equal(drive_str(&d, "instances.0.volume_info.0.mount_path"), "/root/volumes/m");
+	assert_int_equal(drive(&d, "GET", instance(&d, 0), NULL), 200);
+	assert_int_equal(json_array_size(json_path(d.j, "instances.volume_info")), 0);
+	assert_int_equal(drive(&d, "GET", VOLUMES, NULL), 200);
+	assert_string_equal(drive_str(&d, "volumes.0.status"), "in-use");
+	assert_int_equal(json_array_size(json_path(d.j, "volumes.0.instances")), 1);
+	/* Free half a minute after its instance. */
+	snprintf(uri, sizeof(uri), VOLUMES "?id=%s", d.cloud->stores[0]->id);
+	assert_int_equal(drive(&d, "DELETE", uri, NULL), 400);
+	assert_int_equal(drive(&d, "DELETE", instance(&d, 0), "{}"), 200);
+	drive_pass(&d, 29 * SECOND);
+	assert_int_equal(drive(&d, "DELETE", uri, NULL), 400);
+	drive_pass(&d, SECOND);
+	assert_int_equal(drive(&d, "DELETE", uri, NULL), 200);
+	assert_int_equal(drive(&d, "DELETE", uri, NULL), 404);
+	assert_string_equal(drive_str(&d, "error"), "no_such_volume");
+	assert_int_equal(drive(&d, "DELETE", VOLUMES, "{}"), 400);
+	/* Made, and nobody says so. */
+	drive_fault(&d, "storage_500_after=1");
+	assert_int_equal(put_volume(&d, offer, 100, ""), 500);
+	drive_fault(&d, "storage_list_500=1");
+	assert_int_equal(drive(&d, "GET", VOLUMES, NULL), 500);
+	assert_int_equal(drive(&d, "GET", VOLUMES, NULL), 200);
+	assert_int_equal(json_array_size(json_path(d.j, "volumes")), 1);
+	drive_close(&d);
+}
+
+static void volume_money(void **state)
+{
+	struct drive d;
+	char uri[400];
+
+	(void)state;
+	begin(&d, NULL, NULL);
+	assert_int_equal(put_volume(&d, volume_offer(&d, "H200"), 720, ",\"name\":\"m\""), 200);
+	assert_int_equal(rent(&d, "H200", with_volume(&d, "/root/volumes/m")), 200);
+	drive_pass(&d, MINUTE);
+	assert_int_equal(drive(&d, "DELETE", instance(&d, 0), "{}"), 200);
+	/* 720 GB at $0.10 a month: ten cents an hour, with or without an instance. */
+	drive_pass(&d, 10 * HOUR - MINUTE);
+	assert_int_equal(cloud_store_cost(d.cloud->stores[0], d.now), USD);
+	assert_int_equal(drive(&d, "DELETE", VOLUMES, "{\"id\":\"none\"}"), 400);
+	snprintf(uri, sizeof(uri), "{\"id\":%s}", d.cloud->stores[0]->id);
+	assert_int_equal(drive(&d, "DELETE", VOLUMES, uri), 200);
+	drive_pass(&d, HOUR);
+	snprintf(uri, sizeof(uri), "/api/v0/charges/?select_filters={\"day\":{\"gte\":1795132800,\"lte\":1795219200},\"type\":{\"in\":[\"volume\"]}}");
+	assert_int_equal(drive(&d, "GET", uri, NULL), 200);
+	assert_int_equal(drive_int(&d, "count"), 1);
+	assert_string_equal(drive_str(&d, "results.0.type"), "volume");
+	assert_true(str_starts(drive_str(&d, "results.0.source"), "volume-"));
+	assert_true(json_num(d.j, "results.0.amount", 0) == 1);
+	assert_int_equal(drive(&d, "GET", "/api/v0/charges/?select_filters={\"day\":{\"gte\":1795132800,\"lte\":1795219200}}", NULL), 200);
+	assert_int_equal(drive_int(&d, "total"), 2);
+	assert_string_equal(drive_str(&d, "results.0.type"), "instance");
+	assert_int_equal(drive(&d, "GET", "/api/v0/charges/?select_filters={\"day\":{\"gte\":1795132800,\"lte\":1795219200}}&limit=1", NULL), 200);
+	snprintf(uri, sizeof(uri), "/api/v0/charges/?select_filters={\"day\":{\"gte\":1795132800,\"lte\":1795219200}}&after_token=%s",
+	    drive_str(&d, "next_token"));
+	assert_int_equal(drive(&d, "GET", uri, NULL), 200);
+	assert_int_equal(drive_int(&d, "count"), 1);
+	assert_string_equal(drive_str(&d, "results.0.type"), "volume");
+	assert_true(json_is_null(json_path(d.j, "next_token")));
+	assert_int_equal(cloud_total(d.cloud, d.now), USD + cloud_cost(d.cloud, d.cloud->machines[0]));
+	drive_close(&d);
+}
+
+/* Off unless asked for; then what a machine moved is part of its cost and of its charges, and of no price. */
+static void traffic(void **state)
+{
+	struct drive d;
+	money before, after;
+
+	(void)state;
+	begin(&d, NULL, "{\"offers\":[{\"gpu_name\":\"H200\",\"gpu\":\"H200\",\"num_gpus\":1,\"price\":3,\"many\":3,\"inet_down_cost\":0.01}]}");
+	ask_for(&d, "H200");
+	assert_true(json_num(d.j, "offers.0.inet_down_cost", 0) == 0.01);
+	assert_true(json_num(d.j, "offers.0.inet_up_cost", 0) == 0.002);
+	assert_int_equal(rent(&d, "H200", RENT), 200);
+	drive_fault(&d, "traffic=-1@100");
+	assert_int_equal(rent(&d, "H200", RENT), 200);
+	drive_pass(&d, HOUR);
+	before = cloud_metered(d.cloud->machines[0], "bwd", d.now, SECOND);
+	after = cloud_metered(d.cloud->machines[1], "bwd", d.now, SECOND);
+	assert_int_equal(before, 0);
+	assert_int_equal(after, USD);
+	assert_int_equal(cloud_metered(d.cloud->machines[1], "bwu", d.now, SECOND), CENT);
+	assert_int_equal(drive(&d, "GET", "/api/v0/charges/?select_filters={\"day\":{\"gte\":1795132800,\"lte\":1795219200}}", NULL), 200);
+	assert_int_equal(json_array_size(json_path(d.j, "results.0.items")), 2);
+	assert_string_equal(drive_str(&d, "results.1.items.2.type"), "bwd");
+	assert_true(json_num(d.j, "results.1.items.2.amount", 0) == 1);
+	assert_string_equal(drive_str(&d, "results.1.items.3.type"), "bwu");
+	drive_close(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +594,9 @@ int main(void)
 		cmocka_unit_test(money_rules),
 		cmocka_unit_test(empty_purse),
 		cmocka_unit_test(faults),
+		cmocka_unit_test(volumes),
+		cmocka_unit_test(volume_money),
+		cmocka_unit_test(traffic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
