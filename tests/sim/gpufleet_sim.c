@@ -37,7 +37,7 @@ static const char usage[] =
     "  --no-ssh             machines without sshd\n"
     "  --no-user-data       images that do not look at their user data\n"
     "  --impostor           at each container's address somebody else answers\n"
-    "  --standins DIR       the stand-ins for nvidia-smi, amd-smi, rocm-smi, rocminfo\n"
+    "  --standins DIR       the stand-ins for nvidia-smi, amd-smi, mount and the others\n"
     "  --list-faults        print the fault switches and exit\n"
     "  --print-inventory    print the built-in inventory and exit\n";
 
@@ -69,6 +69,7 @@ void sim_update(struct sim *s)
 		struct cloud *c = s->clouds[i];
 
 		cloud_tick(c, now);
+		storage_sync(s, c);
 		for (size_t k = 0; k < c->machine_count; k++)
 			machine_sync(s, c, c->machines[k]);
 		next = instant_min(next, cloud_next_event(c));
@@ -95,6 +96,9 @@ static int open_dir(struct sim *s, struct err *e)
 		return err_set(e, ERR_USAGE,
 		    "%s: choose a directory named with letters, digits and _ . / + - only", s->dir);
 	snprintf(path, sizeof(path), "%s/machines", s->dir);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return err_errno(e, ERR_USAGE, "cannot make %s", path);
+	snprintf(path, sizeof(path), "%s/stores", s->dir);
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return err_errno(e, ERR_USAGE, "cannot make %s", path);
 	snprintf(path, sizeof(path), "%s/sim.json", s->dir);
@@ -286,6 +290,7 @@ static void close_all(struct sim *s)
 	for (int i = 0; i < SIM_CLOUDS; i++) {
 		for (size_t k = 0; k < s->clouds[i]->machine_count; k++)
 			machine_free(s->clouds[i]->machines[k]);
+		storage_free(s->clouds[i]);
 		cloud_free(s->clouds[i]);
 	}
 	json_decref(s->inventory);

@@ -80,6 +80,22 @@ int machine_tools(struct sim *s, struct err *e); /* find sshd, sftp-server and t
 void machine_sync(struct sim *s, struct cloud *c, struct sim_machine *m);
 void machine_free(struct sim_machine *m);
 
+/* sim_storage.c: volumes and snapshots as directories */
+void storage_sync(struct sim *s, struct cloud *c); /* before the machines */
+void storage_free(struct cloud *c);
+void storage_describe(const struct sim_store *s, json_t *j);                                    /* for /sim/storage */
+int storage_build(const struct sim_machine *m, const struct host *h, struct err *e);            /* a new machine's disk */
+const char *const *storage_tools(const struct sim_machine *m);                                  /* stand-ins, ends with NULL */
+bool storage_has_devices(const struct sim_machine *m);
+void storage_attach(struct cloud *c, const struct sim_machine *m, const struct host *h); /* what it sees now */
+void storage_power_off(const struct sim_machine *m, const struct host *h);               /* its mounts end with it */
+
+/* sim_tree.c */
+void tree_remove(const char *path);
+/* Files, directories and links, into `to` (made when missing); nothing when there is no `from`. A link to below `mounts` becomes an
+ * empty directory; "": there are none. */
+int tree_copy(const char *from, const char *to, const char *mounts, struct err *e);
+
 /* sim_reap.c */
 void reap_marked(const char *mark, const char *dir, pid_t root); /* every process of one machine */
 void reap_descendants(void); /* of this process, until none is left */

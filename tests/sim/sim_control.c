@@ -1,6 +1,7 @@
 /*
  * The control API below /sim/: what happened, what it cost, and switches to make it happen.
  */
+#include "cloud_storage.h"
 #include "sim.h"
 
 #include <fnmatch.h>
@@ -66,9 +67,74 @@ static void machines(struct sim *s, struct sim_response *r)
 	sim_answer_json(r, 200, json_pack("{so}", "machines", all));
 }
 
+static json_t *uses(const struct sim_store *s)
+{
+	json_t *list = json_array(), *j;
+
+	for (size_t i = 0; i < s->use_count; i++) {
+		const struct sim_use *u = &s->uses[i];
+
+		j = json_pack("{ss ss ss}", "machine", u->machine->id, "name", u->machine->name, "path", u->path);
+		json_put_time(j, "from", u->from == FOREVER ? 0 : u->from);
+		json_put_time(j, "to", u->to);
+		json_put_bool(j, "now", cloud_store_used(s->cloud, s, u->machine) == u);
+		json_array_append_new(list, j);
+	}
+	return list;
+}
+
+static const char *store_state(const struct cloud *c, const struct sim_store *s)
+{
+	if (s->deleted)
+		return "deleted";
+	if (!cloud_store_shown(c, s))
+		return "hidden";
+	return cloud_store_used(c, s, NULL) ? "attached" : "free";
+}
+
+static json_t *store(const struct cloud *c, const struct sim_store *s)
+{
+	json_t *j = json_object();
+
+	json_put_str(j, "cloud", c->model->name);
+	json_put_str(j, "kind", sim_store_kind_name(s->kind));
+	json_put_str(j, "id", s->id);
+	json_put_str(j, "name", s->name);
+	json_put_str(j, "place", s->place);
+	json_put_int(j, "size_gb", s->gb);
+	json_put_str(j, "source", s->machine ? s->machine->id : s->source ? s->source->id : NULL);
+	json_put_str(j, "state", store_state(c, s));
+	json_put_bool(j, "billing", cloud_store_billing(c, s));
+	json_put_time(j, "created", s->created);
+	json_put_time(j, "deleted", s->deleted);
+	json_put_int(j, "cost_micro", cloud_store_cost(s, c->now));
+	put_dollars(j, "cost", cloud_store_cost(s, c->now));
+	json_put(j, "uses", uses(s));
+	storage_describe(s, j);
+	return j;
+}
+
+/* All volumes and snapshots ever, or those of one cloud or in one state. */
+static void storage(struct sim *s, const struct sim_request *q, struct sim_response *r)
+{
+	char cloud[32], state[16];
+	json_t *all = json_array();
+
+	SIM_QUERY(q, "cloud", cloud);
+	SIM_QUERY(q, "state", state);
+	for (int i = 0; i < SIM_CLOUDS; i++) {
+		const struct cloud *c = s->clouds[i];
+
+		for (size_t k = 0; k < c->store_count && (!*cloud || !strcmp(cloud, c->model->name)); k++)
+			if (!*state || !strcmp(state, store_state(c, c->stores[k])))
+				json_array_append_new(all, store(c, c->stores[k]));
+	}
+	sim_answer_json(r, 200, json_pack("{si so}", "count", (int)json_array_size(all), "storage", all));
+}
+
 static void bill(struct sim *s, struct sim_response *r)
 {
-	json_t *rows = json_array(), *clouds = json_object(), *j;
+	json_t *rows = json_array(), *kept = json_array(), *clouds = json_object(), *j;
 	money total = 0;
 
 	for (int i = 0; i < SIM_CLOUDS; i++) {
@@ -83,6 +149,8 @@ static void bill(struct sim *s, struct sim_response *r)
 			json_put_bool(j, "billing", cloud_billing(c, c->machines[k]));
 			json_array_append_new(rows, j);
 		}
+		for (size_t k = 0; k < c->store_count; k++)
+			json_array_append_new(kept, store(c, c->stores[k]));
 		j = json_object();
 		json_put_int(j, "cost_micro", sum);
 		put_dollars(j, "cost", sum);
@@ -90,7 +158,7 @@ static void bill(struct sim *s, struct sim_response *r)
 		json_put(clouds, c->model->name, j);
 		total += sum;
 	}
-	j = json_pack("{so so}", "machines", rows, "clouds", clouds);
+	j = json_pack("{so so so}", "machines", rows, "storage", kept, "clouds", clouds);
 	json_put_int(j, "total_micro", total);
 	put_dollars(j, "total", total);
 	sim_answer_json(r, 200, j);
@@ -273,6 +341,8 @@ void control_handle(struct sim *s, const struct sim_request *q, struct sim_respo
 		sim_answer_json(r, 200, control_describe(s));
 	else if (get && sim_path_is(&p, "sim/machines"))
 		machines(s, r);
+	else if (get && sim_path_is(&p, "sim/storage"))
+		storage(s, q, r);
 	else if (get && sim_path_is(&p, "sim/bill"))
 		bill(s, r);
 	else if (get && sim_path_is(&p, "sim/requests"))
@@ -289,6 +359,6 @@ void control_handle(struct sim *s, const struct sim_request *q, struct sim_respo
 		stop(s, r);
 	else
 		problem(r, 404,
-		    "GET machines, bill, requests, faults; POST faults, kill-machine, advance, stop");
+		    "GET machines, storage, bill, requests, faults; POST faults, kill-machine, advance, stop");
 	json_decref(body);
 }

@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -109,22 +108,30 @@ static bool is_vm(const struct sim_machine *m)
 	return !strcmp(m->cloud->model->name, "hotaisle") || !strcmp(m->cloud->model->name, "digitalocean");
 }
 
+static int link_list(const struct sim *s, const struct host *h, const char *const *tools, struct err *e)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	for (; tools && *tools; tools++) {
+		snprintf(from, sizeof(from), "%s/%s", s->standins, *tools);
+		snprintf(to, sizeof(to), "%s/bin/%s", h->dir, *tools);
+		if (symlink(from, to) && errno != EEXIST)
+			return err_errno(e, ERR_FAILED, "cannot make %s", to);
+	}
+	return 0;
+}
+
 static int link_tools(
     const struct sim *s, const struct host *h, const struct sim_machine *m, struct err *e)
 {
 	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "vllm", "who", NULL },
 				 *const nvidia[] = { "nvidia-smi", "vllm", "who", NULL }, *const vm[] = { "docker", "sshd", "systemctl", NULL };
-	const char *const *lists[] = { strcmp(m->gpu->vendor, "amd") ? nvidia : amd, is_vm(m) ? vm : NULL };
-	char from[PATH_MAX], to[PATH_MAX];
 
-	for (size_t k = 0; k < ARRAY_LEN(lists); k++)
-		for (const char *const *t = lists[k]; t && *t; t++) {
-			snprintf(from, sizeof(from), "%s/%s", s->standins, *t);
-			snprintf(to, sizeof(to), "%s/bin/%s", h->dir, *t);
-			if (symlink(from, to) && errno != EEXIST)
-				return err_errno(e, ERR_FAILED, "cannot make %s", to);
-		}
-	return 0;
+	if (link_list(s, h, storage_tools(m), e))
+		return -1;
+	if (!m->gpu || !m->drivers)
+		return 0;
+	return link_list(s, h, strcmp(m->gpu->vendor, "amd") ? nvidia : amd, e) || link_list(s, h, is_vm(m) ? vm : NULL, e) ? -1 : 0;
 }
 
 static bool shell_name(const char *s)
@@ -148,6 +155,8 @@ static int put_shell(const struct host *h, const struct sim_machine *m, struct e
 	    "export PATH=\"$M/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin\"\n"
 	    "unset XDG_RUNTIME_DIR XDG_SESSION_ID MAIL\n",
 	    h->dir, h->mark);
+	if (storage_has_devices(m))
+		buf_puts(&b, "export GPUFLEET_DEVICES=\"$M/devices\"\n");
 	json_object_foreach (m->env, name, v) {
 		if (!shell_name(name))
 			continue;
@@ -258,12 +267,12 @@ static int build(
 		if (mkdir(path, 0700) && errno != EEXIST)
 			return err_errno(e, ERR_FAILED, "cannot make %s", path);
 	}
-	if (put_host_key(s, m, h, e) || put_shell(h, m, e) || put_config(s, h, m, e) ||
+	if (storage_build(m, h, e) || put_host_key(s, m, h, e) || put_shell(h, m, e) || put_config(s, h, m, e) ||
 	    put_keys(c, h, m, e))
 		return -1;
-	if (m->gpu && m->drivers && (put_gpu(h, m, e) || link_tools(s, h, m, e)))
+	if (m->gpu && m->drivers && put_gpu(h, m, e))
 		return -1;
-	return 0;
+	return link_tools(s, h, m, e);
 }
 
 static struct host *host_new(struct sim *s, struct cloud *c, struct sim_machine *m)
@@ -326,32 +335,15 @@ static void start(struct sim *s, struct sim_machine *m, struct host *h)
 	boot_log(s, m, h);
 }
 
-static void remove_tree(int at, const char *name)
-{
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	while (d && (entry = readdir(d))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		if (unlinkat(dirfd(d), entry->d_name, 0))
-			remove_tree(dirfd(d), entry->d_name);
-	}
-	if (d)
-		closedir(d);
-	unlinkat(at, name, AT_REMOVEDIR);
-}
-
 /* Its disk goes with the machine; the logs and the configuration stay for whoever looks for a reason. */
 static void wipe(struct host *h)
 {
-	static const char *const parts[] = { "home", "tmp", "shm" };
+	static const char *const parts[] = { "home", "tmp", "shm", "mounts", "devices" };
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		snprintf(path, sizeof(path), "%s/%s", h->dir, parts[i]);
-		remove_tree(AT_FDCWD, path);
+		tree_remove(path);
 	}
 	h->wiped = true;
 }
@@ -372,6 +364,8 @@ void machine_sync(struct sim *s, struct cloud *c, struct sim_machine *m)
 		h->sshd = 0;
 		h->failed = true;
 	}
+	if (alive)
+		storage_attach(c, m, h);
 	if (alive && !h->sshd && !h->failed) {
 		/* The port may have changed over a restart. */
 		if (put_config(s, h, m, &e) || (h->rekey && put_host_key(s, m, h, &e)))
@@ -380,6 +374,7 @@ void machine_sync(struct sim *s, struct cloud *c, struct sim_machine *m)
 	} else if (!alive && h->sshd) {
 		reap_marked(h->mark, h->dir, h->sshd);
 		h->sshd = 0;
+		storage_power_off(m, h);
 	}
 	if (h->keys_seen != c->keys_changed && put_keys(c, h, m, &e))
 		fprintf(stderr, "gpufleet-sim: %s\n", e.msg);
