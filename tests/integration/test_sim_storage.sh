@@ -16,14 +16,17 @@ pods() {
 value() { grep -o "\"$1\": *\"\{0,1\}[^\",}]*" | head -n 1 | sed 's/^"[^"]*": *"\{0,1\}//'; }
 row() { sim_get machines | sed 's/},{/}\n{/g' | grep "\"id\":\"$1\""; }
 kept() { sim_get storage | sed 's/},{"cloud/}\n{"cloud/g' | grep "\"id\":\"$1\""; }
-on() { # ID COMMAND
+on() { # ID COMMAND: what a login runs there, without the login
+	SSH_ORIGINAL_COMMAND=$2 "$(row "$1" | value dir)/shell" 2>&1 </dev/null
+}
+serves() { row "$1" | grep -q '"sshd":true'; }
+up() { wait_for 15 serves "$1"; }
+logs_in() {
 	local line
 	line=$(row "$1")
-	ssh -n -F none -i "$WORK/key" -p "$(value port <<<"$line")" -o BatchMode=yes -o StrictHostKeyChecking=no \
-		-o UserKnownHostsFile="$WORK/known" -o GlobalKnownHostsFile=/dev/null -o LogLevel=ERROR -o IdentitiesOnly=yes \
-		-o ConnectTimeout=10 "$(id -un)@$(value address <<<"$line")" "$2" 2>&1
+	ssh -n -F none -i "$WORK/key" -p "$(value port <<<"$line")" -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+		-o LogLevel=ERROR -o IdentitiesOnly=yes -o ConnectTimeout=10 "$(id -un)@$(value address <<<"$line")" true
 }
-up() { wait_for 15 on "$1" true; }
 droplet() { # NAME IMAGE [MORE]
 	ocean POST droplets "{\"name\":\"$1\",\"region\":\"atl1\",\"size\":\"gpu-mi300x1-192gb\",\"image\":$2,\"ssh_keys\":[$key]${3:-}}" | value id
 }
@@ -38,7 +41,7 @@ has() { on "$1" "[ -e \"\$GPUFLEET_DEVICES/scsi-0DO_Volume_$2\" ]"; }
 lacks() { ! has "$@"; }
 
 ssh-keygen -q -t ed25519 -N '' -f "$WORK/key"
-start_sim
+start_sim --speed 5
 
 # ---- a block device ----
 
@@ -80,13 +83,14 @@ same "what stays mounted fails" "$(on "$first" 'cat ~/v/w 2>/dev/null || echo go
 ocean DELETE "droplets/$first" >/dev/null
 second=$(droplet two "$base" ",\"volumes\":[\"$volume\"]")
 up "$second"
+check "its own keys log in" wait_for 10 logs_in "$second"
 same "its disk began as the snapshot" "$(on "$second" 'cat ~/setup/link; ls -l ~/setup/done | cut -c1-10; ls -A ~/v; cat .ssh/authorized_keys 2>/dev/null')" \
 	"ready
 -rwx------"
 check "the volume is attached from the beginning" wait_for 5 has "$second" models
 same "and what was in it is still" "$(on "$second" "$d"' mount "$d" ~/v && cat ~/v/w')" weights
 curl -s -X POST "http://127.0.0.1:$SIM_PORT/sim/kill-machine" -d "{\"id\":\"$second\",\"how\":\"reboot\"}" >/dev/null
-sleep 0.3
+sleep 0.2
 up "$second"
 same "a reboot mounts nothing" "$(on "$second" 'mountpoint -q ~/v; echo $?')" 32
 check "nothing lost so far" grep -q '"formatted":true,"lost":false' <<<"$(kept "$volume")"

@@ -32,6 +32,7 @@ static const char usage[] =
     "  --speed X            virtual seconds per real second: bills and life cycles (default 1)\n"
     "  --timing quick|real  delays of a second or so, or what the providers' fact sheets report (default quick)\n"
     "  --boot-delay SEC     create to running, in virtual time, instead of the preset's\n"
+    "  --snapshot-delay SEC how long a snapshot takes, in virtual time, instead of the preset's\n"
     "  --inventory FILE     JSON object; a cloud's section replaces its built-in inventory\n"
     "  --fault CLOUD:NAME[=COUNT][@SECONDS]   switch a fault on (repeatable); CLOUD may be *\n"
     "  --no-ssh             machines without sshd\n"
@@ -192,6 +193,8 @@ static int open_clouds(struct sim *s, struct err *e)
 			sim_timing_quick(&o.timing);
 		if (s->options.boot_delay >= 0)
 			o.timing.boot = s->options.boot_delay;
+		if (s->options.snapshot_delay >= 0)
+			o.timing.snapshot = s->options.snapshot_delay;
 		o.inventory = json_object_get(s->inventory, cloud_models[i]->name);
 		s->clouds[i] = cloud_new(cloud_models[i], &o);
 	}
@@ -410,6 +413,7 @@ int main(int argc, char **argv)
 		{ "speed", required_argument, NULL, 'x' },
 		{ "timing", required_argument, NULL, 't' },
 		{ "boot-delay", required_argument, NULL, 'b' },
+		{ "snapshot-delay", required_argument, NULL, 'S' },
 		{ "inventory", required_argument, NULL, 'i' },
 		{ "fault", required_argument, NULL, 'f' },
 		{ "no-ssh", no_argument, NULL, 'n' },
@@ -422,7 +426,7 @@ int main(int argc, char **argv)
 		{ 0 },
 	};
 	static struct sim s = { .options = {
-				    .timing = "quick", .seed = 1, .speed = 1, .boot_delay = -1 } };
+				    .timing = "quick", .seed = 1, .speed = 1, .boot_delay = -1, .snapshot_delay = -1 } };
 	struct sim_options *o = &s.options;
 	int64_t n;
 	double d;
@@ -453,6 +457,10 @@ int main(int argc, char **argv)
 		case 'b':
 			ok = str_to_double(optarg, &d) && d >= 0 && d <= 1e6;
 			o->boot_delay = ok ? (int64_t)(d * 1e6) : 0;
+			break;
+		case 'S':
+			ok = str_to_double(optarg, &d) && d >= 0 && d <= 1e6;
+			o->snapshot_delay = ok ? (int64_t)(d * 1e6) : 0;
 			break;
 		case 'i': o->inventory = optarg; break;
 		case 'f':

@@ -22,7 +22,7 @@ struct sim_options {
 	int port, ssh_port; /* 0: a free one */
 	int64_t seed;
 	double speed;
-	int64_t boot_delay; /* µs; < 0: by the timing preset */
+	int64_t boot_delay, snapshot_delay; /* µs; < 0: by the timing preset */
 	bool no_ssh;        /* machines without sshd */
 	bool no_user_data;  /* their images do not look at it */
 	bool impostor;      /* somebody else answers at the address of each container */
