@@ -95,6 +95,7 @@ PROGRAMS := $(if $(wildcard daemon/gpufleetd.c),$(BUILD)/gpufleetd) \
 	$(if $(CTL_MAIN),$(BUILD)/gpufleetctl) \
 	$(if $(wildcard daemon/reaper.c),$(BUILD)/gpufleet-reaper)
 SIM      := $(if $(wildcard tests/sim/gpufleet_sim.c),$(BUILD)/gpufleet-sim)
+CONTRACT := $(BUILD)/contract/requests
 LACKING  := $(if $(wildcard daemon/gpufleetd.c),,gpufleetd) $(if $(CTL_MAIN),,gpufleetctl) \
 	$(if $(wildcard daemon/reaper.c),,gpufleet-reaper)
 
@@ -179,17 +180,27 @@ $(BUILD)/sources.list: FORCE
 
 # ---- checks --------------------------------------------------------------------------------------------------------------
 
-check: unit sim all
+check: unit sim all $(CONTRACT)
 	@sh tests/run.sh '$(BUILD)' unit integration
 
 check-unit: unit
 	@sh tests/run.sh '$(BUILD)' unit
 
-check-integration: all sim
+check-integration: all sim $(CONTRACT)
 	@sh tests/run.sh '$(BUILD)' integration
 
 unit: $(UNIT)
 sim: $(SIM)
+
+# What the adapters ask for, held against the providers' own documents.
+check-contract: $(CONTRACT)
+	@ONLY=contract sh tests/run.sh '$(BUILD)' integration
+.PHONY: check-contract
+
+$(CONTRACT): $(call obj,$(wildcard tests/contract/*.c)) $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
 check-asan:
 	@+ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
@@ -357,6 +368,7 @@ help:
 	@echo 'make check-asan         all tests with the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
 	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
+	@echo 'make check-contract     requests and answers against the documents of the providers, in ../shared or OPENAPI=dir'
 	@echo 'make check-clouds       sixteen ways in which clouds misbehave, end to end'
 	@echo 'make bench-ledger       the report of a month over a million postings, beside SQLite adding them up; make bench: all of them'
 	@echo 'make bench-ssh          200 machines over SSH, beside clush, pssh and xargs ssh'

@@ -5,7 +5,7 @@ set -euo pipefail
 build=(gcc make pkg-config libc6-dev libuv1-dev libcurl4-openssl-dev libjansson-dev libssh2-1-dev libsqlite3-dev
 	libmicrohttpd-dev libyaml-dev libssl-dev libarchive-dev)
 run=(ca-certificates tzdata)
-test=(libcmocka-dev openssh-server openssh-client sqlite3 curl wget python3 procps)
+test=(libcmocka-dev openssh-server openssh-client sqlite3 curl wget python3 python3-yaml python3-jsonschema procps)
 lint=(mandoc shellcheck)
 
 [ -r /etc/os-release ] && . /etc/os-release

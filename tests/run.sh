@@ -9,7 +9,8 @@
 # JOBS of a kind run at a time: as many unit suites as there are processors, and one integration suite more, as these mostly wait.
 # Each has its own directory and ports.
 #
-# A suite that ends with an error, counts nothing, skips something or runs longer than LIMIT seconds has failed.
+# A suite that ends with an error, counts nothing, skips something or runs longer than LIMIT seconds has failed. An integration suite
+# that lacks what no package can bring says so in a line "not run: why" and counts nothing; it is named below all others.
 # WRAP is put in front of unit programs (valgrind). ONLY=text takes the suites whose name contains it.
 set -u
 LC_ALL=C.UTF-8
@@ -68,6 +69,11 @@ suite()
 		$(if [ "$kind" = unit ]; then count_unit "$out"; else count_lines "$out"; fi)
 	COUNTS
 	why=
+	if [ "$kind $rc $((p + f))" = 'integration 0 0' ] && grep -q '^not run: ' "$out"; then
+		echo "0 0" >"$log/$name.result"
+		printf '%-4s %-36s %s\n' - "$name" "$(grep '^not run: ' "$out")"
+		return
+	fi
 	if [ $rc -eq 124 ]; then
 		why=" (ended after $limit s)"
 	elif [ $rc -ne 0 ]; then
@@ -88,6 +94,7 @@ fi
 
 passed=0
 failed=0
+absent=
 for kind in "$@"; do
 	began_kind=$(now_ms)
 	names=
@@ -109,6 +116,8 @@ for kind in "$@"; do
 		[ -f "$log/$name.result" ] && read -r p f <"$log/$name.result"
 		passed=$((passed + p))
 		failed=$((failed + f))
+		[ $((p + f)) -ne 0 ] || absent="$absent$name: $(sed -n 's/^not run: //p' "$log/$name.log")
+"
 		[ "$f" -eq 0 ] && continue
 		echo "---- $log/$name.log"
 		words "$kind" "$log/$name.log" | tail -n 40
@@ -117,5 +126,6 @@ for kind in "$@"; do
 	took=$(($(now_ms) - began_kind))
 	printf '     %-36s %33d.%03d s\n' "all $kind suites" $((took / 1000)) $((took % 1000))
 done
+printf '%s' "$absent" | sed 's/^/not run: /'
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
