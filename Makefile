@@ -28,7 +28,7 @@ TEST_PKGS := cmocka
 PKGCONFIG ?= pkg-config
 
 # Goals that need no compiler and no library.
-BARE_GOALS := deps clean help uninstall format lint-text lint-layering
+BARE_GOALS := deps clean help uninstall format lint-text lint-layering lint-quirks
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(firstword $(CC))),)
 $(error no C compiler '$(firstword $(CC))' here; install what is missing with: make deps)
@@ -288,7 +288,7 @@ demo: all sim
 demo-campaign: all sim
 	@BUILD='$(BUILD)' bash tests/sim/demo_campaign.sh
 
-LINT := lint-layering lint-headers lint-options lint-ctl lint-man lint-shell lint-unit lint-text
+LINT := lint-layering lint-headers lint-options lint-ctl lint-man lint-shell lint-unit lint-text lint-quirks
 lint: $(LINT)
 	@echo 'lint: clean'
 lint-layering:
@@ -308,6 +308,8 @@ lint-unit:
 	@sh tests/lint/unit.sh
 lint-text:
 	@sh tests/lint/text.sh
+lint-quirks:
+	@sh tests/lint/quirks.sh
 
 # What the option table says about itself: the commented sample and a part of the manual.
 docs: $(BUILD)/print-options $(BUILD)/gpufleetctl
@@ -380,7 +382,7 @@ help:
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make demo-campaign      the founding campaign: nine scenarios, two targets, three repeats, with its report'
-	@echo 'make lint               layering, headers, options, manuals, scripts, text'
+	@echo 'make lint               layering, headers, options, manuals, scripts, text, the index of quirks'
 	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
 	@echo 'make format             clang-format over the lines that are not committed yet'
 	@echo 'make install, uninstall PREFIX (now $(PREFIX)) and DESTDIR are honoured'

@@ -58,7 +58,7 @@ char *world_fixture(const struct world *w, const char *name)
 
 /* ---- requests ---- */
 
-static void build(struct world *w, enum provider_op_kind op)
+void world_build(struct world *w, enum provider_op_kind op)
 {
 	http_request_free(&w->req);
 	w->p->op[op].build(&w->args, &w->cursor, &w->req, &w->r);
@@ -66,7 +66,7 @@ static void build(struct world *w, enum provider_op_kind op)
 
 void world_asks(struct world *w, enum provider_op_kind op, const char *method, const char *tail)
 {
-	build(w, op);
+	world_build(w, op);
 	assert_false(w->req.answered);
 	assert_string_equal(w->req.method, method);
 	assert_true(str_starts(w->req.url, API_URL));
@@ -92,7 +92,7 @@ void world_asks_with(struct world *w, const char *json)
 
 enum verdict world_answers_alone(struct world *w, enum provider_op_kind op)
 {
-	build(w, op);
+	world_build(w, op);
 	assert_true(w->req.answered);
 	assert_null(w->req.url);
 	return w->r.verdict;

@@ -29,6 +29,8 @@ void world_forget(struct world *w); /* request, reply and cursor; the arguments 
 /* A file of tests/fixtures/<provider>/, without its last newline. Caller frees. */
 char *world_fixture(const struct world *w, const char *name);
 
+/* Writes the request that the arguments and the cursor ask for. */
+void world_build(struct world *w, enum provider_op_kind op);
 /* Builds, and checks method, URL behind the account's api_url, and authentication. */
 void world_asks(struct world *w, enum provider_op_kind op, const char *method, const char *tail);
 /* The body of the last request is this JSON, keys in any order. */
