@@ -6,17 +6,30 @@
  *   build  writes the next HTTP request from the arguments and the cursor left by the previous page or step;
  *   read   turns status, headers and body into facts in the reply, a next request (VERDICT_MORE), or a classified failure.
  *
- * To add a provider: write one file with its pairs and its table at the bottom, add the pointer to registry.c, fixtures to
- * tests/fixtures/<name>/, a table test to tests/unit/, its facts to a sheet, and a model of its cloud to tests/sim/.
- *
  * What each slot may assume and must do:
  *   build  - args fields named for the operation below are set; others are NULL or 0;
  *          - must fill method, url (absolute, beginning with account->api_url), headers with authentication, body; a URL that
- *            the provider named gets no authentication;
+ *            the provider named gets no authentication; what came from outside goes into a path only percent-encoded;
  *          - may answer without a request by filling the reply and setting req->answered (static hosts).
  *   read   - gets any bytes at all: empty, HTML, truncated, 8 MiB; must never crash nor believe what it cannot parse;
  *          - a body that should be complete and is not is RETRY for reads and UNSURE for what makes things that bill;
+ *          - REFUSED, DENIED, LIMIT, NO_CAPACITY and ABSENT are the provider's own word: a status alone, from whoever stands in
+ *            between, is RETRY, and UNSURE for what makes;
+ *          - a listing is complete or no listing; a state that is not known is MACHINE_UNKNOWN, never gone;
  *          - messages in the reply are the provider's own sentence, shortened; no secrets.
+ * Tries, pages, timing, rate limits, duplicates and facts that cannot be are call.c's, the same for all.
+ *
+ * To add a provider, read tests/unit/fake_provider.c, which is a whole one in 200 lines, then write
+ *   - the facts, with where they are from: everything else cites their sections;
+ *   - providers/<name>.c: the pairs, and at its bottom the table. The core needs CHECK, OFFERS, CREATE, DESCRIBE, LIST, MARK, DESTROY
+ *     and BALANCE, and either CAP_MARK_AT_CREATE or CAP_SINGLE_FLIGHT; any other pair may be NULL, and any other fact 0;
+ *   - its line in registry.c, its name in CLOUDS of config/options.c and what `gpufleetctl init` asks in daemon/ctl/cmd_init.c;
+ *   - fixtures in tests/fixtures/<name>/ and tests/unit/test_<name>.c on adapter_world.h: each answer of the facts, each cut and
+ *     each mutation of it, and the hostile ones;
+ *   - a subject in tests/contract/arguments.c and the provider's own OpenAPI document, if it has one, in contract.py;
+ *   - a model of its cloud in tests/sim/, written from the facts and not from the adapter, so that the two can disagree;
+ *   - its column in the README, which test_capabilities prints, and a line in tests/contract/quirks.txt for each warning.
+ * Nothing else in the core, the daemon or the commands knows a provider by its name.
  */
 #ifndef GPUFLEET_PROVIDER_H
 #define GPUFLEET_PROVIDER_H

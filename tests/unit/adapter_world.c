@@ -1,4 +1,5 @@
 #include "adapter_world.h"
+#include "providers/http.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,26 @@
 void expect_verdict(enum verdict got, enum verdict want)
 {
 	assert_string_equal(verdict_name(got), verdict_name(want));
+}
+
+void expect_whole_cloud(const struct provider *p)
+{
+	static const enum provider_op_kind needed[] = { OP_CHECK, OP_OFFERS, OP_CREATE, OP_DESCRIBE,
+		OP_LIST, OP_MARK, OP_DESTROY, OP_BALANCE };
+
+	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
+		if (!p->op[needed[i]].build)
+			fail_msg("%s lacks operation %d", p->name, (int)needed[i]);
+	for (int op = 0; op < OP_NR; op++)
+		assert_int_equal(!p->op[op].build, !p->op[op].read);
+	assert_true(http_url_ok(p->api_url));
+	assert_true(str_starts(p->api_url, "https://"));
+	assert_true(p->api_url[strlen(p->api_url) - 1] != '/');
+	assert_true(*p->token_env && *p->token_where);
+	assert_true(p->create_timeout >= 10 * SECOND && p->create_timeout <= 10 * MINUTE);
+	/* Without a name at create only one may be under way. */
+	assert_true(p->caps & (CAP_MARK_AT_CREATE | CAP_SINGLE_FLIGHT));
+	assert_true(!(p->caps & CAP_BILL_BY_MACHINE) || p->op[OP_BILL].build);
 }
 
 void world_open(struct world *w, const struct provider *p)

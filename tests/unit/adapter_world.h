@@ -42,6 +42,8 @@ enum verdict world_answers_alone(struct world *w, enum provider_op_kind op);
 enum verdict world_hear(struct world *w, enum provider_op_kind op, int status, const char *type, const char *body);
 enum verdict world_hear_file(struct world *w, enum provider_op_kind op, int status, const char *name);
 
+/* It has the operations and the facts without which the core cannot rent there. */
+void expect_whole_cloud(const struct provider *p);
 void expect_verdict(enum verdict got, enum verdict want);
 
 /* Each operation hears every hostile body with every status and type: no crash, and nothing believed that must not be. */

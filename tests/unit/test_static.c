@@ -1,8 +1,7 @@
 /*
  * Hosts of one's own (providers/static.c), and what must hold for every row of providers/registry.c.
  */
-#include "providers/call.h"
-#include "providers/http.h"
+#include "adapter_world.h"
 
 #include "base/str.h"
 
@@ -31,7 +30,7 @@ static const struct account account = {
 	.name = "rack", .provider = "static", .hosts = hosts, .host_count = ARRAY_LEN(hosts)
 };
 
-static struct call *perform(enum provider_op_kind op, const struct op_args *given)
+static struct call *ask(enum provider_op_kind op, const struct op_args *given)
 {
 	static struct call_limits limits;
 	struct op_args args = *given;
@@ -50,7 +49,7 @@ static struct call *perform(enum provider_op_kind op, const struct op_args *give
 
 static void hosts_are_offers(void **state)
 {
-	struct call *c = perform(OP_OFFERS, &(struct op_args){ 0 });
+	struct call *c = ask(OP_OFFERS, &(struct op_args){ 0 });
 	const struct op_reply *r = call_reply(c);
 
 	(void)state;
@@ -71,13 +70,13 @@ static void hosts_are_offers(void **state)
 
 static void offers_are_filtered(void **state)
 {
-	struct call *c = perform(OP_OFFERS, &(struct op_args){ .gpu = "mi300x", .gpu_count = 8 });
+	struct call *c = ask(OP_OFFERS, &(struct op_args){ .gpu = "mi300x", .gpu_count = 8 });
 
 	(void)state;
 	assert_int_equal(call_reply(c)->offer_count, 1);
 	assert_string_equal(call_reply(c)->offers[0].key, "lab2");
 	call_free(c);
-	c = perform(OP_OFFERS, &(struct op_args){ .gpu = "mi300x", .gpu_count = 1 });
+	c = ask(OP_OFFERS, &(struct op_args){ .gpu = "mi300x", .gpu_count = 1 });
 	assert_int_equal(call_reply(c)->verdict, VERDICT_OK);
 	assert_int_equal(call_reply(c)->offer_count, 0);
 	call_free(c);
@@ -86,18 +85,18 @@ static void offers_are_filtered(void **state)
 static void a_host_is_taken_and_given_back(void **state)
 {
 	struct offer o = { .key = "lab1" };
-	struct call *c = perform(OP_CREATE, &(struct op_args){ .offer = &o });
+	struct call *c = ask(OP_CREATE, &(struct op_args){ .offer = &o });
 
 	(void)state;
 	assert_int_equal(call_reply(c)->verdict, VERDICT_OK);
 	assert_string_equal(call_reply(c)->id, "lab1");
 	assert_true(call_reply(c)->price_hour == 35 * CENT);
 	call_free(c);
-	c = perform(OP_DESTROY, &(struct op_args){ .id = "lab1" });
+	c = ask(OP_DESTROY, &(struct op_args){ .id = "lab1" });
 	assert_int_equal(call_reply(c)->verdict, VERDICT_OK);
 	call_free(c);
 	str_copy(o.key, "lab9");
-	c = perform(OP_CREATE, &(struct op_args){ .offer = &o });
+	c = ask(OP_CREATE, &(struct op_args){ .offer = &o });
 	assert_int_equal(call_reply(c)->verdict, VERDICT_REFUSED);
 	assert_string_equal(call_reply(c)->id, "");
 	assert_non_null(strstr(call_reply(c)->message, "lab9"));
@@ -107,7 +106,7 @@ static void a_host_is_taken_and_given_back(void **state)
 /* Where a host is stands in the configuration alone. */
 static void a_host_is_described(void **state)
 {
-	struct call *c = perform(OP_DESCRIBE, &(struct op_args){ .id = "lab1" });
+	struct call *c = ask(OP_DESCRIBE, &(struct op_args){ .id = "lab1" });
 	const struct machine *m = call_reply(c)->machines;
 
 	(void)state;
@@ -119,7 +118,7 @@ static void a_host_is_described(void **state)
 	assert_string_equal(m->user, hosts[0].user);
 	assert_int_equal(m->state, MACHINE_RUNNING);
 	call_free(c);
-	c = perform(OP_DESCRIBE, &(struct op_args){ .id = "lab9" });
+	c = ask(OP_DESCRIBE, &(struct op_args){ .id = "lab9" });
 	assert_int_equal(call_reply(c)->verdict, VERDICT_ABSENT);
 	call_free(c);
 }
@@ -127,7 +126,7 @@ static void a_host_is_described(void **state)
 static void there_is_nothing_to_list(void **state)
 {
 	const struct provider *p = provider_find("static");
-	struct call *c = perform(OP_CHECK, &(struct op_args){ 0 });
+	struct call *c = ask(OP_CHECK, &(struct op_args){ 0 });
 
 	(void)state;
 	assert_int_equal(call_reply(c)->verdict, VERDICT_OK);
@@ -155,26 +154,6 @@ static void providers_are_found_by_name(void **state)
 	assert_null(provider_find(""));
 }
 
-static void a_cloud_can_do_what_the_core_relies_on(const struct provider *p)
-{
-	static const enum provider_op_kind needed[] = { OP_CHECK, OP_OFFERS, OP_CREATE, OP_DESCRIBE,
-		OP_LIST, OP_MARK, OP_DESTROY, OP_BALANCE };
-
-	for (size_t i = 0; i < ARRAY_LEN(needed); i++)
-		if (!p->op[needed[i]].build)
-			fail_msg("%s lacks operation %d", p->name, (int)needed[i]);
-	for (int op = 0; op < OP_NR; op++)
-		assert_int_equal(!p->op[op].build, !p->op[op].read);
-	assert_true(http_url_ok(p->api_url));
-	assert_true(str_starts(p->api_url, "https://"));
-	assert_true(p->api_url[strlen(p->api_url) - 1] != '/');
-	assert_true(*p->token_env && *p->token_where);
-	assert_true(p->create_timeout >= 10 * SECOND && p->create_timeout <= 10 * MINUTE);
-	/* Without a name at create only one may be under way. */
-	assert_true(p->caps & (CAP_MARK_AT_CREATE | CAP_SINGLE_FLIGHT));
-	assert_true(!(p->caps & CAP_BILL_BY_MACHINE) || p->op[OP_BILL].build);
-}
-
 static void every_provider_is_whole(void **state)
 {
 	(void)state;
@@ -187,7 +166,7 @@ static void every_provider_is_whole(void **state)
 			assert_true((*p)->rate[op].every >= 0 && (*p)->rate[op].burst >= 0);
 		assert_ptr_equal(provider_find((*p)->name), *p);
 		if (!((*p)->caps & CAP_LOCAL))
-			a_cloud_can_do_what_the_core_relies_on(*p);
+			expect_whole_cloud(*p);
 	}
 }
 
