@@ -544,7 +544,7 @@ static json_t *figures_json(const struct figures *f, const char *key, const char
 	json_put(o, "gpu_hours", json_real((double)f->gpu_time / (double)HOUR));
 	json_put_money(o, "held", f->held);
 	json_put_money(o, "metered", f->metered);
-	if (f->with_bill || !f->instances)
+	if (f->with_bill || (!f->instances && !f->metered))
 		json_put_money(o, "billed", f->billed);
 	else
 		json_put(o, "billed", json_null());

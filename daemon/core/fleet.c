@@ -409,6 +409,8 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 		return FOREVER; /* the count touches us */
 	if (now < f->place_retry_at)
 		return f->place_retry_at;
+	if (storage_waits(m, f))
+		return now + SECOND;
 	if (!market_ready(m, f, now, out))
 		return now + SECOND; /* the answers touch the fleet; this is the net below, and the turn after another fleet's */
 	for (int slot = 0; slot < f->instances && !stuck; slot++) {

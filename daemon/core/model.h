@@ -437,6 +437,7 @@ struct extra {
 	instant retry_at, absent_at;
 	int tries;
 	char machine[ID_MAX]; /* a volume: which machine has it, at the last listing */
+	int64_t left_by;      /* this instance has it no more, as a listing said before its end was proved */
 };
 
 /* The core's copy of the facts about one account's provider, filled by the daemon from the provider table. */

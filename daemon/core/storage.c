@@ -45,7 +45,7 @@ const struct instance *storage_user(const struct model *m, const struct extra *x
 	list_for_each(n, &a->instance_list) {
 		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);
 
-		if (i->volume_id == x->object.id && i->state != INSTANCE_GONE)
+		if (i->volume_id == x->object.id && i->state != INSTANCE_GONE && i->object.id != x->left_by)
 			return i;
 	}
 	return NULL;
@@ -193,7 +193,7 @@ static void drop(struct model *m, struct extra *x, struct fact *f)
 	const struct instance *i = storage_user(m, x);
 	const struct fleet *user = i ? model_fleet(m, i->fleet_id) : NULL;
 
-	if (i) {
+	if (i && i->state < INSTANCE_DELETING) {
 		err_set(&f->error, ERR_CONFLICT, "volume '%s' is in use by '%s'; first: gpufleetctl down %s", x->name, user ? user->name : i->mark,
 		    user ? user->name : "");
 		return;
@@ -202,9 +202,9 @@ static void drop(struct model *m, struct extra *x, struct fact *f)
 	core_dirty(m, &x->object);
 	if (x->state == EXTRA_WANTED)
 		extra_move(m, x, EXTRA_EV_END, CAUSE_RELEASED, f->actor, "not wanted any more");
-	else if (x->state == EXTRA_LIVE)
+	else if (x->state == EXTRA_LIVE && !i)
 		extra_move(m, x, EXTRA_EV_END, CAUSE_RELEASED, f->actor, "deleted");
-	core_touch(m, &x->object); /* what is under way is deleted when it is known */
+	core_touch(m, &x->object); /* what is under way is deleted when it is known, what is in use when its machine is gone */
 }
 
 static void keep(struct model *m, struct extra *x, struct fact *f)
@@ -397,7 +397,22 @@ static void adopt(struct model *m, struct account_state *a, const struct storage
 	core_touch(m, &x->object);
 }
 
-static void seen(struct model *m, struct extra *x, const struct storage *s, instant began)
+/* Its machine's delete was taken and the provider shows it free: the next one need not wait for the proof that the machine is gone. */
+static void is_free(struct model *m, const struct account_state *a, struct extra *x, const struct storage *s, instant began)
+{
+	const struct instance *i = storage_user(m, x);
+	struct fleet *f;
+	size_t at = 0;
+
+	if (!i || !a->facts.attaches || *s->machine || i->state != INSTANCE_DELETING || !i->delete_accepted || began <= i->delete_sent)
+		return;
+	x->left_by = i->object.id;
+	while ((f = model_each(&m->fleets, &at)))
+		if (f->state == FLEET_OPEN && !strcmp(f->volume, x->name))
+			core_touch(m, &f->object);
+}
+
+static void seen(struct model *m, const struct account_state *a, struct extra *x, const struct storage *s, instant began)
 {
 	x->absent_listings = 0;
 	if (x->state == EXTRA_DOUBT || x->state == EXTRA_BUILDING) {
@@ -408,6 +423,7 @@ static void seen(struct model *m, struct extra *x, const struct storage *s, inst
 	if (x->state == EXTRA_MAKING || x->state == EXTRA_WANTED)
 		return; /* its answer is on its way */
 	learn(m, x, s);
+	is_free(m, a, x, s, began);
 	if (x->state == EXTRA_DELETING && x->dropped_at && x->dropped_at < began) {
 		x->dropped_at = 0; /* it was taken, and is there all the same */
 		x->retry_at = m->now + core_backoff(++x->tries, DROP_BACKOFF);
@@ -459,7 +475,7 @@ static void listed(struct model *m, struct account_state *a, const struct fact *
 
 		x = known(m, a, s);
 		if (x)
-			seen(m, x, s, f->began);
+			seen(m, a, x, s, f->began);
 		else if (storage_mark_read(name, s->name, m->mark_key, a->facts.provider, m->site, s->kind) == MARK_OURS)
 			adopt(m, a, s, name);
 		else
@@ -583,12 +599,13 @@ static duration list_interval(const struct model *m, const struct account_state 
 		return m->policy.poll_boot;
 	while ((x = model_each(&m->extras, &at))) {
 		duration want = m->policy.poll_sweep * SWEEPS_USED;
+		const struct instance *user = storage_user(m, x);
 
 		if (!storage_kind_of(x) || x->state == EXTRA_GONE || strcmp(x->account, a->facts.name) != 0)
 			continue;
 		if (x->state == EXTRA_DOUBT)
 			want = m->policy.absence_spacing;
-		if (x->state == EXTRA_DELETING && x->dropped_at)
+		if ((x->state == EXTRA_DELETING && x->dropped_at) || (a->facts.attaches && user && user->state == INSTANCE_DELETING && user->delete_accepted))
 			want = m->policy.poll_boot;
 		best = want < best ? want : best;
 	}
@@ -653,10 +670,19 @@ int storage_order_ok(const struct model *m, const struct fleet *f, struct err *e
 		return err_set(e, ERR_USAGE, "volume '%s' is at %s and snapshot '%s' at %s", v->name, v->account, s->name, s->account);
 	if (v && !a->facts.volume_shared && f->instances > 1)
 		return err_set(e, ERR_USAGE, "%s gives a volume to one machine at a time: not with --instances %d", a->facts.title, f->instances);
-	if (v && !a->facts.volume_shared && user)
+	if (v && !a->facts.volume_shared && user && user->state < INSTANCE_DELETING)
 		return err_set(e, ERR_CONFLICT, "volume '%s' is in use by '%s'", v->name,
 		    model_fleet(m, user->fleet_id) ? model_fleet(m, user->fleet_id)->name : user->mark);
 	return 0;
+}
+
+bool storage_waits(const struct model *m, const struct fleet *f)
+{
+	const struct extra *v = *f->volume ? model_storage(m, EXTRA_VOLUME, f->volume) : NULL;
+	const struct account_state *a = v ? model_account(m, v->account) : NULL;
+	const struct instance *user = a && !a->facts.volume_shared ? storage_user(m, v) : NULL;
+
+	return user && user->fleet_id != f->object.id;
 }
 
 static bool fits_place(const struct extra *x, const struct offer *o, char why[TEXT_MAX])

@@ -19,6 +19,8 @@ const struct instance *storage_user(const struct model *m, const struct extra *x
 
 /* May a fleet be opened that names a volume, a snapshot? ERR_USAGE, ERR_CONFLICT. */
 int storage_order_ok(const struct model *m, const struct fleet *f, struct err *e);
+/* Is its volume still with a machine of another fleet, which is on its way out? Then nothing is ordered yet. */
+bool storage_waits(const struct model *m, const struct fleet *f);
 /* Can the offer's machine have what the fleet names? */
 bool storage_fits(const struct model *m, const struct fleet *f, const struct offer *o, char why[TEXT_MAX]);
 
