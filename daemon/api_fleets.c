@@ -14,7 +14,8 @@
 #define LIFE_MAX      (365 * DAY)
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
-	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for", "accept_minimum", "offer", "keep_on_failure", NULL };
+	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for",
+	"accept_minimum", "offer", "keep_on_failure", NULL };
 
 /* ---- the wish ---- */
 

@@ -168,22 +168,26 @@ static void book_instance(struct model *m, struct instance *i)
 
 /* ---- storage: one part, by the day ---- */
 
+static struct posting *book_storage(struct model *m, struct extra *x, instant until, money amount)
+{
+	struct posting *p = next_posting(m, &x->object, &x->postings, POSTING_USE);
+	struct payer payer = payer_of_extra(x);
+
+	p->part = PART_STORAGE;
+	p->since = x->booked_until;
+	p->until = until;
+	p->amount = amount;
+	str_copy(p->debit, "cost");
+	snprintf(p->credit, sizeof(p->credit), "provider:%s", x->account);
+	x->posted = money_add(x->posted, amount);
+	budgets_count(m, &payer, p);
+	return p;
+}
+
 static void book_storage_until(struct model *m, struct extra *x, instant until, money amount)
 {
-	struct payer payer = payer_of_extra(x);
-	struct posting *p;
-
-	if (x->price_month || x->posted) {
-		p = next_posting(m, &x->object, &x->postings, POSTING_USE);
-		p->part = PART_STORAGE;
-		p->since = x->booked_until;
-		p->until = until;
-		p->amount = amount;
-		str_copy(p->debit, "cost");
-		snprintf(p->credit, sizeof(p->credit), "provider:%s", x->account);
-		x->posted = money_add(x->posted, amount);
-		budgets_count(m, &payer, p);
-	}
+	if (x->price_month || x->posted)
+		book_storage(m, x, until, amount);
 	x->booked_until = until;
 	core_dirty(m, &x->object);
 }
@@ -196,6 +200,20 @@ static void book_storage_time(struct model *m, struct extra *x, instant end)
 		book_storage_until(m, x, next, money_share(x->price_month, next - x->booked_until, STORAGE_MONTH));
 }
 
+/* A provider may charge a least sum for what lived only a minute. */
+static void book_storage_end(struct model *m, struct extra *x)
+{
+	const struct account_state *a = model_account(m, x->account);
+	money least = a && x->kind == EXTRA_SNAPSHOT ? a->facts.snapshot_rule.minimum : 0;
+	struct posting *p;
+
+	book_storage_time(m, x, x->dropped_at ? x->dropped_at : m->now);
+	if (x->booked_until && x->posted < least) {
+		p = book_storage(m, x, x->booked_until, least - x->posted);
+		p->part = PART_ROUNDING;
+	}
+}
+
 static void book_extra(struct model *m, struct extra *x)
 {
 	if (!storage_kind_of(x))
@@ -203,7 +221,7 @@ static void book_extra(struct model *m, struct extra *x)
 	if (!x->booked_until && x->state >= EXTRA_LIVE && *x->provider_id)
 		x->booked_until = x->kind == EXTRA_VOLUME ? x->created : m->now; /* a snapshot is not charged while it is taken */
 	if (x->state == EXTRA_GONE)
-		book_storage_time(m, x, x->dropped_at ? x->dropped_at : m->now);
+		book_storage_end(m, x);
 	else if (m->now >= ledger_storage_due(x))
 		book_storage_time(m, x, m->now / DAY * DAY);
 	book_hold(m, &x->object, &x->postings, x->hold, &x->held);

@@ -66,8 +66,8 @@ static int find_place(struct ctl *c, json_t *order, json_t *volume, struct err *
 		break;
 	}
 	if (rc == 0 && !json_path(volume, "account"))
-		rc = err_set(e, ERR_CAPACITY, "nobody who has volumes sells %s:%lld now%s%s", json_str(order, "gpu", ""), (long long)json_int(order, "count", 1),
-		    *json_str(plan, "text", "") ? "; " : "", json_str(plan, "text", ""));
+		rc = err_set(e, ERR_CAPACITY, "nobody who has volumes sells %s:%lld now%s%s", json_str(order, "gpu", ""),
+		    (long long)json_int(order, "count", 1), *json_str(plan, "text", "") ? "; " : "", json_str(plan, "text", ""));
 	json_decref(plan);
 	json_decref(accounts);
 	return rc;

@@ -316,7 +316,7 @@ const struct command command_snapshots = {
 	.synopsis = "[list] | create NAME --of FLEET[/I] | --of-volume NAME | show|delete NAME | keep NAME --for DURATION",
 	.summary = "machines and volumes as they were: later ones start from them",
 	.details =
-	    "'up --snapshot NAME' and 'run --snapshot NAME' start a machine from it: what setup scripts left is there. It is in one region, "
+	    "A machine of 'up' or 'run --snapshot NAME' starts from it: what setup scripts left is there. It is in one region, "
 	    "needs a machine whose disk is at least as big as that of the one it was taken of, and has the driver of its GPU in it. "
 	    "'gpufleetctl prepare' takes one behind the run that sets everything up.",
 	.max = 2,
