@@ -107,6 +107,8 @@ static const struct route {
 	{ "POST", "/v1/volumes", ROLE_OPERATOR, post_volumes },
 	{ "GET", "/v1/volumes/*", ROLE_VIEWER, get_volume },
 	{ "POST", "/v1/volumes/*/keep", ROLE_OPERATOR, post_volume_keep },
+	{ "POST", "/v1/volumes/*/attach", ROLE_OPERATOR, post_volume_attach },
+	{ "POST", "/v1/volumes/*/detach", ROLE_OPERATOR, post_volume_detach },
 	{ "DELETE", "/v1/volumes/*", ROLE_OPERATOR, delete_volume },
 	{ "GET", "/v1/snapshots", ROLE_VIEWER, get_snapshots },
 	{ "POST", "/v1/snapshots", ROLE_OPERATOR, post_snapshots },

@@ -145,6 +145,8 @@ void get_volumes(struct request *r);
 void get_volume(struct request *r);
 void post_volumes(struct request *r);
 void post_volume_keep(struct request *r);
+void post_volume_attach(struct request *r);
+void post_volume_detach(struct request *r);
 void delete_volume(struct request *r);
 void get_snapshots(struct request *r);
 void get_snapshot(struct request *r);

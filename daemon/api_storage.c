@@ -253,6 +253,46 @@ static void drop(struct request *r, enum extra_kind kind)
 	change(r, kind, &f);
 }
 
+/* ---- to a machine that runs, and off it ---- */
+
+void post_volume_attach(struct request *r)
+{
+	static const char *const keys[] = { "fleet", "slot", NULL };
+	const char *name = json_str(r->in, "fleet", "");
+	const struct fleet *to = *name ? fleet_named(r, name) : NULL;
+	const struct instance *i = to ? machine_of(to, json_int(r->in, "slot", 0)) : NULL;
+	struct fact f = { .kind = FACT_VOLUME_MOVE, .flag = true };
+	struct err e;
+
+	if (!check_keys(r, keys) || (to && !may_touch(r, to->owner)))
+		return;
+	if (!i) {
+		err_set(&e, to ? ERR_CONFLICT : ERR_NOT_FOUND, to ? "no machine of '%.60s' is up with that number" :
+			"there is no fleet '%.60s'; see: gpufleetctl status", name);
+		request_error(r, &e);
+		return;
+	}
+	f.count = i->object.id;
+	change(r, EXTRA_VOLUME, &f);
+}
+
+void post_volume_detach(struct request *r)
+{
+	const struct extra *x = named(r, EXTRA_VOLUME);
+	const struct instance *i = x ? storage_user(engine_model(r->api->en), x) : NULL;
+	struct fact f = { .kind = FACT_VOLUME_MOVE, .count = i ? i->object.id : 0 };
+	struct err e;
+
+	if (!x)
+		return;
+	if (!i) {
+		err_set(&e, ERR_CONFLICT, "no machine has volume '%s'", x->name);
+		request_error(r, &e);
+		return;
+	}
+	change(r, EXTRA_VOLUME, &f);
+}
+
 /* ---- routes ---- */
 
 void get_volumes(struct request *r)

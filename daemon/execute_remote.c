@@ -263,15 +263,29 @@ static void on_output(void *arg, enum ssh_stream stream, const char *data, size_
 	buf_append(stream == SSH_STDOUT ? &op->out : &op->err, data, n);
 }
 
+/* The machine answered, with a status that is not 0: for a push, a start or an unmounting, once more will not help. */
+static void said_no(struct op *op, int status)
+{
+	enum action_kind k = op->action.kind;
+	bool for_good = (k == ACTION_PUSH || k == ACTION_START || k == ACTION_RELEASE) && status != JOB_AGAIN;
+	bool done = k == ACTION_COLLECT || k == ACTION_CLEAN || k == ACTION_RELEASE;
+	char complaint[TEXT_MAX];
+
+	job_complaint(complaint, buf_str(&op->err), op->err.len);
+	if (!*complaint)
+		snprintf(complaint, sizeof(complaint), "the machine answered with status %d", status);
+	op_end(op, done ? SSH_OK : SSH_REFUSED, for_good, CAUSE_NONE, complaint);
+}
+
 /* ---- a contact, step by step ---- */
 
-/* The volume that the machine was ordered with, before it is used for the first time. */
+/* The volume that the machine has and that is not where runs look for it, as far as is known. */
 static const struct extra *volume_wanted(const struct op *op)
 {
 	const struct model *m = engine_model(op->x->en);
 	const struct instance *i = model_instance(m, op->action.id);
 
-	return i && !i->ready_at ? model_extra(m, i->volume_id) : NULL;
+	return i && !i->mounted ? model_extra(m, i->volume_id) : NULL;
 }
 
 static void volume_command(const struct extra *x, bool release, struct buf *cmd)
@@ -333,7 +347,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	struct op *op = arg;
 	struct conn *c = op->conn;
 	enum ssh_outcome outcome = x->outcome == SSH_OK ? SSH_OK : c->failure ? c->failure : x->outcome;
-	char host_key[512], complaint[TEXT_MAX];
+	char host_key[512];
 	enum trust trust = c->trust;
 	bool ours = c->ours;
 	struct engine_span span = engine_enter("ssh answer");
@@ -350,12 +364,7 @@ static void on_done(void *arg, const struct ssh_exit *x)
 	} else if (op->action.kind == ACTION_CONNECT) {
 		connect_answered(op, x->status, host_key, trust, ours);
 	} else if (x->status != 0 && op->action.kind != ACTION_STOP) {
-		job_complaint(complaint, buf_str(&op->err), op->err.len);
-		if (!*complaint)
-			snprintf(complaint, sizeof(complaint), "the machine answered with status %d", x->status);
-		/* The machine answered and said no: for a push or a start, once more will not help. */
-		op_end(op, op->action.kind == ACTION_COLLECT || op->action.kind == ACTION_CLEAN || op->action.kind == ACTION_RELEASE ? SSH_OK : SSH_REFUSED,
-		    x->status != JOB_AGAIN && (op->action.kind == ACTION_PUSH || op->action.kind == ACTION_START), CAUSE_NONE, complaint);
+		said_no(op, x->status);
 	} else if (op->action.kind == ACTION_POLL) {
 		poll_answered(op);
 	} else if (op->action.kind == ACTION_COLLECT) {

@@ -47,7 +47,8 @@ static bool about_the_account(enum action_kind k)
 
 static bool about_an_extra(enum action_kind k)
 {
-	return k == ACTION_END_EXTRA || k == ACTION_STORAGE_MAKE || k == ACTION_STORAGE_LOOK;
+	return k == ACTION_END_EXTRA || k == ACTION_STORAGE_MAKE || k == ACTION_STORAGE_LOOK || k == ACTION_VOLUME_ATTACH ||
+	       k == ACTION_VOLUME_DETACH;
 }
 
 static const struct extra *of_extra(const struct model *m, const struct action *a)
@@ -79,7 +80,8 @@ enum provider_op_kind operation_kind(const struct model *m, const struct action 
 	static const enum provider_op_kind ops[] = { [ACTION_OFFERS] = OP_OFFERS, [ACTION_LIST] = OP_LIST, [ACTION_BALANCE] = OP_BALANCE,
 		[ACTION_CHARGES] = OP_BILL, [ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK,
 		[ACTION_DESTROY] = OP_DESTROY, [ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP, [ACTION_STORAGE] = OP_STORAGE,
-		[ACTION_STORAGE_MAKE] = OP_VOLUME_MAKE, [ACTION_STORAGE_LOOK] = OP_SNAPSHOT_LOOK };
+		[ACTION_STORAGE_MAKE] = OP_VOLUME_MAKE, [ACTION_STORAGE_LOOK] = OP_SNAPSHOT_LOOK,
+		[ACTION_VOLUME_ATTACH] = OP_VOLUME_ATTACH, [ACTION_VOLUME_DETACH] = OP_VOLUME_DETACH };
 	const struct extra *x = of_extra(m, a);
 
 	if ((size_t)a->kind >= ARRAY_LEN(ops))
@@ -175,6 +177,7 @@ void operation_args(struct op_args *out, struct operation_room *room, const stru
 	if (x && x->kind != EXTRA_KEY) {
 		out->storage = set_storage(&room->storage, x);
 		out->work = x->work;
+		out->machine = x->mover && model_instance(m, x->mover) ? model_instance(m, x->mover)->provider_id : NULL;
 	}
 	if (i) {
 		out->key_id = key_id;
@@ -245,14 +248,15 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		[ACTION_BALANCE] = FACT_BALANCE, [ACTION_CHARGES] = FACT_CHARGES, [ACTION_CREATE] = FACT_CREATED, [ACTION_DESCRIBE] = FACT_DESCRIBED,
 		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED,
 		[ACTION_END_EXTRA] = FACT_EXTRA_ENDED, [ACTION_STORAGE] = FACT_STORAGE, [ACTION_STORAGE_MAKE] = FACT_STORAGE_MADE,
-		[ACTION_STORAGE_LOOK] = FACT_STORAGE_LOOKED };
+		[ACTION_STORAGE_LOOK] = FACT_STORAGE_LOOKED, [ACTION_VOLUME_ATTACH] = FACT_VOLUME_MOVED,
+		[ACTION_VOLUME_DETACH] = FACT_VOLUME_MOVED };
 	const struct instance *i = of_instance(m, a);
 
 	if (a->kind == ACTION_CHARGES)
 		add_up(r);
 	*f = (struct fact){ .kind = kinds[a->kind], .id = a->id, .account = account->name, .verdict = r->verdict,
-		.message = r->message, .text = r->id, .flag = r->destroy_now, .price = r->price_hour, .retry_after = r->retry_after,
-		.began = began, .machines = r->machines, .machine_count = r->machine_count, .storages = r->storages,
+		.message = r->message, .text = r->id, .flag = a->kind == ACTION_VOLUME_ATTACH || r->destroy_now, .price = r->price_hour,
+		.retry_after = r->retry_after, .began = began, .machines = r->machines, .machine_count = r->machine_count, .storages = r->storages,
 		.storage_count = r->storage_count, .work = r->work, .balance = &r->balance, .gpu = a->gpu,
 		.gpu_count = a->gpu_count };
 	if (a->kind == ACTION_OFFERS) {

@@ -21,6 +21,7 @@ static money metered(const struct extra *x, instant now)
 
 json_t *view_storage(const struct model *m, const struct extra *x, instant now)
 {
+	const struct instance *i = storage_user(m, x);
 	json_t *o = json_object();
 
 	json_put_int(o, "id", x->object.id);
@@ -44,6 +45,8 @@ json_t *view_storage(const struct model *m, const struct extra *x, instant now)
 	json_put_time(o, "created", x->created);
 	json_put_time(o, "keep_until", x->keep_until);
 	json_put_str(o, "used_by", user_of(m, x));
+	json_put_bool(o, "moving", x->mover != 0);
+	json_put_bool(o, "mounted", i && i->mounted);
 	json_put_str(o, "of", x->source);
 	json_put_str(o, "reason", x->reason);
 	return o;

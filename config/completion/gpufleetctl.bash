@@ -66,6 +66,7 @@ _gpufleetctl()
 	volumes:--region | volumes:-r) return ;;
 	volumes:--host) return ;;
 	volumes:--from) return ;;
+	volumes:--to) return ;;
 	volumes:--keep | volumes:-k) return ;;
 	volumes:--for | volumes:-f) return ;;
 	volumes:--owner) return ;;
@@ -182,7 +183,7 @@ _gpufleetctl()
 		trust) _gpufleetctl_take "--fingerprint $globals" ;;
 		exec) _gpufleetctl_take "--all $globals" ;;
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
-		volumes) _gpufleetctl_take "--size --provider --region --host --from --keep --for --owner --budget --yes --detach $globals" ;;
+		volumes) _gpufleetctl_take "--size --provider --region --host --from --to --keep --for --owner --budget --yes --detach $globals" ;;
 		snapshots) _gpufleetctl_take "--of --of-volume --keep --for --owner --budget --yes --detach $globals" ;;
 		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		prepare) _gpufleetctl_take "--gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;

@@ -90,6 +90,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l provider -s 
 complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l region -s r -x -d 'where it is used: only there'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l host -x -d 'at vast.ai: inside this machine of the marketplace (offers --json says which)'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l from -x -d 'with what is in this snapshot of a volume'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l to -x -d 'with attach: the machine that is to have it'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l keep -s k -x -d 'with create: delete it by itself after this long; 30 days when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l for -s f -x -d 'with keep: from now on this long'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from volumes' -l owner -x -d 'who answers for it; you when not given'

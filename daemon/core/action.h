@@ -20,6 +20,8 @@ enum action_kind {
 	ACTION_END_EXTRA, /* extra: delete it → FACT_EXTRA_ENDED */
 	ACTION_STORAGE,   /* account: its volumes and snapshots → FACT_STORAGE */
 	ACTION_STORAGE_MAKE, /* extra → FACT_STORAGE_MADE; spends */
+	ACTION_VOLUME_ATTACH, /* extra, to the machine that is to have it → FACT_VOLUME_MOVED */
+	ACTION_VOLUME_DETACH, /* … from it → FACT_VOLUME_MOVED */
 	ACTION_STORAGE_LOOK, /* extra: is it finished? → FACT_STORAGE_LOOKED */
 	ACTION_CONNECT,  /* instance: connect if need be, probe → FACT_CONNECTED */
 	ACTION_DISCONNECT, /* instance: close its connection → no fact */

@@ -331,11 +331,19 @@ static void connected(struct model *m, struct instance *i, const struct fact *f)
 	answered(i, ACTIVITY_CONNECT);
 	if (i->state < INSTANCE_CONNECTING || i->state >= INSTANCE_DELETING)
 		return;
+	if (f->contact == SSH_OK && f->flag && i->ready_at) { /* a volume that came later: the machine is as good as before */
+		core_event(m, &i->object, instance_fsm.state_names[i->state], "not_mounted", instance_fsm.state_names[i->state], CAUSE_FAILED, NULL, "%s",
+		    f->message);
+		i->mounted = true; /* nobody tries it over and over; detach and attach do */
+		core_touch(m, &i->object);
+		return;
+	}
 	if (f->contact == SSH_OK && f->flag) {
 		instance_move(m, i, first ? INSTANCE_EV_WRONG : INSTANCE_EV_LOST, CAUSE_BOOT_FAILED, NULL, "%s", f->message);
 		return;
 	}
 	if (f->contact == SSH_OK) {
+		i->mounted |= i->volume_id != 0;
 		i->tries = 0;
 		i->last_contact = m->now;
 		i->retry_at = m->now + m->policy.poll_steady;
@@ -449,8 +457,7 @@ void instance_apply(struct model *m, struct fact *f)
 	case FACT_CLEANED: cleaned(m, i, f); break;
 	case FACT_RELEASED:
 		answered(i, ACTIVITY_RELEASE);
-		i->released = true; /* or it cannot be: the machine goes all the same */
-		core_touch(m, &i->object);
+		volume_released(m, i, f->contact == SSH_OK && !f->flag);
 		break;
 	default: BUG("fact %d is not about an instance", (int)f->kind);
 	}

@@ -28,6 +28,7 @@ enum fact_kind {
 	FACT_STORAGE_WANT,    /* extra: wanted fields set → id */
 	FACT_STORAGE_DROP,    /* id: an extra */
 	FACT_STORAGE_KEEP,    /* id: an extra; span: from now on */
+	FACT_VOLUME_MOVE,     /* id: a volume; count: the instance that is to have it; flag: attach, else take it off that one */
 	/* from providers */
 	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
@@ -43,6 +44,7 @@ enum fact_kind {
 	FACT_EXTRA_ENDED,  /* id: extra; verdict, message */
 	FACT_STORAGE,      /* account, verdict, storages; began: when the first request left */
 	FACT_STORAGE_MADE, /* id: extra; verdict, text = provider id, work, message */
+	FACT_VOLUME_MOVED,   /* id: extra; flag: it was attached, else detached; verdict, message */
 	FACT_STORAGE_LOOKED, /* id: extra; verdict, storages[0] */
 	/* from machines */
 	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe; flag: it answers and lacks what it was ordered with (message) */

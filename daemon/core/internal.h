@@ -114,7 +114,22 @@ void extra_key_wanted(struct model *m, const struct account_state *a, const stru
 void extra_account_changed(struct model *m, const struct account_state *a, const struct fleet *f);
 void extra_fleet_changed(struct model *m, const struct fleet *f); /* it opens no more machines */
 
-/* storage.c. Of an account: when it must be listed again. */
+/* storage.c, storage_listed.c, storage_order.c: what they share. */
+const char *storage_word(const struct extra *x); /* "volume" */
+struct extra *storage_add_row(struct model *m, const struct account_state *a, const struct extra *wanted);
+void storage_set_price(struct model *m, struct extra *x, money gb_month); /* 0: by the rule of its provider */
+void storage_learn(struct model *m, struct extra *x, const struct storage *s);
+void storage_is_there(struct model *m, struct extra *x, const char *id, const struct storage *s); /* s NULL: a listing will say more */
+void storage_tell_fleet(struct model *m, const struct extra *x); /* one that waits for its snapshot */
+void storage_listed(struct model *m, struct account_state *a, const struct fact *f);
+
+/* A volume comes to a machine that runs, or leaves it. */
+void volume_move(struct model *m, struct extra *x, struct fact *f);
+void volume_moved(struct model *m, struct extra *x, const struct fact *f);
+instant volume_decide(struct model *m, struct extra *x, instant now, struct actions *out);
+void volume_released(struct model *m, struct instance *i, bool unmounted); /* FACT_RELEASED */
+
+/* Of an account: when it must be listed again. */
 void storage_apply(struct model *m, struct fact *f);
 instant storage_decide(struct model *m, struct extra *x, instant now, struct actions *out);
 instant storage_decide_account(const struct model *m, struct account_state *a, instant now, struct actions *out);

@@ -227,6 +227,7 @@ struct instance {
 	int tries;         /* of the present activity, for back-off */
 	money recharged;   /* settled: another sum that was read once; 0: none */
 	bool released;     /* its volume was unmounted, or nobody can */
+	bool mounted;      /* its volume is where runs look for it */
 };
 
 enum run_state {
@@ -437,6 +438,8 @@ struct extra {
 	instant retry_at, absent_at;
 	int tries;
 	char machine[ID_MAX]; /* a volume: which machine has it, at the last listing */
+	int64_t mover;        /* the instance that is to get it, or to lose it, just now; 0 */
+	bool detaching;
 	int64_t left_by;      /* this instance has it no more, as a listing said before its end was proved */
 };
 

@@ -23,32 +23,15 @@
 #define LOOK_AGAIN     (10 * SECOND)
 #define BUILD_LIMIT    (6 * HOUR)
 #define SNAPSHOT_GUESS 100 /* GB: what is held for a snapshot of a machine until its size is known */
-#define SWEEPS_USED    5   /* as many sweeps of machines to one of storage, where there is some … */
-#define SWEEPS_UNUSED  30  /* … and where there is none that we know */
 
 bool storage_kind_of(const struct extra *x)
 {
 	return x->kind == EXTRA_VOLUME || x->kind == EXTRA_SNAPSHOT;
 }
 
-static const char *what(const struct extra *x)
+const char *storage_word(const struct extra *x)
 {
 	return x->kind == EXTRA_VOLUME ? "volume" : "snapshot";
-}
-
-const struct instance *storage_user(const struct model *m, const struct extra *x)
-{
-	const struct account_state *a = model_account(m, x->account);
-
-	if (!a || x->kind != EXTRA_VOLUME)
-		return NULL;
-	list_for_each(n, &a->instance_list) {
-		const struct instance *i = CONTAINER_OF(n, struct instance, account_link);
-
-		if (i->volume_id == x->object.id && i->state != INSTANCE_GONE && i->object.id != x->left_by)
-			return i;
-	}
-	return NULL;
 }
 
 bool storage_building(const struct model *m, const struct fleet *f)
@@ -73,7 +56,7 @@ static money price_of(const struct account_state *a, const struct extra *x, mone
 	return gb_month ? money_times(gb_month, gb) : rule->gb_month ? cost_storage(rule, gb, rule->month) : 0;
 }
 
-static void set_price(struct model *m, struct extra *x, money gb_month)
+void storage_set_price(struct model *m, struct extra *x, money gb_month)
 {
 	money price = price_of(model_account(m, x->account), x, gb_month);
 
@@ -85,7 +68,7 @@ static void set_price(struct model *m, struct extra *x, money gb_month)
 
 /* ---- what people say ---- */
 
-static struct extra *add_row(struct model *m, const struct account_state *a, const struct extra *wanted)
+struct extra *storage_add_row(struct model *m, const struct account_state *a, const struct extra *wanted)
 {
 	struct extra row = *wanted;
 
@@ -102,9 +85,9 @@ static int check_name(const struct model *m, const struct extra *w, struct err *
 	const struct extra *same = model_storage(m, w->kind, w->name);
 
 	if (!storage_name_ok(w->name))
-		return err_set(e, ERR_USAGE, "a %s is named by up to 40 of a-z, 0-9 and '-', a letter first; not '%.60s'", what(w), w->name);
+		return err_set(e, ERR_USAGE, "a %s is named by up to 40 of a-z, 0-9 and '-', a letter first; not '%.60s'", storage_word(w), w->name);
 	if (same)
-		return err_set(e, ERR_CONFLICT, "there is a %s '%s' already, at %s", what(w), w->name, same->account);
+		return err_set(e, ERR_CONFLICT, "there is a %s '%s' already, at %s", storage_word(w), w->name, same->account);
 	return 0;
 }
 
@@ -142,7 +125,7 @@ static int check_account(const struct account_state *a, const struct extra *w, s
 	if (!a || !a->configured)
 		return err_set(e, ERR_USAGE, "no account '%s' is configured", w->account);
 	if (w->kind == EXTRA_VOLUME ? !a->facts.volumes : !a->facts.snapshots)
-		return err_set(e, ERR_USAGE, "%s has no %ss that we can make", a->facts.title, what(w));
+		return err_set(e, ERR_USAGE, "%s has no %ss that we can make", a->facts.title, storage_word(w));
 	if (a->denied)
 		return err_set(e, ERR_REFUSED, "%s does not accept our credentials at present", a->facts.name);
 	return 0;
@@ -156,7 +139,7 @@ static int check_money(const struct model *m, const struct extra *x, money more,
 
 	if (budgets_admit(m, &p, more, m->now, &left, why))
 		return 0;
-	return err_set(e, ERR_REFUSED, "%s '%s': %s", what(x), x->name, why);
+	return err_set(e, ERR_REFUSED, "%s '%s': %s", storage_word(x), x->name, why);
 }
 
 static void want(struct model *m, struct fact *f)
@@ -180,8 +163,8 @@ static void want(struct model *m, struct fact *f)
 	w.hold = storage_hold(&w);
 	if (check_money(m, &w, w.hold, &f->error) < 0)
 		return;
-	x = add_row(m, a, &w);
-	core_event(m, &x->object, "", "wanted", "WANTED", CAUSE_NONE, f->actor, "%s %s at %s%s%s, %d GB", what(x), x->name, x->account,
+	x = storage_add_row(m, a, &w);
+	core_event(m, &x->object, "", "wanted", "WANTED", CAUSE_NONE, f->actor, "%s %s at %s%s%s, %d GB", storage_word(x), x->name, x->account,
 	    *x->region ? " in " : "", x->region, x->size_gb);
 	core_dirty(m, &x->object);
 	core_touch(m, &x->object);
@@ -213,7 +196,7 @@ static void keep(struct model *m, struct extra *x, struct fact *f)
 	char until[40];
 
 	if (x->state >= EXTRA_DELETING) {
-		err_set(&f->error, ERR_CONFLICT, "%s '%s' is being deleted", what(x), x->name);
+		err_set(&f->error, ERR_CONFLICT, "%s '%s' is being deleted", storage_word(x), x->name);
 		return;
 	}
 	longer.keep_until = m->now + f->span;
@@ -246,7 +229,7 @@ bool storage_snapshot_machine(struct model *m, struct fleet *f, const struct ins
 /* ---- what providers say ---- */
 
 /* A fleet that waited for its snapshot has nothing left to do. */
-static void tell_fleet(struct model *m, const struct extra *x)
+void storage_tell_fleet(struct model *m, const struct extra *x)
 {
 	struct fleet *f = x->kind == EXTRA_SNAPSHOT && x->fleet_id ? model_fleet(m, x->fleet_id) : NULL;
 
@@ -257,10 +240,10 @@ static void tell_fleet(struct model *m, const struct extra *x)
 static void refused(struct model *m, struct extra *x, const char *why)
 {
 	extra_move(m, x, EXTRA_EV_REFUSED, CAUSE_FAILED, NULL, "%s", why);
-	tell_fleet(m, x);
+	storage_tell_fleet(m, x);
 }
 
-static void learn(struct model *m, struct extra *x, const struct storage *s)
+void storage_learn(struct model *m, struct extra *x, const struct storage *s)
 {
 	if (s->size_gb && s->size_gb != x->size_gb) {
 		x->size_gb = s->size_gb;
@@ -273,16 +256,16 @@ static void learn(struct model *m, struct extra *x, const struct storage *s)
 	if (*s->region && !*x->region)
 		str_copy(x->region, s->region);
 	str_copy(x->machine, s->machine);
-	set_price(m, x, s->gb_month);
+	storage_set_price(m, x, s->gb_month);
 }
 
-static void is_there(struct model *m, struct extra *x, const char *id, const struct storage *s)
+void storage_is_there(struct model *m, struct extra *x, const char *id, const struct storage *s)
 {
 	str_copy(x->provider_id, id);
 	if (s)
-		learn(m, x, s);
-	extra_move(m, x, EXTRA_EV_MADE, CAUSE_NONE, NULL, "%s %s is there, %d GB", what(x), x->name, x->size_gb);
-	tell_fleet(m, x);
+		storage_learn(m, x, s);
+	extra_move(m, x, EXTRA_EV_MADE, CAUSE_NONE, NULL, "%s %s is there, %d GB", storage_word(x), x->name, x->size_gb);
+	storage_tell_fleet(m, x);
 	if (!s)
 		model_account(m, x->account)->storage_wanted = true; /* its size and its price */
 }
@@ -295,7 +278,7 @@ static void made(struct model *m, struct extra *x, const struct fact *f)
 	switch (f->verdict) {
 	case VERDICT_OK:
 		if (f->text && *f->text) {
-			is_there(m, x, f->text, NULL);
+			storage_is_there(m, x, f->text, NULL);
 		} else if (f->work && *f->work) {
 			str_copy(x->work, f->work);
 			extra_move(m, x, EXTRA_EV_BEGUN, CAUSE_NONE, NULL, "the provider is taking it");
@@ -337,7 +320,7 @@ static void looked(struct model *m, struct extra *x, const struct fact *f)
 	if (s->state == STORAGE_FAILED)
 		refused(m, x, "the provider failed to take it");
 	else if (s->state == STORAGE_READY)
-		is_there(m, x, s->id, s);
+		storage_is_there(m, x, s->id, s);
 }
 
 static void dropped(struct model *m, struct extra *x, const struct fact *f)
@@ -358,142 +341,6 @@ static void dropped(struct model *m, struct extra *x, const struct fact *f)
 	core_touch(m, &x->object);
 }
 
-/* ---- listings ---- */
-
-static struct extra *known(const struct model *m, const struct account_state *a, const struct storage *s)
-{
-	enum extra_kind kind = s->kind == STORAGE_VOLUME ? EXTRA_VOLUME : EXTRA_SNAPSHOT;
-	struct extra *x, *by_name = NULL;
-	size_t at = 0;
-
-	while ((x = model_each(&m->extras, &at))) {
-		if (x->kind != kind || x->state == EXTRA_GONE || strcmp(x->account, a->facts.name) != 0)
-			continue;
-		if (*x->provider_id && !strcmp(x->provider_id, s->id))
-			return x;
-		if (!*x->provider_id && !strcmp(x->mark, s->name))
-			by_name = x;
-	}
-	return by_name;
-}
-
-/* Ours by its name, and the database does not know it: it is kept, and bills, until somebody says otherwise. */
-static void adopt(struct model *m, struct account_state *a, const struct storage *s, const char *name)
-{
-	struct extra row = { .kind = s->kind == STORAGE_VOLUME ? EXTRA_VOLUME : EXTRA_SNAPSHOT, .state = EXTRA_LIVE, .of_volume = s->of_volume }, *x;
-
-	snprintf(row.name, sizeof(row.name), "%.40s%s", name, model_storage(m, row.kind, name) ? "-found" : "");
-	if (model_storage(m, row.kind, row.name))
-		return; /* twice the same, twice found: a person has to look */
-	str_copy(row.owner, "daemon");
-	str_copy(row.region, s->region);
-	str_copy(row.host, s->host);
-	str_copy(row.provider_id, s->id);
-	x = add_row(m, a, &row);
-	learn(m, x, s);
-	core_event(m, &x->object, "", "found", "LIVE", CAUSE_ORPHAN, NULL, "%s %s at %s is ours and nobody knew it; it is kept until it is deleted",
-	    what(x), x->name, x->account);
-	core_dirty(m, &x->object);
-	core_touch(m, &x->object);
-}
-
-/* Its machine's delete was taken and the provider shows it free: the next one need not wait for the proof that the machine is gone. */
-static void is_free(struct model *m, const struct account_state *a, struct extra *x, const struct storage *s, instant began)
-{
-	const struct instance *i = storage_user(m, x);
-	struct fleet *f;
-	size_t at = 0;
-
-	if (!i || !a->facts.attaches || *s->machine || i->state != INSTANCE_DELETING || !i->delete_accepted || began <= i->delete_sent)
-		return;
-	x->left_by = i->object.id;
-	while ((f = model_each(&m->fleets, &at)))
-		if (f->state == FLEET_OPEN && !strcmp(f->volume, x->name))
-			core_touch(m, &f->object);
-}
-
-static void seen(struct model *m, const struct account_state *a, struct extra *x, const struct storage *s, instant began)
-{
-	x->absent_listings = 0;
-	if (x->state == EXTRA_DOUBT || x->state == EXTRA_BUILDING) {
-		if (s->state == STORAGE_READY)
-			is_there(m, x, s->id, s);
-		return;
-	}
-	if (x->state == EXTRA_MAKING || x->state == EXTRA_WANTED)
-		return; /* its answer is on its way */
-	learn(m, x, s);
-	is_free(m, a, x, s, began);
-	if (x->state == EXTRA_DELETING && x->dropped_at && x->dropped_at < began) {
-		x->dropped_at = 0; /* it was taken, and is there all the same */
-		x->retry_at = m->now + core_backoff(++x->tries, DROP_BACKOFF);
-	}
-	core_touch(m, &x->object);
-}
-
-/* Enough complete listings without it, far enough apart? */
-static bool absent(const struct model *m, struct extra *x, int wanted, duration spacing)
-{
-	if (m->now - x->absent_at < spacing && x->absent_listings)
-		return false;
-	x->absent_at = m->now;
-	return ++x->absent_listings >= wanted;
-}
-
-static void not_seen(struct model *m, struct extra *x, instant began)
-{
-	duration settle = m->policy.settle * (x->kind == EXTRA_SNAPSHOT ? 6 : 1); /* a snapshot is listed when it is finished */
-
-	if (x->state == EXTRA_DELETING && x->dropped_at && x->dropped_at < began) {
-		extra_move(m, x, EXTRA_EV_GONE, CAUSE_NONE, NULL, "%s at %s is gone", x->name, x->account);
-	} else if (x->state == EXTRA_LIVE && x->used_at < began && absent(m, x, m->policy.gone_listings, m->policy.gone_spacing)) {
-		extra_move(m, x, EXTRA_EV_GONE, CAUSE_LOST, NULL, "%s does not have it any more: somebody deleted it there", x->account);
-	} else if (x->state == EXTRA_DOUBT && absent(m, x, m->policy.absence_listings, m->policy.absence_spacing) && m->now - x->created >= settle) {
-		extra_move(m, x, EXTRA_EV_ABSENT, CAUSE_FAILED, NULL, "it was never made");
-		tell_fleet(m, x);
-	}
-	core_touch(m, &x->object);
-}
-
-static void listed(struct model *m, struct account_state *a, const struct fact *f)
-{
-	struct extra *x;
-	char name[NAME_MAX_];
-	size_t at = 0;
-	int foreign = 0;
-
-	a->storage_busy = false;
-	core_touch(m, &a->object);
-	if (f->verdict != VERDICT_OK) {
-		a->storage_retry_at = m->now + instant_max(f->retry_after, MINUTE);
-		return;
-	}
-	a->storage_at = m->now;
-	a->storage_retry_at = 0;
-	for (size_t k = 0; k < f->storage_count; k++) {
-		const struct storage *s = &f->storages[k];
-
-		x = known(m, a, s);
-		if (x)
-			seen(m, a, x, s, f->began);
-		else if (storage_mark_read(name, s->name, m->mark_key, a->facts.provider, m->site, s->kind) == MARK_OURS)
-			adopt(m, a, s, name);
-		else
-			foreign++;
-	}
-	a->foreign_storage = foreign;
-	while ((x = model_each(&m->extras, &at))) {
-		bool there = false;
-
-		if (!storage_kind_of(x) || strcmp(x->account, a->facts.name) != 0)
-			continue;
-		for (size_t k = 0; k < f->storage_count && !there; k++)
-			there = known(m, a, &f->storages[k]) == x;
-		if (!there)
-			not_seen(m, x, f->began);
-	}
-}
-
 void storage_apply(struct model *m, struct fact *f)
 {
 	struct account_state *a = f->kind == FACT_STORAGE ? model_account(m, f->account) : NULL;
@@ -502,7 +349,7 @@ void storage_apply(struct model *m, struct fact *f)
 	if (f->kind == FACT_STORAGE_WANT)
 		want(m, f);
 	if (a)
-		listed(m, a, f);
+		storage_listed(m, a, f);
 	if (!x)
 		return;
 	switch ((int)f->kind) {
@@ -510,10 +357,13 @@ void storage_apply(struct model *m, struct fact *f)
 	case FACT_STORAGE_KEEP: keep(m, x, f); break;
 	case FACT_STORAGE_MADE: made(m, x, f); break;
 	case FACT_STORAGE_LOOKED: looked(m, x, f); break;
+	case FACT_VOLUME_MOVE: volume_move(m, x, f); break;
+	case FACT_VOLUME_MOVED: volume_moved(m, x, f); break;
 	case FACT_EXTRA_ENDED: dropped(m, x, f); break;
 	default: break;
 	}
-	f->answer_id = x->object.id;
+	if (f->kind != FACT_VOLUME_MOVE || !f->error.code)
+		f->answer_id = x->object.id;
 }
 
 /* ---- decisions ---- */
@@ -574,7 +424,7 @@ instant storage_decide(struct model *m, struct extra *x, instant now, struct act
 		extra_move(m, x, EXTRA_EV_UNSURE, CAUSE_NONE, NULL, "the daemon ended before the answer came");
 		core_touch(m, &a->object);
 		return now;
-	case EXTRA_LIVE: return decide_live(m, x, now);
+	case EXTRA_LIVE: return x->mover ? volume_decide(m, x, now, out) : decide_live(m, x, now);
 	case EXTRA_DELETING:
 		if (x->dropped_at)
 			return FOREVER; /* a listing tells */
@@ -588,47 +438,6 @@ instant storage_decide(struct model *m, struct extra *x, instant now, struct act
 	return FOREVER;
 }
 
-/* How soon its storage is listed again: the most urgent of it decides. */
-static duration list_interval(const struct model *m, const struct account_state *a)
-{
-	duration best = m->policy.poll_sweep * SWEEPS_UNUSED;
-	const struct extra *x;
-	size_t at = 0;
-
-	if (a->storage_wanted)
-		return m->policy.poll_boot;
-	while ((x = model_each(&m->extras, &at))) {
-		duration want = m->policy.poll_sweep * SWEEPS_USED;
-		const struct instance *user = storage_user(m, x);
-
-		if (!storage_kind_of(x) || x->state == EXTRA_GONE || strcmp(x->account, a->facts.name) != 0)
-			continue;
-		if (x->state == EXTRA_DOUBT)
-			want = m->policy.absence_spacing;
-		if ((x->state == EXTRA_DELETING && x->dropped_at) || (a->facts.attaches && user && user->state == INSTANCE_DELETING && user->delete_accepted))
-			want = m->policy.poll_boot;
-		best = want < best ? want : best;
-	}
-	return best;
-}
-
-instant storage_decide_account(const struct model *m, struct account_state *a, instant now, struct actions *out)
-{
-	instant due;
-
-	if ((!a->facts.volumes && !a->facts.snapshots) || a->storage_busy)
-		return FOREVER;
-	if (!a->storage_at)
-		a->storage_at = now; /* a daemon that has just begun has other things to ask first */
-	due = instant_max(a->storage_at + list_interval(m, a), a->storage_retry_at);
-	if (now < due)
-		return due;
-	a->storage_busy = true;
-	a->storage_wanted = false;
-	actions_add(out, ACTION_STORAGE, a->object.id);
-	return FOREVER;
-}
-
 void storage_released(struct model *m, const struct instance *i)
 {
 	struct extra *x = model_extra(m, i->volume_id);
@@ -638,85 +447,4 @@ void storage_released(struct model *m, const struct instance *i)
 	x->used_at = m->now;
 	core_dirty(m, &x->object);
 	core_touch(m, &x->object);
-}
-
-/* ---- orders that name storage ---- */
-
-static const struct extra *named(const struct model *m, enum extra_kind kind, const char *name, struct err *e)
-{
-	const struct extra *x = model_storage(m, kind, name);
-
-	if (!x)
-		err_set(e, ERR_USAGE, "there is no %s '%.40s'; see: gpufleetctl %ss", kind == EXTRA_VOLUME ? "volume" : "snapshot", name,
-		    kind == EXTRA_VOLUME ? "volume" : "snapshot");
-	else if (x->state != EXTRA_LIVE)
-		err_set(e, ERR_CONFLICT, "%s '%s' is not ready: it is %s", what(x), name, extra_fsm.state_names[x->state]);
-	else
-		return x;
-	return NULL;
-}
-
-int storage_order_ok(const struct model *m, const struct fleet *f, struct err *e)
-{
-	const struct extra *v = *f->volume ? named(m, EXTRA_VOLUME, f->volume, e) : NULL, *s = *f->snapshot ? named(m, EXTRA_SNAPSHOT, f->snapshot, e) : NULL;
-	const struct instance *user = v ? storage_user(m, v) : NULL;
-	const struct account_state *a = v ? model_account(m, v->account) : NULL;
-
-	if ((*f->volume && !v) || (*f->snapshot && !s))
-		return -1;
-	if (s && s->of_volume)
-		return err_set(e, ERR_USAGE, "snapshot '%s' is of a volume; a machine starts from one of a machine", s->name);
-	if (v && s && strcmp(v->account, s->account) != 0)
-		return err_set(e, ERR_USAGE, "volume '%s' is at %s and snapshot '%s' at %s", v->name, v->account, s->name, s->account);
-	if (v && !a->facts.volume_shared && f->instances > 1)
-		return err_set(e, ERR_USAGE, "%s gives a volume to one machine at a time: not with --instances %d", a->facts.title, f->instances);
-	if (v && !a->facts.volume_shared && user && user->state < INSTANCE_DELETING)
-		return err_set(e, ERR_CONFLICT, "volume '%s' is in use by '%s'", v->name,
-		    model_fleet(m, user->fleet_id) ? model_fleet(m, user->fleet_id)->name : user->mark);
-	return 0;
-}
-
-bool storage_waits(const struct model *m, const struct fleet *f)
-{
-	const struct extra *v = *f->volume ? model_storage(m, EXTRA_VOLUME, f->volume) : NULL;
-	const struct account_state *a = v ? model_account(m, v->account) : NULL;
-	const struct instance *user = a && !a->facts.volume_shared ? storage_user(m, v) : NULL;
-
-	return user && user->fleet_id != f->object.id;
-}
-
-static bool fits_place(const struct extra *x, const struct offer *o, char why[TEXT_MAX])
-{
-	if (strcmp(x->account, o->account) != 0)
-		snprintf(why, TEXT_MAX, "%s '%s' is at %s", what(x), x->name, x->account);
-	else if (*x->region && strcmp(x->region, o->region) != 0)
-		snprintf(why, TEXT_MAX, "%s '%s' is in %s", what(x), x->name, x->region);
-	else if (*x->host && strcmp(x->host, o->host) != 0)
-		snprintf(why, TEXT_MAX, "%s '%s' is inside another machine", what(x), x->name);
-	else
-		return true;
-	return false;
-}
-
-bool storage_fits(const struct model *m, const struct fleet *f, const struct offer *o, char why[TEXT_MAX])
-{
-	const struct extra *v = *f->volume ? model_storage(m, EXTRA_VOLUME, f->volume) : NULL;
-	const struct extra *s = *f->snapshot ? model_storage(m, EXTRA_SNAPSHOT, f->snapshot) : NULL;
-	const struct gpu *mine = gpu_find(o->gpu), *its = s ? gpu_find(s->gpu) : NULL;
-
-	if ((*f->volume && !v) || (*f->snapshot && !s)) {
-		snprintf(why, TEXT_MAX, "%s '%.40s' is no more", *f->volume && !v ? "volume" : "snapshot", *f->volume && !v ? f->volume : f->snapshot);
-		return false;
-	}
-	if ((v && !fits_place(v, o, why)) || (s && !fits_place(s, o, why)))
-		return false;
-	if (s && s->disk_gb && o->disk_gb && o->disk_gb < s->disk_gb) {
-		snprintf(why, TEXT_MAX, "snapshot '%s' needs %d GB of disk; it has %d", s->name, s->disk_gb, o->disk_gb);
-		return false;
-	}
-	if (mine && its && mine->vendor != its->vendor) {
-		snprintf(why, TEXT_MAX, "snapshot '%s' has the driver of %s", s->name, s->gpu);
-		return false;
-	}
-	return true;
 }

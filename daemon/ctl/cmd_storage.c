@@ -217,6 +217,50 @@ static int keep(struct ctl *c, struct err *e)
 	return 0;
 }
 
+static int move(struct ctl *c, bool attach, struct err *e)
+{
+	json_t *body = json_object(), *answer = NULL, *o = NULL;
+	const char *to = args_knows(&c->args, "to") ? args_text(&c->args, "to") : NULL;
+	char name[96], *path;
+	int64_t slot;
+	int rc = 0;
+
+	if (!is_volume(c))
+		rc = err_set(e, ERR_USAGE, "a snapshot is not attached; a machine starts from it: up --snapshot %s", c->args.words[1]);
+	else if (attach && !to)
+		rc = err_set(e, ERR_USAGE, "to which machine? say --to FLEET[/I]");
+	else if (attach)
+		rc = ctl_fleet_slot(to, name, sizeof(name), &slot, e);
+	if (rc == 0 && attach) {
+		json_put_str(body, "fleet", name);
+		json_put_int(body, "slot", slot);
+	}
+	path = attach ? ctl_path("/v1/volumes/%s/attach", c->args.words[1]) : ctl_path("/v1/volumes/%s/detach", c->args.words[1]);
+	if (rc == 0)
+		rc = ctl_post(c, path, body, NULL, &answer, e);
+	free(path);
+	json_decref(body);
+	if (rc == 0 && !args_has(&c->args, "detach"))
+		rc = storage_wait_moved(c, json_int(answer, "volume.id", 0), attach, &o, e);
+	if (rc == 0 && c->json)
+		ctl_print_json(o ? o : answer);
+	else if (rc == 0 && o)
+		say_what_it_is(o);
+	json_decref(answer);
+	json_decref(o);
+	return rc;
+}
+
+static int attach(struct ctl *c, struct err *e)
+{
+	return move(c, true, e);
+}
+
+static int detach(struct ctl *c, struct err *e)
+{
+	return move(c, false, e);
+}
+
 static int drop(struct ctl *c, struct err *e)
 {
 	char question[256];
@@ -253,7 +297,8 @@ static int run_storage(struct ctl *c, struct err *e)
 		const char *word;
 		bool name;
 		int (*run)(struct ctl *c, struct err *e);
-	} subs[] = { { "list", false, list }, { "create", true, create }, { "show", true, show }, { "keep", true, keep }, { "delete", true, drop } };
+	} subs[] = { { "list", false, list }, { "create", true, create }, { "show", true, show }, { "keep", true, keep },
+		{ "attach", true, attach }, { "detach", true, detach }, { "delete", true, drop } };
 	const char *words[ARRAY_LEN(subs) + 1] = { NULL }, *word = c->args.word_count ? c->args.words[0] : "list", *near;
 
 	for (size_t k = 0; k < ARRAY_LEN(subs); k++) {
@@ -284,20 +329,22 @@ static const struct opt volume_opts[] = {
 	{ "region", 'r', ARG_TEXT, "REGION", "where it is used: only there", NULL, 0, 0, false },
 	{ "host", 0, ARG_TEXT, "MACHINE", "at vast.ai: inside this machine of the marketplace (offers --json says which)", NULL, 0, 0, false },
 	{ "from", 0, ARG_NAME, "SNAPSHOT", "with what is in this snapshot of a volume", NULL, 0, 40, false },
+	{ "to", 0, ARG_TEXT, "FLEET[/I]", "with attach: the machine that is to have it", NULL, 0, 0, false },
 	STORAGE_OPTS,
 };
 
 const struct command command_volumes = {
 	.name = "volumes",
 	.group = "Machines",
-	.synopsis = "[list] | create NAME --size GB --region R [options] | show|delete NAME | keep NAME --for DURATION",
+	.synopsis = "[list] | create NAME --size GB --region R [options] | show|delete|detach NAME | keep NAME --for DURATION | "
+		    "attach NAME --to FLEET[/I]",
 	.summary = "disks that outlive machines: models, data sets, caches",
 	.details =
 	    "A machine has a volume that 'up' or 'run --volume NAME' names; runs find it at $GPUFLEET_VOLUME, people at ~/volumes/NAME. A file "
 	    "system is made on it only where there is certainly none. It is paid for by the month, used or not, and deleted when --keep is over "
 	    "(a machine that uses it is waited for) or by 'delete'; its cost counts against budgets, and stands in 'cost' as storage.\n"
-	    "DigitalOcean: one machine at a time, in its region. RunPod: several at the same time, in its data center, secure cloud. vast.ai: "
-	    "inside one machine of the marketplace.",
+	    "DigitalOcean: one machine at a time, in its region; attach and detach while it runs. RunPod: several at the same time, in its data "
+	    "center, secure cloud. vast.ai: inside one machine of the marketplace.",
 	.max = 2,
 	.opts = volume_opts,
 	.opt_count = ARRAY_LEN(volume_opts),

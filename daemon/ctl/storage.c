@@ -96,6 +96,31 @@ int storage_wait(struct ctl *c, const char *kind, int64_t id, json_t **object, s
 	return rc;
 }
 
+static bool is_attached(const json_t *o)
+{
+	return !json_bool(o, "moving", false) && (!*json_str(o, "used_by", "") || json_bool(o, "mounted", true));
+}
+
+static bool is_at_rest(const json_t *o)
+{
+	return !json_bool(o, "moving", false);
+}
+
+int storage_wait_moved(struct ctl *c, int64_t id, bool attached, json_t **object, struct err *e)
+{
+	int rc = watch_until(c, "volume", id, attached ? is_attached : is_at_rest, object, e);
+
+	if (rc == 0 && (*json_str(*object, "used_by", "") != '\0') != attached) {
+		const char *reason = json_str(*object, "reason", "");
+
+		rc = err_set(e, ERR_FAILED, "volume '%s' was not %s: %s", json_str(*object, "name", ""), attached ? "attached" : "detached",
+		    *reason ? reason : "no reason given");
+		json_decref(*object);
+		*object = NULL;
+	}
+	return rc;
+}
+
 int storage_wait_gone(struct ctl *c, const char *kind, int64_t id, struct err *e)
 {
 	json_t *object;

@@ -11,6 +11,8 @@ int storage_get(struct ctl *c, const char *kind, const char *name, json_t **obje
  * goes on in the daemon.
  */
 int storage_wait(struct ctl *c, const char *kind, int64_t id, json_t **object, struct err *e);
+/* Until it has come to the machine it was on its way to, or has left it. */
+int storage_wait_moved(struct ctl *c, int64_t id, bool attached, json_t **object, struct err *e);
 /* Until the provider has it no more. */
 int storage_wait_gone(struct ctl *c, const char *kind, int64_t id, struct err *e);
 

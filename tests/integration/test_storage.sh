@@ -56,6 +56,12 @@ ctl exec user -- sh -c 'echo kept >"$HOME/volumes/models/note"' >/dev/null 2>&1
 kill -9 "$(daemon_pid)"
 start_daemon || { not_ok "the daemon comes back"; exit 1; }
 same "and knows its volumes" "$(value volumes | word state)" LIVE
+check "it is taken off a machine that runs" ctl volumes detach models
+same "and is not there any more" "$(ctl exec user -- ls volumes/models 2>/dev/null | wc -l)" 0
+check "and comes back" ctl volumes attach models --to user
+same "with what was on it" "$(ctl exec user -- cat volumes/models/note 2>/dev/null)" kept
+ctl volumes attach models --to user >"$WORK/o" 2>"$WORK/e"
+same "not twice" "$? $(grep -c "in use by 'user'" "$WORK/e")" "3 1"
 check "down" ctl down user
 check "a snapshot of the volume" ctl snapshots create models-1 --of-volume models
 check "and a volume of that" ctl volumes create copy --from models-1 --keep 2d

@@ -325,7 +325,7 @@ void world_answer(struct world *w, const struct answer *a)
 
 	world_tick(w);
 	if (a->action.kind == ACTION_STORAGE || a->action.kind == ACTION_STORAGE_MAKE || a->action.kind == ACTION_STORAGE_LOOK ||
-	    a->action.kind == ACTION_END_EXTRA) {
+	    a->action.kind == ACTION_VOLUME_ATTACH || a->action.kind == ACTION_VOLUME_DETACH || a->action.kind == ACTION_END_EXTRA) {
 		storage_answer(w, a, &f);
 		return;
 	}

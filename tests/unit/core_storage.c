@@ -85,6 +85,9 @@ void storage_answer(struct world *w, const struct answer *a, struct fact *f)
 		f->kind = FACT_STORAGE_MADE;
 		f->text = x->kind == EXTRA_VOLUME && a->verdict == VERDICT_OK ? a->id : "";
 		f->work = x->kind == EXTRA_SNAPSHOT && a->verdict == VERDICT_OK ? a->id : "";
+	} else if (a->action.kind == ACTION_VOLUME_ATTACH || a->action.kind == ACTION_VOLUME_DETACH) {
+		f->kind = FACT_VOLUME_MOVED;
+		f->flag = a->action.kind == ACTION_VOLUME_ATTACH;
 	} else if (a->action.kind == ACTION_STORAGE_LOOK) {
 		f->kind = FACT_STORAGE_LOOKED;
 		f->storages = s;

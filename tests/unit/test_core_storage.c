@@ -327,6 +327,70 @@ static void several_machines_share_one_where_the_provider_lets_them(void **state
 	assert_non_null(up_with(w, "models", "", &e));
 }
 
+static struct err move(struct world *w, const struct extra *x, const struct instance *i, bool attach)
+{
+	struct fact f = { .kind = FACT_VOLUME_MOVE, .id = x->object.id, .count = i->object.id, .flag = attach, .actor = "ann" };
+
+	world_fact(w, &f);
+	return f.error;
+}
+
+static void a_volume_comes_and_goes_while_a_machine_runs(void **state)
+{
+	struct world *w = *state;
+	struct extra *x = volume(w);
+	struct instance *i;
+	struct err e;
+
+	world_up(w);
+	i = world_until_planned(w, 0, MINUTE);
+	assert_true(world_until(w, i, INSTANCE_READY, 5 * MINUTE));
+	e = move(w, x, i, true);
+	assert_non_null(strstr(e.msg, "a machine has its volume from its order to its end"));
+	model_account(&w->m, "cloud")->facts.attaches = true;
+	assert_int_equal(move(w, x, i, true).code, ERR_NONE);
+	world_pass(w, 5 * SECOND);
+	assert_int_equal(i->volume_id, x->object.id);
+	assert_int_equal(w->count[ACTION_VOLUME_ATTACH], 1);
+	assert_int_equal(move(w, x, i, true).code, ERR_CONFLICT);
+	/* What cannot be unmounted stays where it is. */
+	w->k.contact[ACTION_RELEASE] = SSH_UNREACHABLE;
+	assert_int_equal(move(w, x, i, false).code, ERR_NONE);
+	world_pass(w, MINUTE);
+	assert_int_equal(i->volume_id, x->object.id);
+	assert_int_equal(w->count[ACTION_VOLUME_DETACH], 0);
+	w->k.contact[ACTION_RELEASE] = SSH_OK;
+	i->released = false;
+	assert_int_equal(move(w, x, i, false).code, ERR_NONE);
+	world_pass(w, MINUTE);
+	assert_int_equal(i->volume_id, 0);
+	/* A provider in passing trouble is asked again; one that refuses is believed. */
+	w->k.verdict[ACTION_VOLUME_ATTACH] = VERDICT_RETRY;
+	assert_int_equal(move(w, x, i, true).code, ERR_NONE);
+	world_pass(w, 10 * SECOND);
+	w->k.verdict[ACTION_VOLUME_ATTACH] = VERDICT_REFUSED;
+	world_pass(w, 2 * MINUTE);
+	assert_true(!i->volume_id && !x->mover && w->count[ACTION_VOLUME_ATTACH] > 2);
+	assert_int_equal(i->state, INSTANCE_READY); /* the machine is none the worse */
+}
+
+static void a_minute_of_a_snapshot_costs_its_least(void **state)
+{
+	struct world *w = *state;
+	const struct extra *v = volume(w);
+	struct extra *x;
+
+	assert_int_equal(want(w, EXTRA_SNAPSHOT, "small", v->object.id, NULL), 0);
+	x = model_storage(&w->m, EXTRA_SNAPSHOT, "small");
+	assert_true(x->of_volume);
+	world_pass(w, 10 * MINUTE);
+	assert_int_equal(x->state, EXTRA_LIVE);
+	assert_int_equal(drop(w, x).code, ERR_NONE);
+	world_pass(w, 10 * MINUTE);
+	assert_int_equal(x->state, EXTRA_GONE);
+	assert_int_equal(x->posted, CENT);
+}
+
 /* The founding workflow: a run prepares a machine, and what it left is kept as a snapshot. */
 static void a_run_leaves_a_snapshot(void **state)
 {
@@ -412,7 +476,8 @@ int main(void)
 		world_test(a_delete_is_proved_and_never_given_up), world_test(somebody_deletes_it_there),
 		world_test(what_is_ours_and_unknown_is_kept_and_what_is_not_is_left_alone), world_test(it_ends_when_nobody_wants_it_any_more),
 		world_test(a_budget_admits_it_or_not), world_test(names_are_checked), world_test(a_machine_is_where_its_volume_is),
-		world_test(several_machines_share_one_where_the_provider_lets_them), world_test(a_run_leaves_a_snapshot),
+		world_test(several_machines_share_one_where_the_provider_lets_them), world_test(a_volume_comes_and_goes_while_a_machine_runs),
+		world_test(a_minute_of_a_snapshot_costs_its_least), world_test(a_run_leaves_a_snapshot),
 		world_test(a_failed_run_leaves_none), cmocka_unit_test(a_mark_is_proved) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
