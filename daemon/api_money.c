@@ -208,7 +208,7 @@ void get_forecast(struct request *r)
 
 struct what_if {
 	duration time;
-	int64_t volume_gb;
+	int64_t volume_gb, traffic_gb;
 };
 
 /* At each account the cheapest offer that fits; sold out ones are told too. */
@@ -232,6 +232,7 @@ static json_t *what_if_row(const struct account_state *a, const struct fleet *f,
 {
 	const struct storage_rule *volume = provider_find(a->facts.provider)->volume;
 	duration time = w->time;
+	money traffic = money_times(cost_traffic(o->in_gb, o->out_gb, w->traffic_gb * 1000000000, 0), f->instances);
 	money storage = w->volume_gb && volume ? cost_storage(volume, w->volume_gb, time) : 0;
 	money cost = money_times(cost_metered(&a->facts.billing, o->price_hour, o->minimum_charge, 1, 1 + time), f->instances);
 	json_t *row = json_object();
@@ -244,7 +245,8 @@ static json_t *what_if_row(const struct account_state *a, const struct fleet *f,
 	json_put_money(row, "price_gpu_hour", o->price_hour / o->gpu_count);
 	json_put_money(row, "minimum_charge", money_times(o->minimum_charge, f->instances));
 	json_put(row, "storage", w->volume_gb && !volume ? json_null() : json_real((double)storage / (double)USD));
-	json_put_money(row, "cost", money_add(cost, storage));
+	json_put_money(row, "traffic", traffic);
+	json_put_money(row, "cost", money_add(money_add(cost, storage), traffic));
 	json_put_money(row, "worst_case", money_times(cost_hold(&a->facts, o->price_hour, o->minimum_charge, time), f->instances));
 	json_put_bool(row, "available", o->available != 0);
 	return row;
@@ -308,11 +310,18 @@ void get_what_if(struct request *r)
 	} else if (query_int(r, "volume", 0) < 0 || query_int(r, "volume", 0) > 1000000) {
 		err_set(&e, ERR_USAGE, "'volume' is gigabytes, at most a million of them");
 		request_error(r, &e);
+	} else if (query_int(r, "traffic", 0) < 0 || query_int(r, "traffic", 0) > 1000000) {
+		err_set(&e, ERR_USAGE, "'traffic' is gigabytes, at most a million of them");
+		request_error(r, &e);
+	} else if (!engine_model(r->api->en)->account_count) {
+		err_set(&e, ERR_REFUSED, "no account is set up yet, so nobody can be asked; see: gpufleetctl init");
+		request_error(r, &e);
 	} else {
 		f.accept_minimum = INT64_MAX;
 		w = xcalloc(1, sizeof(*w));
 		w->time = (duration)(hours * (double)HOUR);
 		w->volume_gb = query_int(r, "volume", 0);
+		w->traffic_gb = query_int(r, "traffic", 0);
 		fleet_market(r, &f, tell_what_if, w);
 	}
 	json_decref(in);

@@ -158,6 +158,7 @@ _gpufleetctl()
 	what-if:--hours) return ;;
 	what-if:--instances | what-if:-n) return ;;
 	what-if:--volume) return ;;
+	what-if:--traffic) return ;;
 	budget:--cap) return ;;
 	budget:--per) _gpufleetctl_take "day week month total"; return ;;
 	budget:--days) return ;;
@@ -195,7 +196,7 @@ _gpufleetctl()
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;
 		cost) _gpufleetctl_take "--by --since --until --filter --efficiency --format --output $globals" ;;
 		forecast) _gpufleetctl_take "--by --filter $globals" ;;
-		what-if) _gpufleetctl_take "--gpu --hours --instances --volume --spot $globals" ;;
+		what-if) _gpufleetctl_take "--gpu --hours --instances --volume --traffic --spot $globals" ;;
 		budget) _gpufleetctl_take "--cap --per --days --zone --all --named --owner --campaign --provider --label --warn --hard --notify --drain $globals" ;;
 		events) _gpufleetctl_take "--follow --run --limit --after $globals" ;;
 		providers) _gpufleetctl_take "--check $globals" ;;

@@ -250,6 +250,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l gpu -s g -x 
 complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l hours -x -d 'for how long'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l instances -s n -x -d 'how many instances'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l volume -x -d 'and a volume of this size for that time'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l traffic -x -d 'and so much that each instance receives, where that is charged'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from what-if' -l spot -d 'interruptible machines'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a budget -d 'caps that cannot be overrun: what is spent and what is held stay below'

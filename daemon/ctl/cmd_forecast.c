@@ -91,7 +91,7 @@ static void show_what_if(const json_t *answer)
 {
 	static const struct column columns[] = { { "ACCOUNT", LEFT, 8, 0 }, { "OFFER", LEFT, 10, 3 }, { "REGION", LEFT, 0, 4 },
 		{ "$/GPU-H", RIGHT, 0, 1 }, { "$/H", RIGHT, 0, 0 },
-		{ "STORAGE", RIGHT, 0, 5 }, { "COST", RIGHT, 0, 0 }, { "AT WORST", RIGHT, 0, 2 }, { "NOW", LEFT, 0, 0 } };
+		{ "STORAGE", RIGHT, 0, 5 }, { "TRAFFIC", RIGHT, 0, 3 }, { "COST", RIGHT, 0, 0 }, { "AT WORST", RIGHT, 0, 2 }, { "NOW", LEFT, 0, 0 } };
 	const json_t *row;
 	struct table t;
 	size_t n;
@@ -107,6 +107,7 @@ static void show_what_if(const json_t *answer)
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "price_gpu_hour").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "price_hour").s);
 		table_cell(&t, STYLE_PLAIN, "%s", storage_of(row).s);
+		table_cell(&t, STYLE_PLAIN, "%s", json_num(row, "traffic", 0) > 0 ? show_money(row, "traffic").s : "");
 		table_cell(&t, STYLE_BOLD, "%s", show_money(row, "cost").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(row, "worst_case").s);
 		table_cell(&t, there ? STYLE_GREEN : STYLE_YELLOW, "%s", there ? "for sale" : "sold out");
@@ -120,7 +121,7 @@ static int run_what_if(struct ctl *c, struct err *e)
 	const char *gpu = args_text(&c->args, "gpu"), *hours_text = args_text(&c->args, "hours");
 	char name[64];
 	int count;
-	int64_t instances = 1, volume;
+	int64_t instances = 1, volume, traffic;
 	struct buf path = BUF(1024);
 	json_t *answer;
 	int rc;
@@ -134,6 +135,8 @@ static int run_what_if(struct ctl *c, struct err *e)
 	str_percent_encode(&path, name);
 	buf_printf(&path, "&count=%d&instances=%lld&hours=", count ? count : 1, (long long)instances);
 	str_percent_encode(&path, hours_text);
+	if (args_number(&c->args, "traffic", &traffic))
+		buf_printf(&path, "&traffic=%lld", (long long)traffic);
 	if (args_number(&c->args, "volume", &volume))
 		buf_printf(&path, "&volume=%lld", (long long)volume);
 	buf_puts(&path, args_has(&c->args, "spot") ? "&spot=1" : "");
@@ -156,6 +159,7 @@ static const struct opt what_if_opts[] = {
 	{ "hours", 0, ARG_TEXT, "HOURS", "for how long", NULL, 0, 0, false },
 	{ "instances", 'n', ARG_COUNT, "N", "how many instances", NULL, 1, 1000, false },
 	{ "volume", 0, ARG_COUNT, "GB", "and a volume of this size for that time", NULL, 1, 1000000, false },
+	{ "traffic", 0, ARG_COUNT, "GB", "and so much that each instance receives, where that is charged", NULL, 1, 1000000, false },
 	{ "spot", 0, ARG_FLAG, NULL, "interruptible machines", NULL, 0, 0, false },
 };
 

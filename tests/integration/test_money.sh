@@ -89,6 +89,7 @@ ctl up h100 --provider runpod --name x --budget nigthly --yes >"$WORK/o" 2>"$WOR
 same "one that is not there cannot be named" "$? $(grep -c "no budget 'nigthly'" "$WORK/e")" "2 1"
 check "the first one is deleted" ctl budget delete team
 check "a run against the named one" ctl run "$WORK/work.sh" --gpu H100:1 --provider runpod --budget nightly --label team=x --yes
+sim_fault vastai traffic -1 40 # each machine pulls 40 GB, which our clock does not see
 check "one at vast.ai" ctl run "$WORK/work.sh" --gpu H100:1 --provider vastai --yes
 check "nothing bills again" wait_for 60 nothing_bills
 check "everything is settled" wait_for 60 settled
@@ -109,6 +110,7 @@ sys.exit(0 if d["rows"] else 1)' || return 1
 	done
 }
 check "every report adds up" sums
+same "the report says why a bill is higher" "$(ctl cost --by provider --format csv | grep '^vastai' | cut -d, -f8)" traffic
 same "by label" "$(ctl cost --by label:team --format csv | cut -d, -f1 | tr -d '\r' | tail -n +2 | sort | tr '\n' ' ')" "(none) x "
 same "by budget" "$(ctl cost --by budget --format csv | cut -d, -f1 | tr -d '\r' | tail -n +2 | sort | tr '\n' ' ')" "(none) nightly "
 check "what failed cost something" sh -c "'$BUILD/gpufleetctl' cost --by provider --efficiency | grep digitalocean | grep -q '\\$'"
@@ -126,6 +128,8 @@ ctl forecast >"$WORK/o" 2>"$WORK/e"
 same "a forecast says when it knows too little" "$? $(grep -c 'too few whole days' "$WORK/e")" "0 1"
 ctl what-if --gpu MI300X:8 --hours 40 --volume 500 >"$WORK/o" 2>"$WORK/e"
 same "what eight would cost for forty hours" "$? $(grep -c 'runpod.*\$6[0-9][0-9]\.' "$WORK/o")" "0 1"
+ctl what-if --gpu H100:1 --hours 1 --traffic 1000 --json >"$WORK/o" 2>"$WORK/e"
+check "and what traffic adds where it is charged" python3 -c 'import json, sys; r = {x["account"]: x["traffic"] for x in json.load(open(sys.argv[1]))["rows"]}; sys.exit(not (r["vastai"] > 0 and r["runpod"] == 0))' "$WORK/o"
 ctl what-if --gpu MI300X:8 --hours many >"$WORK/o" 2>"$WORK/e"
 same "hours are a number" "$? $(grep -c "'hours'" "$WORK/e")" "2 1"
 ctl cost --by fleets >"$WORK/o" 2>"$WORK/e"
