@@ -89,7 +89,7 @@ ctl up h100 --provider runpod --name x --budget nigthly --yes >"$WORK/o" 2>"$WOR
 same "one that is not there cannot be named" "$? $(grep -c "no budget 'nigthly'" "$WORK/e")" "2 1"
 check "the first one is deleted" ctl budget delete team
 check "a run against the named one" ctl run "$WORK/work.sh" --gpu H100:1 --provider runpod --budget nightly --label team=x --yes
-sim_fault vastai traffic -1 40 # each machine pulls 40 GB, which our clock does not see
+sim_fault vastai traffic -1 2000 # what a machine pulls, which our clock does not see
 check "one at vast.ai" ctl run "$WORK/work.sh" --gpu H100:1 --provider vastai --yes
 check "nothing bills again" wait_for 60 nothing_bills
 check "everything is settled" wait_for 60 settled
