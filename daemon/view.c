@@ -286,6 +286,19 @@ static int by_id(const void *x, const void *y)
 	return a->object.id < b->object.id ? -1 : a->object.id > b->object.id;
 }
 
+/* What volumes and snapshots cost, used or not. */
+static money storage_month(const struct model *m)
+{
+	const struct extra *x;
+	money month = 0;
+	size_t at = 0;
+
+	while ((x = model_each(&m->extras, &at)))
+		if (x->state >= EXTRA_LIVE && x->state != EXTRA_GONE)
+			month = money_add(month, x->price_month);
+	return month;
+}
+
 json_t *view_status(const struct model *m, bool all, instant now)
 {
 	struct fleet **list = xcalloc(m->fleets.count, sizeof(struct fleet *)), *f;
@@ -314,6 +327,7 @@ json_t *view_status(const struct model *m, bool all, instant now)
 	json_put_money(totals, "hourly", hourly);
 	json_put_money(totals, "metered", metered);
 	json_put_int(totals, "instances", instances);
+	json_put_money(totals, "storage_month", storage_month(m));
 	json_put(o, "fleets", fleets);
 	json_put(o, "totals", totals);
 	json_put(o, "accounts", accounts);

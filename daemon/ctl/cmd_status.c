@@ -85,6 +85,8 @@ static void show_list(const json_t *answer)
 	if (json_array_size(fleets) > 1)
 		ctl_print(stdout, STYLE_PLAIN, "%lld instances, %s, %s so far", (long long)json_int(answer, "totals.instances", 0),
 		    show_rate(answer, "totals.hourly").s, show_money(answer, "totals.metered").s);
+	if (json_num(answer, "totals.storage_month", 0) > 0)
+		ctl_print(stdout, STYLE_PLAIN, "volumes and snapshots: %s a month; see: gpufleetctl volumes", show_money(answer, "totals.storage_month").s);
 	show_troubles(json_path(answer, "accounts"));
 }
 

@@ -44,6 +44,8 @@ same "a later run finds the model, and the machine set up" "$? $(grep -c 'models
 same "its file system was made once" "$(sim_get storage | grep -c '"lost": *true')" 0
 check "its machine goes too" wait_for 60 nothing_bills
 
+same "status says what it costs by the month" "$(ctl status | grep -c '^volumes and snapshots: \$2[0-9]\.[0-9]* a month')" 1
+
 # ---- by hand ----
 
 check "somebody is using it" ctl up mi300x --provider digitalocean --name user --for 1h --volume models --yes
