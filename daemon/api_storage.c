@@ -150,7 +150,7 @@ static int read_volume(struct request *r, struct extra *x, struct err *e)
 	const struct model *m = engine_model(r->api->en);
 	const char *from = json_str(r->in, "from", "");
 	const struct extra *snapshot = *from ? model_storage(m, EXTRA_SNAPSHOT, from) : NULL;
-	int64_t size = json_int(r->in, "size", snapshot ? snapshot->size_gb : 0);
+	int64_t size = json_int(r->in, "size", snapshot ? snapshot->disk_gb : 0);
 
 	if (read_common(r, x, e) < 0)
 		return -1;

@@ -417,7 +417,7 @@ struct extra {
 	/* storage */
 	char mark[ID_MAX];  /* its name at the provider (mark.h) */
 	char host[HOST_MAX]; /* it lies inside this machine of a marketplace; "" */
-	int disk_gb;        /* a snapshot: least disk of a machine that starts from it */
+	int disk_gb;        /* a snapshot: least disk of a machine, or size of a volume, that starts from it */
 	char gpu[GPU_MAX];  /* a snapshot: which driver is in it; "" */
 	int64_t source_id;  /* a snapshot: of this instance or volume; a volume: from this snapshot; 0: none that we know */
 	char source[ID_MAX]; /* … as the provider calls it */

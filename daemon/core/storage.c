@@ -115,8 +115,11 @@ static int check_source(const struct model *m, struct extra *w, struct err *e)
 	str_copy(w->region, from->region);
 	str_copy(w->source, from->provider_id);
 	w->of_volume = w->kind == EXTRA_SNAPSHOT;
-	if (w->size_gb < from->size_gb)
-		w->size_gb = from->size_gb;
+	/* A snapshot is paid for by what is in it, and is restored to a volume as big as the one it was taken of. */
+	if (w->kind == EXTRA_SNAPSHOT)
+		w->disk_gb = w->size_gb = from->size_gb;
+	else if (w->size_gb < from->disk_gb)
+		w->size_gb = from->disk_gb;
 	return 0;
 }
 
