@@ -9,13 +9,14 @@
 #include "core/place.h"
 #include "core/storage.h"
 #include "heartbeat.h"
+#include "variables.h"
 
 #define INSTANCES_MAX 1000
 #define LIFE_MAX      (365 * DAY)
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
 	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for",
-	"accept_minimum", "offer", "keep_on_failure", NULL };
+	"accept_minimum", "offer", "keep_on_failure", "env", NULL };
 
 /* ---- the wish ---- */
 
@@ -430,17 +431,26 @@ static void planned(struct request *r, struct fleet *f, void *arg)
 	request_json(r, 200, plan);
 }
 
-void post_plans(struct request *r)
+/* What POST /v1/plans and /v1/fleets have in common: nobody is asked for offers before the whole wish makes sense. */
+static void ask_market(struct request *r, planned_fn *then)
 {
 	struct fleet f;
 	struct err e;
+	char *env;
 
 	if (!check_keys(r, fleet_keys))
 		return;
-	if (fleet_from_body(r, r->in, &f, &e) < 0)
+	if (fleet_from_body(r, r->in, &f, &e) < 0 || variables_read(json_object_get(r->in, "env"), &env, &e) < 0) {
 		request_error(r, &e);
-	else
-		fleet_market(r, &f, planned, NULL);
+		return;
+	}
+	free(env); /* read again when the fleet is opened */
+	fleet_market(r, &f, then, NULL);
+}
+
+void post_plans(struct request *r)
+{
+	ask_market(r, planned);
 }
 
 static void fleet_durable(void *arg, int64_t id, const struct err *error)
@@ -463,29 +473,25 @@ static void open_planned(struct request *r, struct fleet *f, void *arg)
 {
 	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
 	struct hold *h;
+	struct err e;
 
 	(void)arg;
 	if (!fleet_placeable(r, f))
 		return;
 	fleet_name_free(r->api, f);
+	variables_read(json_object_get(r->in, "env"), &f->env, &e);
 	h = request_hold(r);
 	if (engine_request(r->api->en, &fact, fleet_durable, h) < 0) {
 		hold_take(h);
 		request_error(r, &fact.error);
 	}
+	free(f->env);
+	f->env = NULL;
 }
 
 void post_fleets(struct request *r)
 {
-	struct fleet f;
-	struct err e;
-
-	if (!check_keys(r, fleet_keys))
-		return;
-	if (fleet_from_body(r, r->in, &f, &e) < 0)
-		request_error(r, &e);
-	else
-		fleet_market(r, &f, open_planned, NULL);
+	ask_market(r, open_planned);
 }
 
 /* ---- offers ---- */

@@ -9,7 +9,7 @@
 static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
 	"prepare", "snapshot_as", "volume", "snapshot", "trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle",
 	"max_cost", "max_price", "providers", "region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for",
-	"accept_minimum", "offer", NULL };
+	"accept_minimum", "offer", "env", NULL };
 
 static void run_durable(void *arg, int64_t id, const struct err *error)
 {
@@ -56,7 +56,7 @@ static void submit(struct request *r, struct wish *w, struct fleet *f)
 		hold_take(h);
 		request_error(r, &fact.error);
 	}
-	w->run.params = w->run.spec = NULL; /* taken by the fact, accepted or not */
+	w->run.params = w->run.env = w->run.spec = NULL; /* taken by the fact, accepted or not */
 }
 
 static void wish_gone(struct request *r)

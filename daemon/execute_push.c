@@ -77,30 +77,45 @@ static void next(struct op *op)
 /* ---- parameters and secrets ---- */
 
 struct vars {
-	struct job_var items[96];
-	size_t count;
+	struct job_var *items; /* owned; names and values are not */
+	size_t count, cap;
 };
 
 static void add_var(struct vars *v, const char *name, const char *value)
 {
-	if (v->count < ARRAY_LEN(v->items))
-		v->items[v->count++] = (struct job_var){ name, value };
+	if (v->count == v->cap) {
+		v->cap = v->cap ? 2 * v->cap : 32;
+		v->items = xreallocarray(v->items, v->cap, sizeof(*v->items));
+	}
+	v->items[v->count++] = (struct job_var){ name, value };
+}
+
+/* The members of an object, as the row has it (NULL: none). Returns what must be freed when the variables have been written. */
+static json_t *add_object(struct vars *v, const char *text)
+{
+	json_t *object = text ? json_read(text, strlen(text), NULL) : NULL, *value;
+	const char *name;
+
+	json_object_foreach(object, name, value)
+		if (json_is_string(value))
+			add_var(v, name, json_string_value(value));
+	return object;
 }
 
 static void push_env(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input)
 {
-	json_t *params = r->params ? json_read(r->params, strlen(r->params), NULL) : NULL, *v;
 	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
 	const struct extra *volume = model_extra(engine_model(op->x->en), i->volume_id);
 	struct vars vars = { .count = 0 };
-	const char *name;
+	json_t *owned[3];
 	char count[16], id[24], price[32];
 
 	snprintf(count, sizeof(count), "%d", i->gpu_count);
 	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
-	json_object_foreach(params, name, v)
-		if (json_is_string(v))
-			add_var(&vars, name, json_string_value(v));
+	/* Of two with one name the later one holds: a parameter of the recipe is what `--set` says. */
+	owned[0] = add_object(&vars, f ? f->env : NULL);
+	owned[1] = add_object(&vars, r->env);
+	owned[2] = add_object(&vars, r->params);
 	add_var(&vars, "GPUFLEET_GPU", i->gpu);
 	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
 	add_var(&vars, "GPUFLEET_PROVIDER", i->provider);
@@ -115,7 +130,9 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	add_var(&vars, "GPUFLEET_RUN_ID", id);
 	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);
 	job_env_command(cmd, input, r->key, vars.items, vars.count);
-	json_decref(params);
+	for (size_t k = 0; k < ARRAY_LEN(owned); k++)
+		json_decref(owned[k]);
+	free(vars.items);
 }
 
 /* Did whoever asked for this run accept a host key that was only seen? */
@@ -170,6 +187,7 @@ static int push_secrets(struct op *op, const struct run *r, const struct instanc
 		job_secrets_command(cmd, input, r->key, vars.items, vars.count);
 	for (size_t k = 0; k < ARRAY_LEN(read); k++)
 		secret_wipe(&read[k]);
+	free(vars.items);
 	return result;
 }
 

@@ -27,7 +27,7 @@ static const struct member fact_members[] = { I64(fact, time), STRING(fact, acto
 	INT(fact, gpu_count), I64(fact, answer_id) };
 
 static const struct member offer_members[] = { TEXT(offer, account), TEXT(offer, provider), TEXT(offer, key), STRING(offer, spec),
-	TEXT(offer, gpu), INT(offer, gpu_count), INT(offer, gpu_memory_gb), TEXT(offer, region), INT(offer, cpus), INT(offer, ram_gb),
+	TEXT(offer, gpu), INT(offer, gpu_count), INT(offer, gpu_memory_gb), TEXT(offer, region), TEXT(offer, host), INT(offer, cpus), INT(offer, ram_gb),
 	INT(offer, disk_gb), I64(offer, price_hour), I64(offer, minimum_charge), INT(offer, available), BOOL(offer, spot),
 	BOOL(offer, marketplace), INT(offer, reliability_ppm) };
 
@@ -252,6 +252,8 @@ void trace_fact_free(struct fact *f, bool applied)
 	free((void *)(uintptr_t)f->balance);
 	free((void *)(uintptr_t)f->probe);
 	free((void *)(uintptr_t)f->status);
+	if (f->fleet) /* its strings are copied by whoever takes it */
+		row_disown(&row_kinds[ROWS_FLEETS], (void *)(uintptr_t)f->fleet);
 	free((void *)(uintptr_t)f->fleet);
 	if (f->run && !applied)
 		row_disown(&row_kinds[ROWS_RUNS], (void *)(uintptr_t)f->run);

@@ -171,6 +171,7 @@ json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
 	json_put_int(o, "gpu_count", f->gpu_count);
 	json_put_int(o, "instances_wanted", f->instances);
 	json_put(o, "labels", labels_json(f->labels));
+	json_put(o, "env", f->env ? json_read(f->env, strlen(f->env), NULL) : json_object());
 	json_put_time(o, "created", f->created);
 	json_put_time(o, "ready_at", f->ready_at);
 	json_put_time(o, "expires", f->expires);
@@ -236,6 +237,7 @@ json_t *view_run(const struct model *m, const struct run *r)
 	json_put_int(o, "err_size", r->err_size);
 	json_put_money(o, "metered", run_cost(m, r, m->now));
 	json_put(o, "params", params ? params : json_object());
+	json_put(o, "env", r->env ? json_read(r->env, strlen(r->env), NULL) : json_object());
 	json_put_str(o, "secrets", r->secrets);
 	return o;
 }

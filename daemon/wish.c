@@ -7,6 +7,7 @@
 #include "remote/archive.h"
 #include "remote/job.h"
 #include "remote/result.h"
+#include "variables.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,7 @@ void wish_free(struct wish *w)
 	if (w->has_recipe)
 		recipe_free(&w->recipe);
 	free(w->run.params);
+	free(w->run.env);
 	free(w->run.spec);
 	free(w);
 }
@@ -283,7 +285,8 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 		return -1;
 	if (!find_file(w->payload, run) || (*setup && !find_file(w->payload, setup)))
 		return err_set(e, ERR_USAGE, "the payload has no file '%s'", find_file(w->payload, run) ? setup : run);
-	if (add_arguments(w, json_object_get(in, "args"), run, e) < 0 || bind_params(w, in, e) < 0 || check_secrets(w, engine_config(en), user, in, e) < 0)
+	if (add_arguments(w, json_object_get(in, "args"), run, e) < 0 || bind_params(w, in, e) < 0 || check_secrets(w, engine_config(en), user, in, e) < 0 ||
+	    variables_read(json_object_get(in, "env"), &w->run.env, e) < 0)
 		return -1;
 	if (timeout < 0 || timeout > 30.0 * 86400)
 		return err_set(e, ERR_USAGE, "'timeout' must be from a second to 30 days");

@@ -198,6 +198,7 @@ static const struct column fleet_columns[] = {
 	BOOL(fleet, own_key), /* since 0008 */
 	TEXT(fleet, budget), /* since 0009 */
 	TEXT(fleet, volume), TEXT(fleet, snapshot), TEXT(fleet, snapshot_as), /* since 0010 */
+	OWNED(fleet, env), /* since 0011 */
 };
 
 static const struct column instance_columns[] = {
@@ -232,6 +233,7 @@ static const struct column run_columns[] = {
 	I64(run, run_started), I64(run, ended), I64(run, done), BOOL(run, stop_requested), INT(run, requeues), I64(run, version),
 	I64(run, out_base), I64(run, err_base), /* since 0005 */
 	I64(run, trial_id), /* since 0007 */
+	OWNED(run, env), /* since 0011 */
 };
 
 static const struct column account_columns[] = {

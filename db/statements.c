@@ -16,7 +16,7 @@
 	"SELECT r.id, r.run_key AS key, coalesce(f.name, '') AS fleet, r.fleet_id, r.instance_id AS instance, r.recipe, r.title, "  \
 	"r.owner, r.state, r.outcome, r.cause, r.reason, r.progress, CASE WHEN r.exit_status < 0 THEN NULL ELSE r.exit_status END " \
 	"AS exit_status, r.signal, r.created AS t_created, nullif(r.started, 0) AS t_started, nullif(r.ended, 0) AS t_ended, "     \
-	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, r.secrets, r.results_bytes, r.requeues, "      \
+	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, coalesce(r.env, '{}') AS j_env, r.secrets, r.results_bytes, r.requeues, "      \
 	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout, i.gpu, i.gpu_count, i.provider, i.region, "           \
 	"i.price_hour AS m_price_hour FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id LEFT JOIN instances i ON i.id = "         \
 	"r.instance_id "
@@ -25,7 +25,7 @@
 	"SELECT id, name, owner, state, cause, reason, labels, gpu, gpu_count, instances AS instances_wanted, created AS t_created, " \
 	"nullif(ready_at, 0) AS t_ready_at, nullif(expires, 0) AS t_expires, nullif(idle_since, 0) AS t_idle_since, "              \
 	"nullif(closed, 0) AS t_closed, nullif(keep_until, 0) AS t_keep_until, lifetime AS d_lifetime, idle_limit AS d_idle_limit, " \
-	"max_cost AS m_max_cost, version FROM fleets "
+	"max_cost AS m_max_cost, coalesce(env, '{}') AS j_env, version FROM fleets "
 
 #define CAMPAIGN_FIELDS                                                                                                  \
 	"SELECT id, name, owner, text, number AS definition, nights, paused AS b_paused, created AS t_created, updated AS t_updated, " \

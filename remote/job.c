@@ -39,6 +39,15 @@ bool job_name_ok(const char *name)
 	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == n;
 }
 
+bool job_env_name_ok(const char *name)
+{
+	size_t n = strnlen(name, 129);
+
+	if (!n || n > 128 || isdigit((unsigned char)name[0]) || reserved(name) || str_starts(name, "GPUFLEET_"))
+		return false;
+	return strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == n;
+}
+
 /* ---- command text ---- */
 
 /* A script of ours without its comments: they are for those who read the source. */
@@ -171,7 +180,7 @@ void job_fill_command(struct buf *out, const char *key, size_t size)
 static void put_variables(struct buf *input, const struct job_var *vars, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (!job_name_ok(vars[i].name))
+		if (!job_name_ok(vars[i].name) && !job_env_name_ok(vars[i].name))
 			continue;
 		buf_printf(input, "export %s=", vars[i].name);
 		str_shell_quote(input, vars[i].value);

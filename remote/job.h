@@ -45,6 +45,8 @@ bool job_key_ok(const char *key);
 /* A variable: [A-Z_][A-Z0-9_]*, at most 64, none of the supervisor's (GPUFLEET_RUN, GPUFLEET_PHASE …; GPUFLEET_GPU and other facts
  * are the caller's to give) and none that bends the shell (PATH, HOME, IFS, ENV, LD_… ). */
 bool job_name_ok(const char *name);
+/* A variable that a person gives with --env: small letters too, at most 128, and none of GPUFLEET_*. */
+bool job_env_name_ok(const char *name);
 
 /* What the first command on a fresh machine finds out. */
 struct job_probe {
@@ -98,7 +100,7 @@ void job_fill_command(struct buf *out, const char *key, size_t size);
 #define JOB_AGAIN 75
 
 /* Supervisor and environment; the text for standard input is appended to `input`. Values: any bytes but NUL. A variable whose
- * name is not job_name_ok() is left out. job_secrets_command() appends secrets to `input`: wipe it after use. */
+ * name is neither job_name_ok() nor job_env_name_ok() is left out. job_secrets_command() appends secrets to `input`: wipe it after use. */
 struct job_var {
 	const char *name, *value;
 };

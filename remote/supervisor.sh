@@ -173,20 +173,24 @@ complain() {
 	exit 126
 }
 
+# People call their variables what they like, key and home too: from here on nothing is read that theirs could have replaced.
 environment() {
-	# shellcheck disable=SC1091
-	[ ! -f "$home/env" ] || . "$home/env"
-	[ -z "${GPUFLEET_VOLUME:-}" ] || export GPUFLEET_VOLUME="$HOME/volumes/$GPUFLEET_VOLUME"
-	# shellcheck disable=SC1091
-	[ ! -f "$secrets/gf-$key/env" ] || . "$secrets/gf-$key/env"
-	for extra in /opt/rocm/bin /usr/local/cuda/bin /usr/sbin /sbin; do
-		case :$PATH: in
-		*:"$extra":*) ;;
-		*) [ ! -d "$extra" ] || PATH=$PATH:$extra ;;
-		esac
-	done
 	GPUFLEET_RUN=$key GPUFLEET_PHASE=$state GPUFLEET_PAYLOAD=$home/payload GPUFLEET_RESULTS=$results GPUFLEET_BOOT_ID=$boot
 	export PATH GPUFLEET_RUN GPUFLEET_PHASE GPUFLEET_PAYLOAD GPUFLEET_RESULTS GPUFLEET_BOOT_ID
+	set -- "$home/env" "$secrets/gf-$key/env"
+	# shellcheck disable=SC1090
+	[ ! -f "$1" ] || . "$1"
+	[ -z "${GPUFLEET_VOLUME:-}" ] || export GPUFLEET_VOLUME="$HOME/volumes/$GPUFLEET_VOLUME"
+	# shellcheck disable=SC1090
+	[ ! -f "$2" ] || . "$2"
+	set -- /opt/rocm/bin /usr/local/cuda/bin /usr/sbin /sbin
+	while [ $# -gt 0 ]; do
+		case :$PATH: in
+		*:"$1":*) ;;
+		*) [ ! -d "$1" ] || PATH=$PATH:$1 ;;
+		esac
+		shift
+	done
 	unset LC_ALL
 	umask 022
 }
@@ -194,7 +198,6 @@ environment() {
 # In the child: become the script. An executable file with a "#!" line (or a program) runs by itself, anything else by sh.
 become() {
 	! make_group || echo 0 2>/dev/null >"$group/cgroup.procs"
-	environment
 	cd "$home/payload" || complain "the run has no payload"
 	[ -f "./$1" ] || complain "there is no file '$1' in the payload"
 	first=
@@ -211,6 +214,7 @@ become() {
 	if env --default-signal true >/dev/null 2>&1; then
 		set -- env --default-signal "$@"
 	fi
+	environment
 	exec "$@"
 }
 

@@ -9,13 +9,13 @@
 
 enum fact_kind {
 	/* from people: error and id are answered in the fact */
-	FACT_FLEET_OPEN,   /* fleet: wanted fields set → id */
+	FACT_FLEET_OPEN,   /* fleet: wanted fields set; its env is copied → id */
 	FACT_FLEET_CLOSE,  /* id; cause */
 	FACT_FLEET_EXTEND, /* id; span: new lifetime from READY */
 	FACT_FLEET_TOUCH,  /* id: somebody is using it (exec, ssh): not idle */
 	FACT_RESOLVE,      /* id: an instance in doubt; text: the provider's id of its machine, "" it does not exist → id of its fleet */
 	FACT_TRUST,        /* id: an instance; text: its host key's fingerprint, which was compared if it is pinned already → id of its fleet */
-	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, spec taken); fleet_id or trial_id set → id */
+	FACT_RUN_SUBMIT,   /* run: wanted fields set (params, env, spec taken); fleet_id or trial_id set → id */
 	FACT_RUN_CANCEL,   /* id */
 	FACT_RUN_WATCH,    /* id; flag: somebody follows the output */
 	FACT_CAMPAIGN_APPLY,  /* text: the file → id */

@@ -86,6 +86,7 @@ static void open_fleet(struct model *m, struct fact *fact)
 	row.state = FLEET_OPEN;
 	row.created = m->now;
 	f = model_add_fleet(m, &row);
+	row.env = xstrdup(row.env);
 	core_event(m, &f->object, "", "open", "OPEN", CAUSE_NONE, fact->actor, "%s:%d, %d instance%s", f->gpu, f->gpu_count,
 	    f->instances, f->instances == 1 ? "" : "s");
 	core_dirty(m, &f->object);

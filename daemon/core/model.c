@@ -43,6 +43,7 @@ static void run_free(struct model *m, struct run *r)
 	list_remove(&r->fleet_link);
 	map_remove(&m->runs, r->object.id);
 	free(r->params);
+	free(r->env);
 	free(r->spec);
 	free(r);
 }
@@ -56,6 +57,7 @@ void model_drop_fleet(struct model *m, struct fleet *f)
 	object_unlink(m, &f->object);
 	list_remove(&f->night_link);
 	map_remove(&m->fleets, f->object.id);
+	free(f->env);
 	free(f);
 }
 

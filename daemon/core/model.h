@@ -91,6 +91,7 @@ struct fleet {
 	char image[TEXT_MAX];
 	char volume[NAME_MAX_], snapshot[NAME_MAX_]; /* its machine has this, starts from this; "" */
 	char snapshot_as[NAME_MAX_]; /* for_run: a snapshot of this name is taken when the run ended ok; "" */
+	char *env;          /* owned; JSON object of variables that its runs see, or NULL */
 	int disk_gb;
 	bool spot;
 	bool own_key;       /* its machines let in a key pair of its own, not the site's */
@@ -254,6 +255,7 @@ struct run {
 	enum cause cause;
 	char reason[TEXT_MAX];
 	char *params;      /* owned; JSON object of parameter → string */
+	char *env;         /* owned; JSON object: its own variables, beside its fleet's, or NULL */
 	char *spec;        /* owned; JSON: setup, run, reader … as read from recipe.yaml */
 	char secrets[TEXT_MAX]; /* names, comma-separated; values are never here */
 	duration setup_timeout, run_timeout;
@@ -617,7 +619,7 @@ void model_init(struct model *m, struct rng *rng);
 void model_free(struct model *m);
 
 /* New rows, linked into maps and lists; memory is the model's. Loading and creating use the same functions. */
-struct fleet *model_add_fleet(struct model *m, const struct fleet *row);       /* copies */
+struct fleet *model_add_fleet(struct model *m, const struct fleet *row);       /* copies; takes over owned strings */
 struct instance *model_add_instance(struct model *m, const struct instance *row); /* copies; takes over owned strings */
 struct run *model_add_run(struct model *m, const struct run *row);             /* copies; takes over owned strings */
 struct extra *model_add_extra(struct model *m, const struct extra *row);       /* copies */

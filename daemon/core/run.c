@@ -162,12 +162,14 @@ static void submit(struct model *m, struct fact *f)
 	fleet = model_fleet(m, row.fleet_id);
 	if (f->error.code) {
 		free(row.params);
+		free(row.env);
 		free(row.spec);
 		return;
 	}
 	if (!fleet || fleet->state != FLEET_OPEN) {
 		err_set(&f->error, ERR_CONFLICT, "the fleet is %s and takes no runs", !fleet ? "not there" : "closing");
 		free(row.params);
+		free(row.env);
 		free(row.spec);
 		return;
 	}

@@ -79,6 +79,7 @@ static int run_body(const struct args *a, json_t *body, json_t *order, struct er
 		return -1;
 	if (args_has(a, "gpu"))
 		return order_body(a, args_text(a, "gpu"), order, e);
+	order_env(a, body);
 	json_put_str(body, "fleet", args_text(a, "on"));
 	return 0;
 }

@@ -52,6 +52,22 @@ static int put_gpu(const struct args *a, const char *gpu, json_t *body, struct e
 }
 
 static int put_lists(const struct args *a, json_t *body, struct err *e)
+void order_env(const struct args *a, json_t *body)
+{
+	json_t *env = json_object();
+	const char *text;
+
+	for (size_t n = 0; (text = args_nth(a, "env", n)); n++) {
+		char *name = xstrndup(text, strcspn(text, "="));
+
+		json_put_str(env, name, strchr(text, '=') + 1);
+		free(name);
+	}
+	if (json_object_size(env))
+		json_object_set(body, "env", env);
+	json_decref(env);
+}
+
 {
 	json_t *providers = json_array(), *labels = json_object();
 	const char *text;
@@ -97,6 +113,7 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 	put_text(body, a, "budget", "budget");
 	put_seconds(body, a, "retry-until-up", "retry_for");
 	if (args_has(a, "spot"))
+	order_env(a, body);
 		json_put_bool(body, "spot", true);
 	if (args_has(a, "own-key"))
 		json_put_bool(body, "own_key", true);

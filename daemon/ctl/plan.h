@@ -21,6 +21,7 @@
 	{ "image", 0, ARG_TEXT, "IMAGE", "image that machines start from", NULL, 0, 0, false }, \
 	{ "volume", 'v', ARG_NAME, "NAME", "a volume that the machine has; see: gpufleetctl volumes", NULL, 0, 40, false }, \
 	{ "snapshot", 0, ARG_NAME, "NAME", "a snapshot that it starts from instead of an image", NULL, 0, 40, false }, \
+	{ "env", 'e', ARG_PAIR, "NAME=VALUE", "an environment variable of its runs; no secrets, those are --secret", NULL, 0, 0, true }, \
 	{ "own-key", 0, ARG_FLAG, NULL, "let in an SSH key pair of its own on its machines, not the site's", NULL, 0, 0, false }, \
 	{ "disk", 0, ARG_COUNT, "GB", "disk, where it can be chosen", NULL, 1, 100000, false }, \
 	{ "owner", 0, ARG_NAME, "NAME", "who answers for it; you when not given", NULL, 0, 60, false }, \
@@ -32,6 +33,9 @@
 
 /* Put the keys of POST /v1/fleets into `body`. `gpu` is "MI300X" or "MI300X:8". */
 int order_body(const struct args *a, const char *gpu, json_t *body, struct err *e);
+
+/* --env: its runs' variables, for a run on a fleet that is up too. */
+void order_env(const struct args *a, json_t *body);
 
 enum consent { CONSENT_YES, CONSENT_NO, CONSENT_DRY };
 

@@ -32,6 +32,9 @@ says 'sixteen in one instance' 4 'instances 2 --count 8' up h200 --count 16 --ye
 says 'unknown option' 2 'coun' up mi300x --coun 8
 says 'unknown command' 2 'status' statsu
 says 'unknown recipe' 122 'gpu-check' run gpu-chek --gpu mi300x --yes
+says 'a token as --env' 2 '--secret HF_TOKEN' up mi300x --env HF_TOKEN=hf_0123456789abcdef --yes
+says 'a name of the daemon as --env' 122 'GPUFLEET_' run "$0" --gpu mi300x --env GPUFLEET_RUN=1 --yes
+says '--image at Hot Aisle' 4 'leave --image away' up mi300x --provider hotaisle --image ubuntu --yes
 says 'secret nobody has' 122 'HF_TOKEN' run "$0" --gpu mi300x --secret HF_TOKEN --yes
 same 'bad input: nothing was opened' "$(fleets)" 0
 for spelling in mi300x MI300X 'AMD Instinct MI300X' h100 H100_SXM; do
@@ -86,7 +89,7 @@ ctl down big --yes >"$WORK/o" 2>"$WORK/e"
 
 # ---- a machine that is not fit: its GPU says that it is slowed down
 printf 'echo "fit on $GPUFLEET_INSTANCE_ID"\n' >"$WORK/fit.sh"
-ctl up mi300x --provider runpod --name fit --yes >"$WORK/o" 2>"$WORK/e"
+ctl up mi300x --provider runpod --name fit --env GREETING=fleet --env key=small --yes >"$WORK/o" 2>"$WORK/e"
 unfit=$(sim_get machines | tr '{' '\n' | sed -n '/"billing": *true/s/.*"id": *"\([^"]*\)".*/\1/p')
 echo 'throttled=0' >>"$(sim_get machines | tr '{' '\n' | sed -n '/"billing": *true/s/.*"dir": *"\([^"]*\)".*/\1/p')/gpu"
 ctl run "$WORK/fit.sh" --on fit --qualify >"$WORK/o" 2>"$WORK/e"
@@ -96,6 +99,10 @@ check 'an unfit machine: the run goes on elsewhere' grep -q '^fit on ' "$WORK/o"
 same 'an unfit machine: no work was done on it' "$(grep -c "fit on $unfit" "$WORK/o")" 0
 check 'an unfit machine: why it went' happened instance 'not fit: GPU 0 is throttled'
 check 'an unfit machine: its cause' sh -c "'$BUILD/gpufleetctl' why fit --json | grep -q bad_machine || '$BUILD/gpufleetctl' events fit --json | grep -q bad_machine"
+printf 'echo "$GREETING $key"\n' >"$WORK/env.sh"
+same '--env: the runs of a fleet see it' "$(ctl run "$WORK/env.sh" --on fit 2>/dev/null)" 'fleet small'
+same '--env: a run has its own beside it' "$(ctl run "$WORK/env.sh" --on fit --env GREETING=run 2>/dev/null)" 'run small'
+check '--env: status shows it' sh -c "'$BUILD/gpufleetctl' status fit --json | grep -q '\"GREETING\": *\"fleet\"'"
 ctl exec fit -- 'head -c 300000 /dev/zero; printf "\377\376\000x\303"; sleep 0.3; printf "\251"' >"$WORK/bytes"
 same 'exec: every byte arrives' "$(wc -c <"$WORK/bytes") $(tail -c 6 "$WORK/bytes" | od -An -tx1 | tr -d ' ')" '300006 fffe0078c3a9'
 ctl run "$WORK/fit.sh" --on fit --qualify >"$WORK/o" 2>"$WORK/e"

@@ -313,6 +313,7 @@ static void carry_run(struct model *m, const struct run *old)
 
 	row.params = old->params ? xstrdup(old->params) : NULL;
 	row.spec = old->spec ? xstrdup(old->spec) : NULL;
+	row.env = xstrdup(old->env);
 	row.activity = ACTIVITY_NONE;
 	row.retry_at = row.stop_deadline = 0;
 	row.tries = 0;
@@ -398,6 +399,7 @@ void world_restart(struct world *w)
 			continue;
 		row = *f;
 		row.place_retry_at = 0;
+		row.env = xstrdup(f->env);
 		row.extend_error[0] = '\0';
 		model_add_fleet(&w->m, &row);
 	}

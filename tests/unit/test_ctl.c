@@ -80,7 +80,7 @@ static void test_up(void **state)
 	};
 	struct mock *m = mock_start(rows);
 	struct ran r = mock_run(m, "up", "mi300x:8", "--name", "perf-1", "--for", "4h", "--max-cost", "80", "--idle", "15m", "-p",
-	    "runpod", "-p", "vastai", "--label", "team=perf", "--yes", NULL);
+	    "runpod", "-p", "vastai", "--label", "team=perf", "-e", "http_proxy=http://a=b", "--env", "N=", "--yes", NULL);
 
 	(void)state;
 	assert_int_equal(r.status, 0);
@@ -90,7 +90,7 @@ static void test_up(void **state)
 	assert_has(r.out, "gpufleetctl ssh perf-1");
 	ran_free(&r);
 	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,\"name\":\"perf-1\",\"for\":14400,"
-				"\"idle\":900,\"max_cost\":80.0,\"providers\":[\"runpod\",\"vastai\"],\"labels\":{\"team\":\"perf\"}}");
+				"\"idle\":900,\"max_cost\":80.0,\"env\":{\"http_proxy\":\"http://a=b\",\"N\":\"\"},\"providers\":[\"runpod\",\"vastai\"],\"labels\":{\"team\":\"perf\"}}");
 	mock_stop(m);
 }
 

@@ -177,6 +177,7 @@ static void write_life(const struct db_place *p)
 	str_copy(r.secrets, "HF_TOKEN");
 	str_copy(r.progress, "3 of 4");
 	r.params = xstrdup("{\"size\":\"big\"}");
+	r.env = xstrdup("{\"HTTP_PROXY\":\"p\"}");
 	r.exit_status = 3;
 	r.created = at("2026-11-20T02:00:00Z");
 	r.assigned = at("2026-11-20T02:06:00Z");
@@ -192,6 +193,7 @@ static void write_life(const struct db_place *p)
 	store_batch_run(b, &queued);
 	store_batch_run(b, &other);
 	free(r.params);
+	free(r.env);
 	store_batch_result(b, &x);
 	x.seq = 0;
 	x.number = false;
@@ -209,7 +211,7 @@ static void write_life(const struct db_place *p)
 	"\"owner\":\"ann\",\"state\":\"DONE\",\"outcome\":\"failed\",\"cause\":\"failed\",\"reason\":\"exit status 3\","             \
 	"\"progress\":\"3 of 4\",\"exit_status\":3,\"signal\":\"\",\"created\":\"2026-11-20T02:00:00.000Z\","                        \
 	"\"started\":\"2026-11-20T02:07:00.000Z\",\"ended\":\"2026-11-20T02:17:00.250Z\",\"done\":null,\"out_size\":100,"            \
-	"\"err_size\":0,\"params\":{\"size\":\"big\"},\"secrets\":\"HF_TOKEN\",\"results_bytes\":0,\"requeues\":0,"                  \
+	"\"err_size\":0,\"params\":{\"size\":\"big\"},\"env\":{\"HTTP_PROXY\":\"p\"},\"secrets\":\"HF_TOKEN\",\"results_bytes\":0,\"requeues\":0,"                  \
 	"\"setup_timeout\":90.5,\"run_timeout\":3600.0,\"gpu\":\"MI300X\",\"gpu_count\":1,\"provider\":\"runpod\",\"region\":\"tor1\",\"price_hour\":1.99}"
 
 static void expect_runs(struct history *h, int64_t fleet, int limit, const char *wanted)
@@ -283,7 +285,7 @@ static void test_fleet(void **state)
 	expect(out, "{\"id\":1,\"name\":\"demo\",\"owner\":\"ann\",\"state\":\"CLOSED\",\"cause\":\"idle\",\"reason\":\"idle for 30 minutes\","
 		    "\"labels\":\"team=a\",\"gpu\":\"MI300X\",\"gpu_count\":1,\"instances_wanted\":1,\"created\":\"2026-11-20T02:00:00.000Z\","
 		    "\"ready_at\":\"2026-11-20T02:05:00.000Z\",\"expires\":null,\"idle_since\":null,\"closed\":\"2026-11-20T04:00:00.000Z\","
-		    "\"keep_until\":null,\"lifetime\":14400.0,\"idle_limit\":1800.0,\"max_cost\":12.5,\"version\":9,\"instances\":[{\"id\":2,"
+		    "\"keep_until\":null,\"lifetime\":14400.0,\"idle_limit\":1800.0,\"max_cost\":12.5,\"env\":{},\"version\":9,\"instances\":[{\"id\":2,"
 		    "\"slot\":1,\"state\":\"GONE\",\"cause\":\"released\",\"reason\":\"\",\"account\":\"runpod\",\"provider\":\"runpod\","
 		    "\"offer\":\"mi300x/tor1\",\"gpu\":\"MI300X\",\"gpu_count\":1,\"region\":\"tor1\",\"price_hour\":1.99,\"spot\":true,"
 		    "\"marketplace\":false,\"name\":\"gf1-x\",\"provider_id\":\"abc\",\"address\":\"192.0.2.7\",\"port\":22,\"user\":\"root\","

@@ -158,6 +158,10 @@ static void keys_and_names(void **state)
 		assert_true(job_name_ok(names[i]));
 	for (size_t i = 0; i < ARRAY_LEN(no_names); i++)
 		assert_false(job_name_ok(no_names[i]));
+	assert_true(job_env_name_ok("http_proxy") && job_env_name_ok("_x9") && job_env_name_ok("MODEL"));
+	for (size_t i = 0; i < ARRAY_LEN(no_names); i++)
+		assert_int_equal(job_env_name_ok(no_names[i]), !strcmp(no_names[i], "a"));
+	assert_false(job_env_name_ok("GPUFLEET_GPU"));
 }
 
 /* Logins and load, as each tool tells them. */

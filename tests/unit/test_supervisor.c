@@ -294,7 +294,9 @@ static void whole_life(void **state)
 	static const struct job_var vars[] = { { "MODEL",
 						   "a'b \"c\" $(id) `id` \\ \n #gpufleet-env\n*" },
 		{ "EMPTY", "" }, { "PATH", "/nowhere" }, { "x;y", "z" },
-		{ "BYTES", "\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t" } };
+		{ "BYTES", "\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t" },
+		/* what the supervisor calls its own is free for everybody else */
+		{ "home", "h" }, { "key", "k" }, { "secrets", "s" }, { "state", "t" }, { "results", "r" }, { "setsid", "" }, { "first", "f" } };
 	static const struct job_var secrets[] = { { "HF_TOKEN", "hf_s3cr3t'$" } };
 	struct poll p;
 	struct outcome o;
@@ -302,6 +304,7 @@ static void whole_life(void **state)
 	(void)state;
 	push("life1", "echo in setup; echo \"phase $GPUFLEET_PHASE\"; touch made\n",
 	    "#!/bin/sh\nset -e\necho \"run $GPUFLEET_RUN $GPUFLEET_PHASE $PWD\"\ntest -f made\nprintf '<%s>\\n' \"$MODEL\" \"$EMPTY\" \"$BYTES\"\n"
+	    "echo \"small $home$key$secrets$state$results$setsid$first\"\n"
 	    "echo \"token $HF_TOKEN\"\necho oops >&2\necho 'gpufleet: progress 1/2 warming'\necho 'gpufleet: progress 2/2 done \033[31m'\n"
 	    "echo hello >\"$GPUFLEET_RESULTS/r.txt\"\nmkdir \"$GPUFLEET_RESULTS/sub\"\nexit 0\n",
 	    true);
@@ -324,6 +327,7 @@ static void whole_life(void **state)
 	assert_true(has(p.out, p.out_n, "life1 running /"));
 	assert_true(has(p.out, p.out_n,
 	    "<a'b \"c\" $(id) `id` \\ \n #gpufleet-env\n*>\n<>\n<\xff\xfe\x01\x7f\x81\x88\xc3\xa9\r\t>\n"));
+	assert_true(has(p.out, p.out_n, "small hkstrf\n"));
 	assert_true(has(p.out, p.out_n, "token hf_s3cr3t'$\n"));
 	assert_true(has(p.err, p.err_n, "oops\n"));
 	assert_string_equal(p.s.progress, "2/2 done \\x1b[31m");
