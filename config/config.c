@@ -139,6 +139,7 @@ static void read_account(struct loading *l, const struct node *n)
 	struct account_entry entry = { 0 };
 	struct account_source *s;
 	struct account *a;
+	double version;
 
 	if (!str_is_name(n->key, ACCOUNT_MAX - 1)) {
 		parse_error_key(l->p, n, "the name of an account is at most %d letters, digits and . _ -",
@@ -153,6 +154,8 @@ static void read_account(struct loading *l, const struct node *n)
 	bind_table(l->p, n, &account_options, p->name, &entry);
 	a = add_account(l->c, &s);
 	*a = entry.account;
+	if (*a->min_cuda && (!str_to_double(a->min_cuda, &version) || version < 1 || version > 100))
+		parse_error(l->p, node_get(n, "min_cuda"), "'min_cuda' wants a version like 12.4, not '%s'", a->min_cuda);
 	str_copy(a->name, n->key);
 	str_copy(a->provider, p->name);
 	str_copy(s->token_file, entry.token_file);

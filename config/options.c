@@ -198,6 +198,16 @@ static const struct option account_rows[] = {
 	{ "min_reliability", OPTION_RATIO, MEMBER(account_entry, account.min_reliability_ppm),
 	  .only = "vastai", .unset = "0.95",
 	  .sample = "0.98", .help = "Least reliability of a host, as a fraction." },
+	{ "min_inet_down", OPTION_INT, MEMBER(account_entry, account.min_inet_down), .min = 1, .max = 100000,
+	  .only = "vastai", .unset = "500", .sample = "500",
+	  .help = "Least download rate of a host in Mbit/s: a slower one pulls an image until the boot time is over." },
+	{ "min_cuda", OPTION_WORD, MEMBER(account_entry, account.min_cuda), .only = "vastai", .unset = "any",
+	  .sample = "12.4",
+	  .help = "Least CUDA version that the driver of an NVIDIA host supports. Hosts with AMD GPUs are not judged by it." },
+	{ "avoid_hosts", OPTION_LIST, ARRAY(account_entry, account.avoid_hosts, account.avoid_host_count), .only = "vastai",
+	  .unset = "none", .sample = "[\"88888\"]",
+	  .help = "Machine ids of hosts where nothing is rented, one or a list. Hosts that proved bad are left alone for an hour, those "
+		  "that were not what they said they were for a day, without being named here." },
 	{ "hosts", OPTION_TREE, .only = "static", .unset = "none",
 	  .help = "List of machines that are already yours." },
 };

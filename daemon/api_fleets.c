@@ -13,6 +13,8 @@
 
 #define INSTANCES_MAX 1000
 #define LIFE_MAX      (365 * DAY)
+#define PASSED_MOST    40 /* offers whose reasons a plan tells */
+#define PASSED_IN_TEXT 5
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
 	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for",
@@ -319,7 +321,7 @@ static void say_trouble(const struct model *m, const struct fleet *f, struct buf
 static json_t *packings_json(const struct model *m, const struct fleet *f, struct buf *text)
 {
 	struct packing p[8];
-	size_t n = place_packings(m, f, p, ARRAY_LEN(p));
+	size_t n = place_packings(m, f, clock_steady(), p, ARRAY_LEN(p));
 	json_t *list = json_array();
 	char price[32];
 
@@ -340,11 +342,32 @@ static json_t *packings_json(const struct model *m, const struct fleet *f, struc
 	return list;
 }
 
+/* What is sold of this GPU and not taken, with the reason; into `text` (NULL: not) the nearest misses, in the count that was wanted. */
+static json_t *passed_json(const struct model *m, const struct fleet *f, struct buf *text)
+{
+	struct passed *p = xcalloc(PASSED_MOST, sizeof(*p));
+	size_t n = place_passed(m, f, 0, clock_steady(), p, PASSED_MOST);
+	json_t *list = json_array();
+
+	for (size_t k = 0; k < n; k++) {
+		const struct offer *o = p[k].offer;
+		json_t *one = json_object();
+
+		json_put(one, "offer", view_offer(o));
+		json_put_str(one, "why", p[k].why);
+		json_array_append_new(list, one);
+		if (text && k < PASSED_IN_TEXT && o->gpu_count == f->gpu_count)
+			buf_printf(text, "\n  %s: %s:%d%s%s (%s) %s", o->account, o->gpu, o->gpu_count, *o->region ? " in " : "", o->region, o->key, p[k].why);
+	}
+	free(p);
+	return list;
+}
+
 /* The plan as people read it; *first is the offer that is tried first, NULL when there is none. */
 static json_t *plan_json(const struct model *m, struct fleet *f, const struct offer **first)
 {
 	size_t count;
-	const struct offer **list = place_candidates(m, f, &count);
+	const struct offer **list = place_candidates(m, f, clock_steady(), &count);
 	json_t *o = json_object(), *offers = json_array(), *alternatives = json_array();
 	struct buf text = BUF(16384);
 	char why[TEXT_MAX], price[32], worst[32], life[24];
@@ -374,11 +397,14 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 			buf_puts(&text, "; shortened to fit --max-cost");
 	} else {
 		buf_puts(&text, why);
+		json_put(o, "passed", passed_json(m, f, &text));
 		if (!count && f->gpu_count > 1) {
 			json_decref(alternatives);
 			alternatives = packings_json(m, f, &text);
 		}
 	}
+	if (*first)
+		json_put(o, "passed", passed_json(m, f, NULL));
 	say_trouble(m, f, &text);
 	json_put_str(o, "gpu", f->gpu);
 	json_put_int(o, "count", f->gpu_count);
@@ -408,7 +434,7 @@ bool fleet_placeable(struct request *r, struct fleet *f)
 		json_decref(plan);
 		return true;
 	}
-	free(place_candidates(m, f, &count));
+	free(place_candidates(m, f, clock_steady(), &count));
 	/* There are offers, but the money does not reach: that is a refusal, not a lack of machines. */
 	err_set(&e, count ? ERR_REFUSED : ERR_CAPACITY, "%s", json_str(plan, "text", ""));
 	more = json_object();
@@ -496,7 +522,7 @@ void post_fleets(struct request *r)
 
 /* ---- offers ---- */
 
-static bool wanted(const struct request *r, const struct fleet *f, const struct offer *o)
+static bool wanted(const struct request *r, const struct fleet *f, const struct account_state *a, const struct offer *o)
 {
 	struct fleet one = *f;
 
@@ -507,7 +533,7 @@ static bool wanted(const struct request *r, const struct fleet *f, const struct 
 	one.accept_minimum = INT64_MAX;
 	if (f->gpu_count && o->gpu_count != f->gpu_count)
 		return false;
-	return place_fits(&one, o, NULL) || (query_bool(r, "all") && !o->available && str_ieq(one.gpu, o->gpu));
+	return place_fits(&one, &a->facts, o, NULL) || (query_bool(r, "all") && !o->available && str_ieq(one.gpu, o->gpu));
 }
 
 static int by_gpu_price(const void *x, const void *y)
@@ -533,7 +559,7 @@ static void offers_asked(struct request *r, struct fleet *f, void *arg)
 			continue;
 		list = xreallocarray(list, n + a->offer_count + 1, sizeof(*list));
 		for (size_t j = 0; j < a->offer_count; j++)
-			if (wanted(r, f, &a->offers[j]))
+			if (wanted(r, f, a, &a->offers[j]))
 				list[n++] = &a->offers[j];
 	}
 	if (n)

@@ -2,6 +2,15 @@
 #include "base/mutant.h"
 #include "base/str.h"
 
+static void join_hosts(const struct account *a, char *out, size_t size)
+{
+	size_t n = 0;
+
+	*out = '\0';
+	for (int k = 0; k < a->avoid_host_count && n < size; k++)
+		n += (size_t)snprintf(out + n, size - n, "%s%s", k ? "," : "", a->avoid_hosts[k]);
+}
+
 void operation_account_facts(const struct config *c, const struct account *a, struct account_facts *out)
 {
 	const struct provider *p = provider_find(a->provider);
@@ -20,8 +29,11 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->container = p->caps & CAP_CONTAINER;
 	out->prepaid = p->caps & CAP_PREPAID;
 	out->takes_key = p->op[OP_KEY].build;
+	out->takes_image = p->image_amd || p->image_nvidia;
+	out->takes_disk = p->disk_gb > 0;
 	out->keeps_key = p->op[OP_KEY_DROP].build;
 	out->exclusive = a->exclusive;
+	join_hosts(a, out->avoid_hosts, sizeof(out->avoid_hosts));
 	out->billing = p->billing;
 	out->traffic = p->traffic;
 	out->volumes = p->op[OP_VOLUME_MAKE].build;

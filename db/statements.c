@@ -16,7 +16,8 @@
 	"SELECT r.id, r.run_key AS key, coalesce(f.name, '') AS fleet, r.fleet_id, r.instance_id AS instance, r.recipe, r.title, "  \
 	"r.owner, r.state, r.outcome, r.cause, r.reason, r.progress, CASE WHEN r.exit_status < 0 THEN NULL ELSE r.exit_status END " \
 	"AS exit_status, r.signal, r.created AS t_created, nullif(r.started, 0) AS t_started, nullif(r.ended, 0) AS t_ended, "     \
-	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, coalesce(r.env, '{}') AS j_env, r.secrets, r.results_bytes, r.requeues, "      \
+	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, " \
+	"coalesce(r.env, '{}') AS j_env, r.secrets, r.results_bytes, r.requeues, "      \
 	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout, i.gpu, i.gpu_count, i.provider, i.region, "           \
 	"i.price_hour AS m_price_hour FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id LEFT JOIN instances i ON i.id = "         \
 	"r.instance_id "

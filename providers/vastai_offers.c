@@ -10,7 +10,7 @@
 #define BID_MIN         (USD / 1000)
 #define BID_MAX         (128 * USD)
 #define RELIABILITY_PPM 950000 /* when the account does not say */
-#define DOWN_MBIT       200    /* slower hosts pull an image until the boot deadline */
+#define DOWN_MBIT       500    /* when the account does not say; slower hosts pull an image until the boot deadline (§4) */
 #define STAY            (6 * HOUR) /* a rental cannot outlive the host's end date: shorter offers are not worth a start */
 
 /*
@@ -28,6 +28,19 @@ static double reliability_of(const struct op_args *a)
 	int ppm = a->account->min_reliability_ppm;
 
 	return (ppm > 0 ? ppm : RELIABILITY_PPM) / 1e6;
+}
+
+static int down_of(const struct op_args *a)
+{
+	return a->account->min_inet_down > 0 ? a->account->min_inet_down : DOWN_MBIT;
+}
+
+/* 0: any. The configuration has seen to it that it is a number. */
+static double cuda_of(const struct op_args *a)
+{
+	double version = 0;
+
+	return *a->account->min_cuda && str_to_double(a->account->min_cuda, &version) ? version : 0;
 }
 
 /* vast.ai's spellings where they are not the canonical name (§2.3); the canonical one is always asked for too. */
@@ -64,16 +77,19 @@ static json_t *names_of(const char *gpu)
 }
 
 /* AMD's names are not in vast.ai's list for the newer models: search by maker and match the names here (§2.3). */
-static void put_gpu(const struct op_args *a, const struct op_cursor *c, json_t *q)
+static bool wants_amd(const struct op_args *a, const struct op_cursor *c)
 {
 	const struct gpu *gpu = gpu_find(a->gpu);
 
-	if (a->gpu[0] && gpu && gpu->vendor == GPU_VENDOR_AMD)
+	return a->gpu[0] ? gpu && gpu->vendor == GPU_VENDOR_AMD : c->step == SEARCH_AMD;
+}
+
+static void put_gpu(const struct op_args *a, const struct op_cursor *c, json_t *q)
+{
+	if (wants_amd(a, c))
 		vastai_put_filter(q, "gpu_arch", "eq", json_string("amd"));
 	else if (a->gpu[0])
 		vastai_put_filter(q, "gpu_name", "in", names_of(a->gpu));
-	else if (c->step == SEARCH_AMD)
-		vastai_put_filter(q, "gpu_arch", "eq", json_string("amd"));
 	else
 		vastai_put_filter(q, "gpu_ram", c->step == SEARCH_LARGE ? "gte" : "lt", json_integer(LARGE_MB));
 }
@@ -92,7 +108,9 @@ void vastai_offers_build(const struct op_args *a, const struct op_cursor *c, str
 		vastai_put_filter(q, "num_gpus", "eq", json_integer(a->gpu_count));
 	vastai_put_filter(q, "reliability", "gte", json_real(reliability_of(a)));
 	vastai_put_filter(q, "direct_port_count", "gte", json_integer(1));
-	vastai_put_filter(q, "inet_down", "gte", json_integer(DOWN_MBIT));
+	vastai_put_filter(q, "inet_down", "gte", json_integer(down_of(a)));
+	if (cuda_of(a) > 0 && !wants_amd(a, c)) /* of an AMD host the field means nothing (§2.3) */
+		vastai_put_filter(q, "cuda_max_good", "gte", json_real(cuda_of(a)));
 	vastai_put_filter(q, "disk_space", "gte", json_integer(vastai_disk_of(a)));
 	vastai_put_filter(q, "duration", "gte", json_integer(STAY / SECOND));
 	if (c->number)
@@ -140,7 +158,8 @@ static bool as_asked(const struct op_args *a, const json_t *row)
 
 	return json_bool(row, "rentable", true) && !json_bool(row, "rented", false) && json_bool(row, "verified", true) &&
 	    !strcmp(verification, "verified") && reliability_in(row) >= reliability_of(a) &&
-	    json_num(row, "direct_port_count", 1) >= 1 && json_num(row, "inet_down", DOWN_MBIT) >= DOWN_MBIT &&
+	    json_num(row, "direct_port_count", 1) >= 1 && json_num(row, "inet_down", down_of(a)) >= down_of(a) &&
+	    (!strcmp(json_str(row, "gpu_arch", ""), "amd") || json_num(row, "cuda_max_good", cuda_of(a)) >= cuda_of(a)) &&
 	    json_num(row, "duration", (double)STAY) >= (double)(STAY / SECOND) &&
 	    json_num(row, "disk_space", 0) >= vastai_disk_of(a);
 }
@@ -219,7 +238,7 @@ static void add_offer(const struct op_args *a, const json_t *row, struct op_repl
 {
 	struct offer o = { .disk_gb = vastai_disk_of(a), .available = 1, .spot = a->spot, .marketplace = true };
 	const struct gpu *gpu;
-	char ask[ID_MAX], host[ID_MAX];
+	char ask[ID_MAX], host[ID_MAX]; /* ids have at most 19 digits */
 	money bid;
 
 	o.gpu_count = (int)json_int(row, "num_gpus", 0);

@@ -14,6 +14,7 @@
 #define OFFERS_FRESH  (45 * SECOND) /* offers older than this are asked for again before money is spent on them */
 #define BALANCE_FRESH MINUTE        /* as a prepaid balance */
 #define PLACE_AGAIN   (20 * SECOND) /* between tries while --retry-until-up lasts */
+#define PASSED_SAID   5             /* offers whose reasons are told when a fleet finds no place */
 #define FORGET_AFTER  (1 * DAY)     /* a settled fleet leaves memory; the database keeps it */
 
 bool fleet_move(struct model *m, struct fleet *f, enum fleet_event ev, enum cause cause, const char *actor, const char *fmt, ...)
@@ -85,8 +86,8 @@ static void open_fleet(struct model *m, struct fact *fact)
 	row.object.id = m->next_id;
 	row.state = FLEET_OPEN;
 	row.created = m->now;
-	f = model_add_fleet(m, &row);
 	row.env = xstrdup(row.env);
+	f = model_add_fleet(m, &row);
 	core_event(m, &f->object, "", "open", "OPEN", CAUSE_NONE, fact->actor, "%s:%d, %d instance%s", f->gpu, f->gpu_count,
 	    f->instances, f->instances == 1 ? "" : "s");
 	core_dirty(m, &f->object);
@@ -396,11 +397,26 @@ static bool slot_needs_instance(const struct fleet *f, int slot)
 	return true;
 }
 
+/* For `why`: the nearest of what was sold and not taken. */
+static void say_passed(struct model *m, const struct fleet *f, int slot, instant now)
+{
+	struct passed passed[PASSED_SAID];
+	size_t n = place_passed(m, f, slot, now, passed, ARRAY_LEN(passed));
+
+	for (size_t k = 0; k < n; k++) {
+		const struct offer *o = passed[k].offer;
+
+		core_event(m, &f->object, "OPEN", "passed", "OPEN", CAUSE_NONE, NULL, "%s:%d at %s%s%s %.160s", o->gpu, o->gpu_count, o->account,
+		    *o->region ? " in " : "", o->region, passed[k].why);
+	}
+}
+
 /* Fill the empty slots. Returns when to look again. */
 static instant place(struct model *m, struct fleet *f, instant now, struct actions *out)
 {
 	char why[TEXT_MAX];
 	bool empty = false, stuck = false, money_stops = false;
+	int at = 0;
 
 	for (int slot = 0; slot < f->instances; slot++)
 		empty |= slot_needs_instance(f, slot);
@@ -434,6 +450,7 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 			instance_plan(m, f, slot, o, lifetime);
 		} else {
 			stuck = true;
+			at = slot;
 		}
 	}
 	if (!stuck)
@@ -442,6 +459,7 @@ static instant place(struct model *m, struct fleet *f, instant now, struct actio
 		f->place_retry_at = now + PLACE_AGAIN;
 		return f->place_retry_at;
 	}
+	say_passed(m, f, at, now);
 	fleet_close(m, f, money_stops ? CAUSE_MONEY : CAUSE_UNPLACEABLE, NULL, "%s", why);
 	return FOREVER;
 }

@@ -452,6 +452,8 @@ struct account_facts {
 	bool keeps_key; /* our public key stays in the account until it is taken away */
 	bool prepaid;   /* its balance bounds what can be rented */
 	bool takes_key; /* machines let in the key that is named with their order */
+	bool takes_image, takes_disk; /* --image and --disk can be chosen with an order */
+	char avoid_hosts[2048]; /* of its marketplace, comma-separated: nothing is rented there */
 	struct billing_rule billing;
 	bool volumes, snapshots; /* it has such, and OP_STORAGE tells which */
 	bool attaches;      /* a volume can come and go while a machine runs; else it is there from its order on */

@@ -4,9 +4,12 @@
 #include "base/str.h"
 #include "core/budget.h"
 #include "core/cost.h"
+#include "core/past.h"
 #include "core/storage.h"
 
-#define TRY_AGAIN_AFTER (60 * SECOND) /* with --retry-until-up: the same offer may be tried again after this */
+#define TRY_AGAIN_AFTER (60 * SECOND) /* with --retry-until-up: the same offer may be tried again after this, … */
+#define TRY_AGAIN_MOST  2             /* … doubled so many times while it goes on failing */
+#define SOLD_OUT_FOR    (5 * MINUTE)  /* what said so is tried after all others */
 #define BALANCE_FRESH   (5 * MINUTE)
 #define SHORTEST_LIFE   (1 * MINUTE)  /* money that buys less than this buys nothing */
 #define NOT_SENT_TRIES  5             /* creates that a provider in passing trouble may put off before the next offer's turn */
@@ -27,8 +30,23 @@ bool place_account_allowed(const struct fleet *f, const struct account_state *a)
 	       (!*f->accounts || in_list(f->accounts, a->facts.name) || in_list(f->accounts, a->facts.provider));
 }
 
-/* GPU, region, spot, price: everything but the count, so that packings can ask too. */
-static bool fits_but_count(const struct fleet *f, const struct offer *o, char why[TEXT_MAX])
+/* A wish that the provider cannot hear is no reason to take its offer without it. */
+static bool choice_is_there(const struct fleet *f, const struct account_facts *a, const struct offer *o, char why[TEXT_MAX])
+{
+	if (*f->image && !a->takes_image)
+		snprintf(why, TEXT_MAX, a->local ? "is a host of one's own, which starts from no image; leave --image away" :
+		    "starts from an image of the provider's, which cannot be chosen; leave --image away");
+	else if (f->disk_gb && o->disk_gb && o->disk_gb < f->disk_gb)
+		snprintf(why, TEXT_MAX, "has only %d GB of disk", o->disk_gb);
+	else if (f->disk_gb && !o->disk_gb && !a->takes_disk)
+		snprintf(why, TEXT_MAX, "has a disk that cannot be chosen, and nobody says how big it is; leave --disk away");
+	else
+		return true;
+	return false;
+}
+
+/* GPU, region, spot, price, image, disk: everything but the count, so that packings can ask too. */
+static bool fits_but_count(const struct fleet *f, const struct account_facts *account, const struct offer *o, char why[TEXT_MAX])
 {
 	char a[32], b[32];
 
@@ -47,15 +65,13 @@ static bool fits_but_count(const struct fleet *f, const struct offer *o, char wh
 	} else if (o->minimum_charge > f->accept_minimum) {
 		money_format(o->minimum_charge, a);
 		snprintf(why, TEXT_MAX, "has a minimum charge of %s; take it with --accept-minimum", a);
-	} else if (f->disk_gb && o->disk_gb && o->disk_gb < f->disk_gb) {
-		snprintf(why, TEXT_MAX, "has only %d GB of disk", o->disk_gb);
 	} else {
-		return true;
+		return choice_is_there(f, account, o, why);
 	}
 	return false;
 }
 
-bool place_fits(const struct fleet *f, const struct offer *o, char why[TEXT_MAX])
+bool place_fits(const struct fleet *f, const struct account_facts *a, const struct offer *o, char why[TEXT_MAX])
 {
 	char unused[TEXT_MAX];
 
@@ -65,7 +81,7 @@ bool place_fits(const struct fleet *f, const struct offer *o, char why[TEXT_MAX]
 		snprintf(why, TEXT_MAX, "has %d GPUs", o->gpu_count);
 		return false;
 	}
-	return fits_but_count(f, o, why);
+	return fits_but_count(f, a, o, why);
 }
 
 /* A static host is exclusive: taken while any instance on it is not GONE. */
@@ -80,19 +96,54 @@ static bool host_taken(const struct account_state *a, const struct offer *o)
 	return false;
 }
 
-/* Does a come strictly before b? Equal prices: known stock first, then the order of the market (accounts as configured). */
-static bool better(const struct offer *a, const struct offer *b)
+/* Not this one: what the wish has nothing to do with. */
+static bool is_shunned(const struct model *m, const struct account_state *a, const struct offer *o, instant now, char why[TEXT_MAX])
 {
-	money pa = a->price_hour / a->gpu_count, pb = b->price_hour / b->gpu_count;
-
-	return pa != pb ? pa < pb : a->available > 0 && b->available <= 0;
+	if (a->facts.local && host_taken(a, o))
+		snprintf(why, TEXT_MAX, "is in use");
+	else if (*o->host && in_list(a->facts.avoid_hosts, o->host))
+		snprintf(why, TEXT_MAX, "is on host %s, which avoid_hosts of account %s names", o->host, a->facts.name);
+	else
+		return past_host_is_bad(m, o, now, why);
+	return true;
 }
 
-typedef bool fit_fn(const struct fleet *f, const struct offer *o, char why[TEXT_MAX]);
+struct ranked {
+	const struct offer *offer;
+	money price;   /* per GPU-hour, with what may go wrong */
+	bool sold_out; /* said so a moment ago */
+};
 
-static const struct offer **collect(const struct model *m, const struct fleet *f, fit_fn *fit, size_t *count)
+/*
+ * A machine that does not come up, or not to the end, costs another try: the price counts for more by the share that is not
+ * reliable, and by the share of this offer's latest machines that failed (of n machines as of n + 2, so that one proves little).
+ */
+static struct ranked rank(const struct account_state *a, const struct offer *o, instant now)
 {
-	const struct offer **out = NULL;
+	struct past past;
+	int64_t risk;
+
+	past_of_offer(a, o, now, &past);
+	risk = o->reliability_ppm ? 1000000 - o->reliability_ppm : 0;
+	risk += (int64_t)1000000 * past.failed / (past.ready + past.failed + 2);
+	return (struct ranked){ o, (money)((__int128)(o->price_hour / o->gpu_count) * (1000000 + risk) / 1000000),
+		past.sold_out && now - past.sold_out < SOLD_OUT_FOR };
+}
+
+/* Does a come strictly before b? Equal prices: known stock first, then the order of the market (accounts as configured). */
+static bool better(const struct ranked *a, const struct ranked *b)
+{
+	if (a->sold_out != b->sold_out)
+		return b->sold_out;
+	return a->price != b->price ? a->price < b->price : a->offer->available > 0 && b->offer->available <= 0;
+}
+
+typedef bool fit_fn(const struct fleet *f, const struct account_facts *a, const struct offer *o, char why[TEXT_MAX]);
+
+static const struct offer **collect(const struct model *m, const struct fleet *f, fit_fn *fit, instant now, size_t *count)
+{
+	struct ranked *found = NULL;
+	const struct offer **out;
 	char why[TEXT_MAX];
 	size_t cap = 0;
 
@@ -104,39 +155,45 @@ static const struct offer **collect(const struct model *m, const struct fleet *f
 			continue;
 		for (size_t j = 0; j < a->offer_count; j++) {
 			const struct offer *o = &a->offers[j];
+			struct ranked one;
 
-			if (!fit(f, o, why) || !storage_fits(m, f, o, why) || (a->facts.local && host_taken(a, o)))
+			if (!fit(f, &a->facts, o, why) || !storage_fits(m, f, o, why) || is_shunned(m, a, o, now, why))
 				continue;
 			if (*count == cap) {
 				cap = cap ? 2 * cap : 16;
-				out = xreallocarray(out, cap, sizeof(*out));
+				found = xreallocarray(found, cap, sizeof(*found));
 			}
+			one = rank(a, o, now);
 			/* Sorted as they come; stable, and a market is a few hundred rows. */
 			size_t at = (*count)++;
 
-			for (; at && better(o, out[at - 1]); at--)
-				out[at] = out[at - 1];
-			out[at] = o;
+			for (; at && better(&one, &found[at - 1]); at--)
+				found[at] = found[at - 1];
+			found[at] = one;
 		}
 	}
+	out = xcalloc(*count + 1, sizeof(const struct offer *));
+	for (size_t k = 0; k < *count; k++)
+		out[k] = found[k].offer;
+	free(found);
 	return out;
 }
 
-const struct offer **place_candidates(const struct model *m, const struct fleet *f, size_t *count)
+const struct offer **place_candidates(const struct model *m, const struct fleet *f, instant now, size_t *count)
 {
-	return collect(m, f, place_fits, count);
+	return collect(m, f, place_fits, now, count);
 }
 
-static bool was_tried(const struct model *m, const struct fleet *f, const struct offer *o, int slot, instant now)
+static bool was_tried(const struct model *m, const struct fleet *f, const struct offer *o, int slot, instant now, char why[TEXT_MAX])
 {
-	int put_off = 0;
+	const struct instance *last = NULL;
+	int put_off = 0, tries = 0;
+	char ago[24];
 
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);
 
 		if (i->slot != slot || strcmp(i->account, o->account) != 0)
-			continue;
-		if (f->retry_for && now - i->planned >= TRY_AGAIN_AFTER)
 			continue;
 		/* The same offer is another machine of a big stock; a host of one's own or of a marketplace would be the same one. */
 		if (i->cause == CAUSE_BAD_MACHINE && !model_account(m, i->account)->facts.local && !i->marketplace)
@@ -144,10 +201,17 @@ static bool was_tried(const struct model *m, const struct fleet *f, const struct
 		if (i->cause == CAUSE_NOT_SENT && (!i->sent || strcmp(i->offer_key, o->key) != 0 || ++put_off < NOT_SENT_TRIES))
 			continue;
 		/* Credentials and quota are the account's matter: none of its offers will do. */
-		if (!strcmp(i->offer_key, o->key) || i->cause == CAUSE_LIMIT || i->cause == CAUSE_DENIED)
-			return true;
+		if (strcmp(i->offer_key, o->key) != 0 && i->cause != CAUSE_LIMIT && i->cause != CAUSE_DENIED)
+			continue;
+		tries++;
+		last = !last || i->planned >= last->planned ? i : last;
 	}
-	return false;
+	if (!last || (f->retry_for &&
+	    now - last->planned >= TRY_AGAIN_AFTER << (tries - 1 < TRY_AGAIN_MOST ? tries - 1 : TRY_AGAIN_MOST)))
+		return false;
+	duration_format((now - last->planned) / SECOND * SECOND, ago);
+	snprintf(why, TEXT_MAX, "was tried %s ago: %s", ago, cause_words(last->cause));
+	return true;
 }
 
 /* How many of our own instances were planned on this offer since the provider said how many there are. */
@@ -161,6 +225,14 @@ static int taken_since_asked(const struct account_state *a, const struct offer *
 		n += i->state != INSTANCE_GONE && i->planned >= a->offers_at && !strcmp(i->offer_key, o->key);
 	}
 	return n;
+}
+
+static bool is_used_up(const struct account_state *a, const struct offer *o, char why[TEXT_MAX])
+{
+	if (o->available <= 0 || taken_since_asked(a, o) < o->available)
+		return false;
+	snprintf(why, TEXT_MAX, "was the last, and we have it");
+	return true;
 }
 
 money place_money_left(const struct model *m, const struct fleet *f, instant now)
@@ -255,10 +327,10 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
     bool *money_stops, char why[TEXT_MAX])
 {
 	size_t count, tried = 0;
-	const struct offer **list = place_candidates(m, f, &count), *found = NULL;
+	const struct offer **list = place_candidates(m, f, now, &count), *found = NULL;
 	const struct instance *last = last_try(f, slot);
 	money share = place_money_left(m, f, now);
-	char need[32], have[32];
+	char need[32], have[32], unused[TEXT_MAX];
 
 	*money_stops = false;
 	if (share != INT64_MAX)
@@ -272,11 +344,11 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 		const struct account_state *a = model_account(m, o->account);
 		duration affordable;
 
-		if (was_tried(m, f, o, slot, now)) {
+		if (was_tried(m, f, o, slot, now, unused)) {
 			tried++;
 			continue;
 		}
-		if (o->available > 0 && taken_since_asked(a, o) >= o->available)
+		if (is_used_up(a, o, unused))
 			continue;
 		affordable = cost_lifetime_for(&a->facts, o->price_hour, o->minimum_charge, share);
 		if (affordable < SHORTEST_LIFE) {
@@ -301,16 +373,56 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 	return found;
 }
 
-/* For packings: any smaller count that divides the total. */
-static bool fits_as_part(const struct fleet *f, const struct offer *o, char why[TEXT_MAX])
+/* What the person would rather have is told first: the right count, then the cheapest. */
+static bool nearer(const struct fleet *f, const struct offer *a, const struct offer *b)
 {
-	return o->gpu_count < f->gpu_count && f->gpu_count % o->gpu_count == 0 && fits_but_count(f, o, why);
+	bool count_a = a->gpu_count == f->gpu_count, count_b = b->gpu_count == f->gpu_count;
+
+	return count_a != count_b ? count_a : a->price_hour / a->gpu_count < b->price_hour / b->gpu_count;
 }
 
-size_t place_packings(const struct model *m, const struct fleet *f, struct packing *out, size_t max)
+/* As far as money allows; why not is filled. */
+static bool would_take(const struct model *m, const struct fleet *f, const struct account_state *a, struct passed *one, int slot,
+    instant now)
+{
+	return place_fits(f, &a->facts, one->offer, one->why) && storage_fits(m, f, one->offer, one->why) &&
+	       !is_shunned(m, a, one->offer, now, one->why) && !was_tried(m, f, one->offer, slot, now, one->why) &&
+	       !is_used_up(a, one->offer, one->why);
+}
+
+size_t place_passed(const struct model *m, const struct fleet *f, int slot, instant now, struct passed *out, size_t max)
+{
+	struct passed one;
+	size_t n = 0, at;
+
+	for (size_t k = 0; k < m->account_count; k++) {
+		const struct account_state *a = m->accounts[k];
+
+		for (size_t j = 0; place_account_allowed(f, a) && j < a->offer_count; j++) {
+			one.offer = &a->offers[j];
+			if (!str_ieq(one.offer->gpu, f->gpu) || would_take(m, f, a, &one, slot, now))
+				continue;
+			for (at = n; at && nearer(f, one.offer, out[at - 1].offer); at--)
+				if (at < max)
+					out[at] = out[at - 1];
+			if (at < max)
+				out[at] = one;
+			n += n < max;
+		}
+	}
+	return n;
+}
+
+/* For packings: any smaller count that divides the total. */
+static bool fits_as_part(const struct fleet *f, const struct account_facts *a, const struct offer *o, char why[TEXT_MAX])
+{
+	return o->gpu_count < f->gpu_count && f->gpu_count % o->gpu_count == 0 && fits_but_count(f, a, o, why);
+}
+
+size_t place_packings(const struct model *m, const struct fleet *f, instant now, struct packing *out, size_t max)
 {
 	size_t count, n = 0;
-	const struct offer **list = collect(m, f, fits_as_part, &count);
+	const struct offer **list = collect(m, f, fits_as_part, now, &count);
 
 	for (size_t k = 0; k < count && n < max; k++) {
 		const struct offer *o = list[k];

@@ -1,6 +1,8 @@
 /*
  * Placement: which offer a fleet's next instance should take. Prices are compared per GPU-hour, which at a fixed GPU count is
- * per instance; ties go to the account named first in the configuration.
+ * per instance. An unreliable host, and an offer whose latest machines failed (past.h), counts as dearer by the share of tries that
+ * it wastes; what said "sold out" within five minutes comes last; hosts that proved bad, or that the account's avoid_hosts names,
+ * are left out. Ties go to known stock, then to the account named first in the configuration.
  */
 #ifndef GPUFLEET_PLACE_H
 #define GPUFLEET_PLACE_H
@@ -10,10 +12,17 @@
 /* Does the account belong to what the fleet allows? (name or provider in its comma-separated list; empty: all) */
 bool place_account_allowed(const struct fleet *f, const struct account_state *a);
 /* Does the offer fit what the fleet wants, whatever was tried before? *why (optional) gets one sentence when not. */
-bool place_fits(const struct fleet *f, const struct offer *o, char why[TEXT_MAX]);
+bool place_fits(const struct fleet *f, const struct account_facts *a, const struct offer *o, char why[TEXT_MAX]);
 
 /* All offers of the model's market that fit, in the order in which they would be tried. Caller frees the array, not the offers. */
-const struct offer **place_candidates(const struct model *m, const struct fleet *f, size_t *count);
+const struct offer **place_candidates(const struct model *m, const struct fleet *f, instant now, size_t *count);
+
+/* The offers of the wanted GPU, in any count, that the slot would not take now, and why; the nearest misses first, at most `max`. */
+struct passed {
+	const struct offer *offer;
+	char why[TEXT_MAX]; /* "costs $2.59 per GPU-hour, above --max-price $2.00" */
+};
+size_t place_passed(const struct model *m, const struct fleet *f, int slot, instant now, struct passed *out, size_t max);
 
 /*
  * The next offer for a slot: the first candidate not tried before (or not lately, with retry_for), not used up by our own
@@ -30,7 +39,7 @@ struct packing {
 	const struct offer *offer;
 	money price_hour; /* of all instances */
 };
-size_t place_packings(const struct model *m, const struct fleet *f, struct packing *out, size_t max);
+size_t place_packings(const struct model *m, const struct fleet *f, instant now, struct packing *out, size_t max);
 
 /* Money of the fleet not yet reserved or spent: FOREVER-like INT64_MAX without a limit. */
 money place_money_left(const struct model *m, const struct fleet *f, instant now);

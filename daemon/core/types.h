@@ -53,6 +53,10 @@ struct account {
 	int rate_factor;          /* this account may ask so many times more than published; 0: once */
 	bool community;           /* RunPod community cloud too */
 	int min_reliability_ppm;  /* vast.ai; 950000 = 0.95 */
+	int min_inet_down;        /* vast.ai, Mbit/s; 0: the adapter's own */
+	char min_cuda[8];         /* vast.ai, of NVIDIA hosts: "12.4"; "": any */
+	char avoid_hosts[64][HOST_MAX]; /* machine ids of a marketplace where nothing is rented */
+	int avoid_host_count;
 	struct static_host *hosts; /* owned by the configuration */
 	int host_count;
 };

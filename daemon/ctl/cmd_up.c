@@ -143,7 +143,10 @@ const struct command command_up = {
 	.details =
 	    "Shows the plan first: the offers in the order in which they are tried, the price, and the most it can cost.\n"
 	    "Nothing is bought without a yes or --yes. The machines are given back when their time is over, when nobody uses them, when "
-	    "their money is spent, or with 'gpufleetctl down'.",
+	    "their money is spent, or with 'gpufleetctl down'.\n"
+	    "Offers are tried by the price of a GPU-hour. Unreliable hosts, and offers whose machines failed lately, count as dearer; what "
+	    "has just said that it is sold out comes last; a marketplace's host that proved bad rests for an hour, or a day when it was not "
+	    "what it said. --dry-run tells of each offer of that GPU that is not taken why.",
 	.min = 1,
 	.max = 1,
 	.operand = "gpu",

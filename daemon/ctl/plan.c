@@ -5,6 +5,7 @@
 #include "ctl/term.h"
 
 #define CHOICES_MAX 9
+#define PASSED_MOST 12 /* lines */
 
 /* ---- the order ---- */
 
@@ -51,7 +52,6 @@ static int put_gpu(const struct args *a, const char *gpu, json_t *body, struct e
 	return 0;
 }
 
-static int put_lists(const struct args *a, json_t *body, struct err *e)
 void order_env(const struct args *a, json_t *body)
 {
 	json_t *env = json_object();
@@ -68,6 +68,7 @@ void order_env(const struct args *a, json_t *body)
 	json_decref(env);
 }
 
+static int put_lists(const struct args *a, json_t *body, struct err *e)
 {
 	json_t *providers = json_array(), *labels = json_object();
 	const char *text;
@@ -112,8 +113,8 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 	put_text(body, a, "owner", "owner");
 	put_text(body, a, "budget", "budget");
 	put_seconds(body, a, "retry-until-up", "retry_for");
-	if (args_has(a, "spot"))
 	order_env(a, body);
+	if (args_has(a, "spot"))
 		json_put_bool(body, "spot", true);
 	if (args_has(a, "own-key"))
 		json_put_bool(body, "own_key", true);
@@ -136,6 +137,25 @@ static void show_plan(const json_t *plan, FILE *to)
 	    json_bool(plan, "shortened", false) ? " (shortened to stay below --max-cost)" : "");
 	if (*json_str(plan, "warning", ""))
 		ctl_print(to, STYLE_YELLOW, "warning: %s", json_str(plan, "warning", ""));
+}
+
+/* With --dry-run: what is sold of it and would not be taken, and why. */
+static void show_passed(const json_t *list, FILE *to)
+{
+	const json_t *one;
+	size_t n;
+
+	if (json_array_size(list))
+		ctl_print(to, STYLE_PLAIN, "\nnot taken:");
+	json_array_foreach(list, n, one) {
+		if (n == PASSED_MOST) {
+			ctl_print(to, STYLE_PLAIN, "  and %zu more; --json has them all", json_array_size(list) - n);
+			break;
+		}
+		ctl_print(to, STYLE_PLAIN, "  %s:%lld at %s%s%s %s", json_str(one, "offer.gpu", "?"),
+		    (long long)json_int(one, "offer.gpu_count", 1), json_str(one, "offer.account", "?"),
+		    *json_str(one, "offer.region", "") ? " in " : "", json_str(one, "offer.region", ""), json_str(one, "why", ""));
+	}
 }
 
 static void show_alternatives(const json_t *list)
@@ -180,14 +200,22 @@ static bool choose(struct ctl *c, const json_t *list, json_t *body)
 	return true;
 }
 
+/* A sentence as the error; where lines follow it (what was passed over, alternatives) they are too long for that, and are said. */
+static int refuse(enum err_code code, const char *sentence, struct err *e)
+{
+	if (!strchr(sentence, '\n'))
+		return err_set(e, code, "%s", sentence);
+	ctl_say("%s", sentence);
+	return err_set(e, code, "nothing was bought");
+}
+
 /* Nobody sells it: 1 when an alternative was taken, else -1. */
 static int nobody(struct ctl *c, const json_t *document, const char *sentence, json_t *body, struct err *e)
 {
 	const json_t *list = json_path(document, "alternatives");
 
-	/* The sentence names the alternatives; it may be long, so it does not go through *e. */
 	if (!json_array_size(list))
-		return err_set(e, ERR_CAPACITY, "%s", sentence);
+		return refuse(ERR_CAPACITY, sentence, e);
 	ctl_say("%s", sentence);
 	if (choose(c, list, body))
 		return 1;
@@ -208,7 +236,7 @@ static int get_plan(struct ctl *c, json_t *body, json_t **plan, struct err *e)
 		if (!offers)
 			return nobody(c, *plan, *text ? text : "nobody sells it now", body, e);
 		/* It is sold, but not for this money. */
-		return err_set(e, ERR_REFUSED, "%s", *text ? text : "what is sold does not fit --max-cost");
+		return refuse(ERR_REFUSED, *text ? text : "what is sold does not fit --max-cost", e);
 	}
 	if (problem.code == ERR_CAPACITY)
 		return nobody(c, c->problem, problem.msg, body, e);
@@ -230,6 +258,8 @@ static int ask(struct ctl *c, const json_t *plan, enum consent *consent, struct 
 		show_plan(plan, to);
 	else
 		ctl_say("%s", json_str(plan, "text", "nobody sells it now; the daemon goes on trying"));
+	if (dry)
+		show_passed(json_path(plan, "passed"), to);
 	fflush(to);
 	if (dry)
 		return 0;

@@ -52,6 +52,7 @@ struct account_state *world_account(struct world *w, const char *name)
 
 	str_copy(facts.name, name);
 	str_copy(facts.provider, name);
+	facts.takes_image = facts.takes_disk = true;
 	a = model_add_account(&w->m, &facts);
 	a->configured = true;
 	core_touch(&w->m, &a->object);
@@ -312,8 +313,8 @@ static void carry_run(struct model *m, const struct run *old)
 	struct run row = *old;
 
 	row.params = old->params ? xstrdup(old->params) : NULL;
-	row.spec = old->spec ? xstrdup(old->spec) : NULL;
 	row.env = xstrdup(old->env);
+	row.spec = old->spec ? xstrdup(old->spec) : NULL;
 	row.activity = ACTIVITY_NONE;
 	row.retry_at = row.stop_deadline = 0;
 	row.tries = 0;
@@ -398,8 +399,8 @@ void world_restart(struct world *w)
 		if (!f)
 			continue;
 		row = *f;
-		row.place_retry_at = 0;
 		row.env = xstrdup(f->env);
+		row.place_retry_at = 0;
 		row.extend_error[0] = '\0';
 		model_add_fleet(&w->m, &row);
 	}

@@ -374,6 +374,8 @@ static void account_mistakes(void **state)
 	    "f.yaml:1:88: 'region' holds more than 8 values\n");
 	load_bad("providers: {runpod: {token_file: @/t, user: -oProxyCommand=x}}\n",
 	    "f.yaml:1:69: 'user' wants one word of letters, digits and . _ - : / @ +, not '-oProxyCommand=x'\n");
+	load_bad("providers: {vastai: {token_file: @/t, min_cuda: new}}\n",
+	    "f.yaml:1:73: 'min_cuda' wants a version like 12.4, not 'new'\n");
 	load_bad("providers: {vastai: {token_file: @/t, min_reliability: 95}}\n",
 	    "f.yaml:1:80: 'min_reliability' wants a fraction from 0 to 1, not '95'\n");
 	load_bad("providers: [runpod]\n",
@@ -646,7 +648,7 @@ static const char everything[] =
     "  hotaisle: { team: acme, exclusive: true, token_file: @/t, api_url: 'http://127.0.0.1:1/api' }\n"
     "  work: { type: runpod, token_file: @/t, community: true, region: [EU-RO-1, US], disk: 5, user: me, ssh_port: 22,\n"
     "    image: 'a/b:c', graphql_url: 'http://127.0.0.1:1/g' }\n"
-    "  vastai: { token_file: @/t, min_reliability: 0.5 }\n"
+    "  vastai: { token_file: @/t, min_reliability: 0.5, min_inet_down: 900, min_cuda: 12.4, avoid_hosts: [\"7\", \"88888\"] }\n"
     "  static:\n    hosts:\n      - { name: a, address: '::1', gpu: 'RTX 4090:8', price_per_hour: 1.25, port: 23, user: u }\n"
     "      - { name: b, address: h, gpu: H100 }\n"
     "secrets: { HF: { file: @/t, owners: [a, b] }, WB: { file: @/t } }\n"
@@ -670,6 +672,9 @@ static void print_round_trip(void **state)
 	assert_int_equal(c.defaults.accept_minimum, USD + 1);
 	assert_int_equal(c.accounts[1].region_count, 2);
 	assert_int_equal(c.accounts[2].min_reliability_ppm, 500000);
+	assert_int_equal(c.accounts[2].min_inet_down, 900);
+	assert_string_equal(c.accounts[2].min_cuda, "12.4");
+	assert_string_equal(c.accounts[2].avoid_hosts[1], "88888");
 	assert_string_equal(c.accounts[3].hosts[0].gpu, "RTX 4090");
 	assert_int_equal(c.accounts[3].hosts[0].gpu_count, 8);
 	assert_int_equal(c.secrets[0].owner_count, 2);

@@ -42,6 +42,7 @@ static struct instance *tried(struct world *w, const struct fleet *f, const char
 		.planned = w->now, .sent = w->now };
 
 	str_copy(row.account, account);
+	str_copy(row.provider, account);
 	str_copy(row.offer_key, key);
 	return model_add_instance(&w->m, &row);
 }
@@ -59,7 +60,7 @@ static void cheapest_then_known_stock_then_configured_order(void **state)
 	world_offer(w, "one", "c", USD);
 	world_offer(w, "one", "a", USD / 2);
 	stock(w);
-	list = place_candidates(&w->m, f, &count);
+	list = place_candidates(&w->m, f, w->now, &count);
 	assert_int_equal(count, 5);
 	for (size_t k = 0; k < count; k++)
 		assert_int_equal(list[k]->key[0], 'a' + (int)k);
@@ -80,19 +81,41 @@ static void what_does_not_fit_says_why(void **state)
 		{ "--max-price", { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD + 1, .available = 1, .region = "tor1" } },
 		{ "--accept-minimum",
 		    { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .minimum_charge = 1 } },
-		{ "disk", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .disk_gb = 10 } },
+		{ "only 10 GB", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .disk_gb = 10 } },
 	};
 	struct fleet f = { .gpu = "h100", .gpu_count = 1, .region = "TOR1", .max_price = 3 * USD, .disk_gb = 100 };
 	struct offer good = { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD, .available = -1, .region = "tor1" };
+	struct account_facts cloud = { .takes_image = true, .takes_disk = true };
 	char why[TEXT_MAX];
 
 	(void)state;
-	assert_true(place_fits(&f, &good, NULL));
+	assert_true(place_fits(&f, &cloud, &good, NULL));
 	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
-		assert_false(place_fits(&f, &cases[k].o, why));
+		assert_false(place_fits(&f, &cloud, &cases[k].o, why));
 		if (!strstr(why, cases[k].word))
 			fail_msg("'%s' does not speak of '%s'", why, cases[k].word);
 	}
+}
+
+/* Hot Aisle has one image, a DigitalOcean size one disk, a host of one's own is as it is: no offer is taken with the wish ignored. */
+static void a_wish_that_cannot_be_heard(void **state)
+{
+	struct fleet image = { .gpu = "H100", .gpu_count = 1, .image = "ubuntu" }, disk = { .gpu = "H100", .gpu_count = 1, .disk_gb = 500 };
+	struct offer o = { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1 };
+	struct account_facts cloud = { .title = "cloud" }, lab = { .local = true };
+	char why[TEXT_MAX];
+
+	(void)state;
+	assert_false(place_fits(&image, &cloud, &o, why));
+	assert_non_null(strstr(why, "--image"));
+	assert_false(place_fits(&image, &lab, &o, why));
+	assert_non_null(strstr(why, "host of one's own"));
+	assert_false(place_fits(&disk, &cloud, &o, why));
+	assert_non_null(strstr(why, "--disk"));
+	o.disk_gb = 720; /* it cannot be chosen, but it is big enough */
+	assert_true(place_fits(&disk, &cloud, &o, why));
+	cloud.takes_image = true;
+	assert_true(place_fits(&image, &cloud, &o, why));
 }
 
 static void max_price_is_per_gpu(void **state)
@@ -100,10 +123,12 @@ static void max_price_is_per_gpu(void **state)
 	struct fleet f = { .gpu = "H100", .gpu_count = 8, .max_price = 3 * USD };
 	struct offer o = { .gpu = "H100", .gpu_count = 8, .price_hour = 24 * USD, .available = 1 };
 
+	struct account_facts cloud = { .title = "cloud" };
+
 	(void)state;
-	assert_true(place_fits(&f, &o, NULL));
+	assert_true(place_fits(&f, &cloud, &o, NULL));
 	o.price_hour++;
-	assert_false(place_fits(&f, &o, NULL));
+	assert_false(place_fits(&f, &cloud, &o, NULL));
 }
 
 static void accounts_by_name_or_provider(void **state)
@@ -144,7 +169,7 @@ static void tried_offers_are_left_out(void **state)
 	f->retry_for = HOUR;
 	assert_null(next_key(w, f, why));
 	w->now += 61 * SECOND;
-	assert_string_equal(next_key(w, f, why), "a");
+	assert_string_equal(next_key(w, f, why), "b"); /* "a" said that it is sold out */
 }
 
 /* Found unfit at work: another machine of the same offer will do, but not the same machine again. */
@@ -163,6 +188,146 @@ static void an_unfit_machine_is_not_taken_again(void **state)
 	model_account(&w->m, "two")->facts.local = true;
 	tried(w, f, "two", "b", CAUSE_BAD_MACHINE);
 	assert_null(next_key(w, f, why));
+}
+
+/* A broken host is otherwise the cheapest offer again, under another number (vastai.md §4). */
+static void a_bad_host_rests(void **state)
+{
+	static const struct {
+		enum cause cause;
+		duration rest;
+	} cases[] = { { CAUSE_SSH_TIMEOUT, HOUR }, { CAUSE_BOOT_FAILED, HOUR }, { CAUSE_LOST, HOUR }, { CAUSE_WRONG_MACHINE, DAY },
+		{ CAUSE_HOST_KEY, DAY }, { CAUSE_BAD_MACHINE, DAY }, { CAUSE_NO_CAPACITY, 0 }, { CAUSE_RELEASED, 0 } };
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	struct passed passed[4];
+	struct instance *i;
+	char why[TEXT_MAX];
+
+	str_copy(world_offer(w, "one", "ask-2", USD)->host, "88888");
+	world_offer(w, "one", "ask-3", 2 * USD);
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		i = tried(w, f, "one", "ask-1", cases[k].cause);
+		str_copy(i->host, "88888");
+		i->slot = 7; /* somebody else's try */
+		i->deleting_at = w->now;
+		if (cases[k].rest) {
+			assert_string_equal(next_key(w, f, why), "ask-3");
+			assert_int_equal(place_passed(&w->m, f, 0, w->now, passed, ARRAY_LEN(passed)), 1);
+			assert_non_null(strstr(passed[0].why, "88888"));
+			assert_non_null(strstr(passed[0].why, cause_words(cases[k].cause)));
+			w->now += cases[k].rest - 1;
+			assert_string_equal(next_key(w, f, why), "ask-3");
+			w->now++;
+		}
+		assert_string_equal(next_key(w, f, why), "ask-2");
+		w->now += DAY;
+	}
+}
+
+/* … and the memory is in the rows: a restart forgets nothing. But what did not start from an image of our own says little. */
+static void bad_hosts_over_a_restart(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	int64_t id = f->object.id;
+	struct instance *i = tried(w, f, "one", "ask-1", CAUSE_BOOT_FAILED);
+	char why[TEXT_MAX];
+
+	str_copy(world_offer(w, "one", "ask-2", USD)->host, "88888");
+	str_copy(i->host, "88888");
+	i->slot = 7;
+	world_restart(w);
+	f = model_fleet(&w->m, id);
+	assert_null(next_key(w, f, why));
+	str_copy(f->image, "somebody/image:typo");
+	assert_string_equal(next_key(w, f, why), "ask-2");
+}
+
+static void avoided_hosts(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	struct passed passed[4];
+	char why[TEXT_MAX];
+
+	str_copy(model_account(&w->m, "one")->facts.avoid_hosts, "7,88888");
+	str_copy(world_offer(w, "one", "a", USD)->host, "88888");
+	str_copy(world_offer(w, "one", "b", 2 * USD)->host, "888");
+	assert_string_equal(next_key(w, f, why), "b");
+	assert_int_equal(place_passed(&w->m, f, 0, w->now, passed, ARRAY_LEN(passed)), 1);
+	assert_string_equal(passed[0].why, "is on host 88888, which avoid_hosts of account one names");
+}
+
+/* Cheap and unreliable, or cheap and failing, is not cheap; one failure alone outweighs no great difference. */
+static void the_past_has_its_price(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", USD)->reliability_ppm = 900000;
+	world_offer(w, "two", "b", USD + 5 * CENT);
+	assert_string_equal(next_key(w, f, why), "b");
+	w->market[0].reliability_ppm = 990000;
+	assert_string_equal(next_key(w, f, why), "a");
+	tried(w, f, "one", "a", CAUSE_SSH_TIMEOUT)->slot = 7; /* counts as 1.34 */
+	assert_string_equal(next_key(w, f, why), "b");
+	w->market[1].price_hour = USD + 40 * CENT;
+	assert_string_equal(next_key(w, f, why), "a");
+	for (int k = 0; k < 20; k++) { /* since then it worked: one of 21 */
+		struct instance *i = tried(w, f, "one", "a", CAUSE_RELEASED);
+
+		i->slot = 7;
+		i->ready_at = w->now;
+	}
+	w->market[1].price_hour = USD + 10 * CENT;
+	assert_string_equal(next_key(w, f, why), "a");
+}
+
+/* What said so a moment ago is tried last, by every fleet; what sold since is in its place again. */
+static void sold_out_comes_last(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", USD);
+	world_offer(w, "two", "b", 9 * USD);
+	tried(w, f, "one", "a", CAUSE_NO_CAPACITY)->slot = 7;
+	assert_string_equal(next_key(w, f, why), "b");
+	w->now += 5 * MINUTE;
+	assert_string_equal(next_key(w, f, why), "a");
+	tried(w, f, "one", "a", CAUSE_NO_CAPACITY)->slot = 7;
+	tried(w, f, "one", "a", CAUSE_RELEASED)->slot = 7;
+	assert_string_equal(next_key(w, f, why), "a");
+}
+
+/* Why not this one? The nearest miss comes first, and no more are told than there is room for. */
+static void what_is_passed_over(void **state)
+{
+	struct world *w = *state;
+	struct passed p[3];
+	struct fleet *f;
+	char why[TEXT_MAX];
+
+	w->want.max_price = 2 * USD;
+	f = bench(w);
+	world_offer(w, "one", "fits", USD);
+	world_offer(w, "one", "eight", USD)->gpu_count = 8;
+	world_offer(w, "one", "dear", 5 * USD);
+	world_offer(w, "two", "less-dear", 3 * USD);
+	world_offer(w, "two", "gone", USD)->available = 0;
+	str_copy(world_offer(w, "two", "other", USD)->gpu, "L40S");
+	assert_string_equal(next_key(w, f, why), "fits");
+	assert_int_equal(place_passed(&w->m, f, 0, w->now, p, 3), 3);
+	assert_string_equal(p[0].offer->key, "gone");
+	assert_string_equal(p[0].why, "is sold out");
+	assert_string_equal(p[1].offer->key, "less-dear");
+	assert_non_null(strstr(p[1].why, "--max-price"));
+	assert_string_equal(p[2].offer->key, "dear");
+	assert_int_equal(place_passed(&w->m, f, 0, w->now, p, 1), 1);
+	assert_string_equal(p[0].offer->key, "gone");
 }
 
 static void credentials_and_quota_are_the_account_s(void **state)
@@ -293,10 +458,10 @@ static void packings(void **state)
 	world_offer(w, "two", "x2", 3 * USD)->gpu_count = 2;
 	w->market[3].available = 3; /* four are needed */
 	stock(w);
-	assert_int_equal(place_packings(&w->m, f, p, ARRAY_LEN(p)), 2);
+	assert_int_equal(place_packings(&w->m, f, w->now, p, ARRAY_LEN(p)), 2);
 	assert_true(p[0].instances == 2 && p[0].gpu_count == 4 && p[0].price_hour == 14 * USD);
 	assert_true(p[1].instances == 8 && p[1].gpu_count == 1 && p[1].price_hour == 16 * USD);
-	assert_int_equal(place_packings(&w->m, f, p, 1), 1);
+	assert_int_equal(place_packings(&w->m, f, w->now, p, 1), 1);
 }
 
 /* Two fleets that want different GPUs at the same moment: neither takes the other's offers away for ever. */
@@ -347,10 +512,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		world_test(cheapest_then_known_stock_then_configured_order),
 		cmocka_unit_test(what_does_not_fit_says_why),
+		cmocka_unit_test(a_wish_that_cannot_be_heard),
 		cmocka_unit_test(max_price_is_per_gpu),
 		cmocka_unit_test(accounts_by_name_or_provider),
 		world_test(tried_offers_are_left_out),
 		world_test(an_unfit_machine_is_not_taken_again),
+		world_test(a_bad_host_rests),
+		world_test(bad_hosts_over_a_restart),
+		world_test(avoided_hosts),
+		world_test(the_past_has_its_price),
+		world_test(sold_out_comes_last),
+		world_test(what_is_passed_over),
 		world_test(credentials_and_quota_are_the_account_s),
 		world_test(put_off_is_not_tried),
 		world_test(money_is_shared),

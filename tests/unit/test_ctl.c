@@ -90,7 +90,8 @@ static void test_up(void **state)
 	assert_has(r.out, "gpufleetctl ssh perf-1");
 	ran_free(&r);
 	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,\"name\":\"perf-1\",\"for\":14400,"
-				"\"idle\":900,\"max_cost\":80.0,\"env\":{\"http_proxy\":\"http://a=b\",\"N\":\"\"},\"providers\":[\"runpod\",\"vastai\"],\"labels\":{\"team\":\"perf\"}}");
+				"\"idle\":900,\"max_cost\":80.0,\"env\":{\"http_proxy\":\"http://a=b\",\"N\":\"\"},"
+				"\"providers\":[\"runpod\",\"vastai\"],\"labels\":{\"team\":\"perf\"}}");
 	mock_stop(m);
 }
 

@@ -425,6 +425,54 @@ static void test_offers_are_checked_again(void **state)
 	op_reply_free(&r);
 }
 
+/* How fast the line, and how new the driver: at least 500 Mbit/s unless the account says another figure (§4). CUDA is NVIDIA's. */
+static void test_line_and_driver(void **state)
+{
+	static const char rows[] = "{\"offers\":["
+	    "{\"id\":1,\"machine_id\":71,\"gpu_name\":\"H100 SXM\",\"gpu_arch\":\"nvidia\",\"num_gpus\":1,\"dph_total\":1,\"disk_space\":400,"
+	    "\"reliability\":0.99,\"inet_down\":499,\"cuda_max_good\":12.8},"
+	    "{\"id\":2,\"machine_id\":72,\"gpu_name\":\"H100 SXM\",\"gpu_arch\":\"nvidia\",\"num_gpus\":1,\"dph_total\":1,\"disk_space\":400,"
+	    "\"reliability\":0.99,\"inet_down\":500,\"cuda_max_good\":12.2},"
+	    "{\"id\":3,\"machine_id\":73,\"gpu_name\":\"InstinctMI210\",\"gpu_arch\":\"amd\",\"num_gpus\":1,\"dph_total\":1,\"disk_space\":400,"
+	    "\"reliability\":0.99,\"inet_down\":900,\"cuda_max_good\":0}]}";
+	static const struct {
+		int down;
+		const char *cuda, *hosts;
+	} cases[] = { { 0, "", "72 73" }, { 100, "", "71 72 73" }, { 100, "12.4", "71 73" }, { 0, "12.4", "73" } };
+	struct http_response res = answered(200, rows, sizeof(rows) - 1);
+	struct op_cursor c = { 0 };
+	struct http_request req;
+	json_t *j;
+
+	(void)state;
+	fresh();
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		struct op_reply r = { 0 };
+		char hosts[64] = "";
+
+		account.min_inet_down = cases[k].down;
+		str_copy(account.min_cuda, cases[k].cuda);
+		memset(&c, 0, sizeof(c));
+		provider_vastai.op[OP_OFFERS].read(&args, &c, &res, &r);
+		for (size_t i = 0; i < r.offer_count; i++)
+			snprintf(hosts + strlen(hosts), sizeof(hosts) - strlen(hosts), "%s%s", i ? " " : "", r.offers[i].host);
+		assert_string_equal(hosts, cases[k].hosts);
+		op_reply_free(&r);
+	}
+	memset(&c, 0, sizeof(c));
+	str_copy(args.gpu, "H100");
+	j = built(OP_OFFERS, &c, &req);
+	assert_int_equal(json_int(j, "inet_down.gte", 0), 500);
+	assert_true(json_num(j, "cuda_max_good.gte", 0) == 12.4);
+	json_decref(j);
+	http_request_free(&req);
+	str_copy(args.gpu, "MI210");
+	j = built(OP_OFFERS, &c, &req);
+	assert_null(json_path(j, "cuda_max_good"));
+	json_decref(j);
+	http_request_free(&req);
+}
+
 static char *market(int rows, double price, double step)
 {
 	struct buf b = BUF(1 << 20);
@@ -1328,6 +1376,7 @@ int main(void)
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_offer_becomes_create),
 		cmocka_unit_test(test_offers_are_checked_again),
+		cmocka_unit_test(test_line_and_driver),
 		cmocka_unit_test(test_search_pages),
 		cmocka_unit_test(test_describe),
 		cmocka_unit_test(test_states),
