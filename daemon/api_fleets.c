@@ -231,7 +231,8 @@ static void got_offers(void *arg, const struct account *a, struct op_reply *repl
 {
 	struct asking *q = arg;
 	struct fact f = { .kind = FACT_OFFERS, .account = a->name, .verdict = reply->verdict, .message = reply->message,
-		.offers = reply->offers, .offer_count = reply->offer_count, .gpu = q->fleet.gpu, .gpu_count = q->fleet.gpu_count };
+		.offers = reply->offers, .offer_count = reply->offer_count, .gpu = q->fleet.gpu, .gpu_count = q->fleet.gpu_count,
+		.flag = q->fleet.spot, .count = q->fleet.disk_gb };
 
 	reply->offers = NULL;
 	reply->offer_count = 0;

@@ -183,6 +183,8 @@ void operation_args(struct op_args *out, struct operation_room *room, const stru
 	out->account = account;
 	str_copy(out->gpu, a->gpu);
 	out->gpu_count = a->gpu_count;
+	out->spot = a->spot;
+	out->disk_gb = a->disk_gb ? a->disk_gb : account->disk_gb;
 	out->public_key = public_key;
 	if (a->kind == ACTION_CHARGES)
 		out->from = m->now - m->policy.bill_watch;
@@ -272,6 +274,8 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		.storage_count = r->storage_count, .work = r->work, .balance = &r->balance, .gpu = a->gpu,
 		.gpu_count = a->gpu_count };
 	if (a->kind == ACTION_OFFERS) {
+		f->flag = a->spot;
+		f->count = a->disk_gb;
 		f->offers = r->offers;
 		f->offer_count = r->offer_count;
 		r->offers = NULL;

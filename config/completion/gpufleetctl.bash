@@ -53,6 +53,7 @@ _gpufleetctl()
 	up:--image) return ;;
 	up:--volume | up:-v) return ;;
 	up:--snapshot) return ;;
+	up:--env | up:-e) return ;;
 	up:--disk) return ;;
 	up:--owner) return ;;
 	up:--budget | up:-b) return ;;
@@ -96,6 +97,7 @@ _gpufleetctl()
 	run:--image) return ;;
 	run:--volume | run:-v) return ;;
 	run:--snapshot) return ;;
+	run:--env | run:-e) return ;;
 	run:--disk) return ;;
 	run:--owner) return ;;
 	run:--budget | run:-b) return ;;
@@ -122,6 +124,7 @@ _gpufleetctl()
 	prepare:--image) return ;;
 	prepare:--volume | prepare:-v) return ;;
 	prepare:--snapshot) return ;;
+	prepare:--env | prepare:-e) return ;;
 	prepare:--disk) return ;;
 	prepare:--owner) return ;;
 	prepare:--budget | prepare:-b) return ;;
@@ -177,7 +180,7 @@ _gpufleetctl()
 		case $command in
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
-		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
+		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
 		resolve) _gpufleetctl_take "--machine --absent $globals" ;;
@@ -186,8 +189,8 @@ _gpufleetctl()
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
 		volumes) _gpufleetctl_take "--size --provider --region --host --from --to --keep --for --owner --budget --yes --detach $globals" ;;
 		snapshots) _gpufleetctl_take "--of --of-volume --keep --for --owner --budget --yes --detach $globals" ;;
-		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
-		prepare) _gpufleetctl_take "--gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		prepare) _gpufleetctl_take "--gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;

@@ -58,6 +58,8 @@ static void offers(struct model *m, struct account_state *a, struct fact *f)
 		a->offers_at = m->now;
 		snprintf(a->offers_gpu, sizeof(a->offers_gpu), "%s", f->gpu ? f->gpu : "");
 		a->offers_gpu_count = f->gpu_count;
+		a->offers_spot = f->flag;
+		a->offers_disk_gb = (int)f->count;
 	}
 	touch_open_fleets(m);
 }

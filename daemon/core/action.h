@@ -43,8 +43,9 @@ const char *action_name(enum action_kind k);
 struct action {
 	enum action_kind kind;
 	int64_t id; /* instance, run, or account (object id) */
-	char gpu[GPU_MAX];
-	int gpu_count;
+	char gpu[GPU_MAX]; /* ACTION_OFFERS: for what a fleet wants; prices depend on all of it */
+	int gpu_count, disk_gb;
+	bool spot;
 };
 
 /* True for what may cost money or may not be repeated: held back while the store cannot commit (architecture §6). */

@@ -134,7 +134,7 @@ enum gap cost_gap(const struct account_facts *facts, const struct instance *i)
 		return GAP_CLOCK;
 	if (gap > 0)
 		return i->delete_sent - i->deleting_at > 2 * MINUTE ? GAP_LATE_DELETE : facts->traffic ? GAP_TRAFFIC : GAP_UNEXPLAINED;
-	return !i->ready_at ? GAP_NOT_STARTED : i->cause == CAUSE_LOST ? GAP_ENDED_UNSEEN : GAP_OTHER_MOMENTS;
+	return !i->ready_at ? GAP_NOT_STARTED : i->cause == CAUSE_LOST || i->cause == CAUSE_PREEMPTED ? GAP_ENDED_UNSEEN : GAP_OTHER_MOMENTS;
 }
 
 void cost_split(money total, const money *weights, size_t n, money *parts)

@@ -123,6 +123,25 @@ static void note_price(struct model *m, struct instance *i, money price)
 		core_touch(m, &f->object);
 }
 
+/* The provider counts time up to where it stopped: what a stopped machine costs there (a disk) is cents, and comes with the bill. */
+static bool meter_ends_when_stopped(const struct model *m, const struct instance *i)
+{
+	return i->cause == CAUSE_PREEMPTED && account_of(m, i)->facts.billing.start == METER_FROM_RUNNING;
+}
+
+/* A spot machine that stands still without our doing was outbid or taken back: nobody waits for it to come back (vastai.md §2.12). */
+static void preempted(struct model *m, struct instance *i, const struct machine *seen)
+{
+	struct run *r = model_run(m, i->run_id);
+
+	instance_move(m, i, INSTANCE_EV_ENDED, CAUSE_PREEMPTED, NULL, "the provider stopped it, for a higher bid or for its host%s%.140s",
+	    *seen->note ? ": " : "", seen->note);
+	if (meter_ends_when_stopped(m, i) && !i->meter_end)
+		i->meter_end = m->now;
+	if (r)
+		run_preempted(m, r);
+}
+
 void instance_seen(struct model *m, struct instance *i, const struct machine *seen)
 {
 	struct account_state *a = account_of(m, i);
@@ -143,6 +162,10 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 		str_copy(i->user, seen->user);
 	if (seen->price_hour > 0 && i->state < INSTANCE_DELETING)
 		note_price(m, i, seen->price_hour);
+	if (seen->state == MACHINE_STOPPED && i->spot && i->state >= INSTANCE_BOOTING && i->state < INSTANCE_DELETING) {
+		preempted(m, i, seen);
+		return;
+	}
 	/* Stopped is ended for us: it bills on and has no claim on its GPUs (vastai.md §2.7, runpod.md §4.5). */
 	if ((seen->state == MACHINE_ENDED || (seen->state == MACHINE_STOPPED && i->state >= INSTANCE_CONNECTING)) &&
 	    i->state < INSTANCE_DELETING && i->state >= INSTANCE_BOOTING) {
@@ -255,7 +278,8 @@ static void destroyed(struct model *m, struct instance *i, const struct fact *f)
 		i->delete_accepted = true;
 		if (f->verdict == VERDICT_ABSENT ? MUTANT("404_is_gone", false, true) : MUTANT("accepted_is_gone", false, true))
 			instance_move(m, i, INSTANCE_EV_GONE, CAUSE_NONE, NULL, "the provider said so once");
-		i->meter_end = m->now; /* of the last one: an earlier one did nothing */
+		if (!meter_ends_when_stopped(m, i) || !i->meter_end)
+			i->meter_end = m->now; /* of the last one: an earlier one did nothing */
 		i->retry_at = m->now + m->policy.poll_boot;
 	} else {
 		duration wait = f->retry_after ? f->retry_after : core_backoff(i->tries + 2, DESTROY_BACKOFF);

@@ -30,7 +30,7 @@ enum fact_kind {
 	FACT_STORAGE_KEEP,    /* id: an extra; span: from now on */
 	FACT_VOLUME_MOVE,     /* id: a volume; count: the instance that is to have it; flag: attach, else take it off that one */
 	/* from providers */
-	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked */
+	FACT_OFFERS,       /* account, verdict, offers (taken), gpu, gpu_count as asked; flag: for spot; count: GB of disk, 0 unsaid */
 	FACT_LISTED,       /* account, verdict, machines; began: when the first request left */
 	FACT_BALANCE,      /* account, verdict, balance */
 	FACT_CHARGES,      /* account, verdict, machines: id, mark and (price_hour) what was charged for it since `began` */

@@ -198,14 +198,22 @@ void fleet_apply(struct model *m, struct fact *fact)
 /* How the instances stand: one walk, used by everything below. */
 struct tally {
 	int live, ready, gone, busy, ever_ready, had_chance; /* had_chance: and is gone */
-	bool runs_left, settled, dirty;
+	bool runs_left, settled, dirty, preempted;
 	instant last_ready;
 };
 
-/* What was READY once is not bought again, unless it turned out not to be fit. */
-static bool had_chance(const struct instance *i)
+static bool work_waits(const struct fleet *f)
 {
-	return i->ready_at && i->cause != CAUSE_BAD_MACHINE;
+	list_for_each(n, &f->run_list)
+		if (RUN_OF(n)->state == RUN_QUEUED)
+			return true;
+	return false;
+}
+
+/* What was READY once is not bought again, unless it turned out not to be fit, or was preempted and a run waits for a machine. */
+static bool had_chance(const struct fleet *f, const struct instance *i)
+{
+	return i->ready_at && i->cause != CAUSE_BAD_MACHINE && (i->cause != CAUSE_PREEMPTED || !work_waits(f));
 }
 
 static struct tally count(const struct fleet *f)
@@ -221,8 +229,9 @@ static struct tally count(const struct fleet *f)
 			t.live++;
 		t.ready += i->state == INSTANCE_READY || i->state == INSTANCE_BUSY;
 		t.busy += i->state == INSTANCE_BUSY || i->state == INSTANCE_DRAINING;
-		t.ever_ready += had_chance(i);
-		t.had_chance += had_chance(i) && i->state >= INSTANCE_DELETING;
+		t.ever_ready += had_chance(f, i);
+		t.had_chance += had_chance(f, i) && i->state >= INSTANCE_DELETING;
+		t.preempted |= i->cause == CAUSE_PREEMPTED;
 		t.last_ready = instant_max(t.last_ready, i->ready_at);
 		t.settled &= i->settled != 0;
 		t.dirty |= i->object.dirty;
@@ -337,8 +346,15 @@ static bool market_taken(const struct model *m, const struct fleet *f)
 {
 	const struct fleet *other = model_fleet(m, m->market_of);
 
-	return other && other != f && other->state == FLEET_OPEN &&
-	       (strcmp(other->gpu, f->gpu) != 0 || other->gpu_count != f->gpu_count);
+	return other && other != f && other->state == FLEET_OPEN && (strcmp(other->gpu, f->gpu) != 0 || other->gpu_count != f->gpu_count ||
+	    other->spot != f->spot || other->disk_gb != f->disk_gb);
+}
+
+/* Are they answers to what this fleet asks? Prices hold for one disk, and spot machines are another market. */
+static bool offers_are_for(const struct account_state *a, const struct fleet *f)
+{
+	return !strcmp(a->offers_gpu, f->gpu) && (!a->offers_gpu_count || a->offers_gpu_count == f->gpu_count) &&
+	       a->offers_spot == f->spot && a->offers_disk_gb == f->disk_gb;
 }
 
 /* Nobody may be cut off at zero: what is left of a prepaid balance is asked for beside the offers. A failure holds nobody up. */
@@ -366,8 +382,7 @@ static bool market_ready(struct model *m, struct fleet *f, instant now, struct a
 		if (!place_account_allowed(f, a))
 			continue;
 		ready &= balance_asked(a, now, out);
-		if (a->offers_at && now - a->offers_at < OFFERS_FRESH && !strcmp(a->offers_gpu, f->gpu) &&
-		    (!a->offers_gpu_count || a->offers_gpu_count == f->gpu_count))
+		if (a->offers_at && now - a->offers_at < OFFERS_FRESH && offers_are_for(a, f))
 			continue;
 		/* A provider that fails holds nobody up: it is asked again later. */
 		if (a->offers_failures && now < a->offers_retry_at)
@@ -379,6 +394,8 @@ static bool market_ready(struct model *m, struct fleet *f, instant now, struct a
 		actions_add(out, ACTION_OFFERS, a->object.id);
 		memcpy(out->items[out->count - 1].gpu, f->gpu, sizeof(f->gpu));
 		out->items[out->count - 1].gpu_count = f->gpu_count;
+		out->items[out->count - 1].disk_gb = f->disk_gb;
+		out->items[out->count - 1].spot = f->spot;
 	}
 	if (ready)
 		m->market_of = 0;
@@ -390,7 +407,7 @@ static bool slot_needs_instance(const struct fleet *f, int slot)
 	list_for_each(n, &f->instance_list) {
 		const struct instance *i = INSTANCE_OF(n);
 
-		if (i->slot == slot && (i->state != INSTANCE_GONE || had_chance(i)) &&
+		if (i->slot == slot && (i->state != INSTANCE_GONE || had_chance(f, i)) &&
 		    i->state != MUTANT("ambiguous_is_empty", INSTANCE_STATES, INSTANCE_AMBIGUOUS))
 			return false;
 	}
@@ -546,7 +563,8 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 	if (f->state == FLEET_OPEN)
 		wake = instant_min(wake, place(m, f, now, out));
 	if (f->state == FLEET_OPEN && t.ever_ready && !count(f).live)
-		fleet_close(m, f, CAUSE_LOST, NULL, "every instance is gone");
+		fleet_close(m, f, t.preempted ? CAUSE_PREEMPTED : CAUSE_LOST, NULL, t.preempted ? "its spot machines were taken away" :
+		    "every instance is gone");
 	if (f->state == FLEET_CLOSING) {
 		list_for_each(n, &f->run_list)
 			run_stop(m, RUN_OF(n), f->cause, NULL, f->reason);

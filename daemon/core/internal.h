@@ -65,6 +65,8 @@ void run_apply(struct model *m, struct fact *f);
 void run_decide(struct model *m, struct run *r, instant now, struct actions *out);
 /* The machine under the run is no more. */
 void run_machine_lost(struct model *m, struct run *r, const char *why);
+/* A spot machine was taken away under it: it begins again on another one, or is lost. */
+void run_preempted(struct model *m, struct run *r);
 void run_stop(struct model *m, struct run *r, enum cause cause, const char *actor, const char *why);
 
 void campaign_apply(struct model *m, struct fact *f);

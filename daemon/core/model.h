@@ -48,6 +48,7 @@ enum cause {
 	CAUSE_SECRET,      /* a secret that the run needs is not there any more */
 	CAUSE_SURPLUS,     /* not needed any more */
 	CAUSE_BAD_MACHINE, /* what was ordered, but a script found that it is not fit (STATUS_BAD_MACHINE) */
+	CAUSE_PREEMPTED,   /* spot: the provider stopped it, for a higher bid or for its host */
 	CAUSE_NR
 };
 const char *cause_name(enum cause c);      /* "no_capacity" */
@@ -481,7 +482,8 @@ struct account_state {
 	struct offer *offers;       /* owned, with their specs */
 	size_t offer_count;
 	char offers_gpu[GPU_MAX];   /* for what they were asked */
-	int offers_gpu_count;
+	int offers_gpu_count, offers_disk_gb;
+	bool offers_spot;
 	instant offers_at, listed_at, listing_began, balance_at, list_retry_at, offers_retry_at;
 	bool offers_busy, list_busy, balance_busy, charges_busy, denied;
 	instant balance_read_at;    /* when `balance` was told last; balance_at is when it was asked for */

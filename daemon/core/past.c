@@ -15,6 +15,7 @@ static duration rest_after(enum cause c)
 	case CAUSE_SSH_TIMEOUT:
 	case CAUSE_SSH_AUTH:
 	case CAUSE_LOST: return HOUR;
+	case CAUSE_PREEMPTED: return 10 * MINUTE; /* somebody pays more there */
 	default: return 0;
 	}
 }

@@ -196,7 +196,7 @@ static bool was_tried(const struct model *m, const struct fleet *f, const struct
 		if (i->slot != slot || strcmp(i->account, o->account) != 0)
 			continue;
 		/* The same offer is another machine of a big stock; a host of one's own or of a marketplace would be the same one. */
-		if (i->cause == CAUSE_BAD_MACHINE && !model_account(m, i->account)->facts.local && !i->marketplace)
+		if ((i->cause == CAUSE_BAD_MACHINE || i->cause == CAUSE_PREEMPTED) && !model_account(m, i->account)->facts.local && !i->marketplace)
 			continue;
 		if (i->cause == CAUSE_NOT_SENT && (!i->sent || strcmp(i->offer_key, o->key) != 0 || ++put_off < NOT_SENT_TRIES))
 			continue;

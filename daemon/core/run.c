@@ -17,7 +17,8 @@
 #define STOP_LIMIT     (2 * MINUTE)  /* after this a run that will not stop is collected as it is */
 #define LATE_BY        (2 * MINUTE)  /* the supervisor enforces time-outs; this is the net below it */
 #define RETRY_MOST     (10 * SECOND)
-#define REQUEUES_MOST  2 /* machines that are not fit before a run gives up: then it is probably the run */
+#define UNFIT_MOST     2 /* machines that are not fit before a run gives up: then it is probably the run */
+#define PREEMPTED_MOST 4 /* machines that were taken away: then spot costs more than it saves */
 
 static void touch_around(struct model *m, struct run *r)
 {
@@ -144,11 +145,13 @@ void run_stop(struct model *m, struct run *r, enum cause cause, const char *acto
 
 void run_machine_lost(struct model *m, struct run *r, const char *why)
 {
+	const struct instance *i = model_instance(m, r->instance_id);
+
 	if (r->state == RUN_DONE)
 		return;
 	if (r->outcome == OUTCOME_NONE)
 		r->outcome = OUTCOME_LOST;
-	run_move(m, r, RUN_EV_LOST, CAUSE_LOST, NULL, "%s", why);
+	run_move(m, r, RUN_EV_LOST, i && i->cause == CAUSE_PREEMPTED ? CAUSE_PREEMPTED : CAUSE_LOST, NULL, "%s", why);
 }
 
 static void submit(struct model *m, struct fact *f)
@@ -253,25 +256,48 @@ static void started(struct model *m, struct run *r, const struct fact *f)
 }
 
 /*
- * A script says that the machine is not fit: it is given back, and the run begins again on another one, which the fleet orders.
- * False: it has seen enough machines, or there will be no other.
+ * The run leaves its machine, to begin again on another one, which the fleet orders. NULL: it has seen enough machines, or there
+ * will be no other; else the machine that it left.
  */
-static bool moved_on(struct model *m, struct run *r, const struct fact_status *s)
+static struct instance *leave_machine(struct model *m, struct run *r, int most)
 {
 	struct instance *i = model_instance(m, r->instance_id);
 	const struct fleet *f = model_fleet(m, r->fleet_id);
 
-	if (!i || !f || f->state != FLEET_OPEN || m->closing || r->requeues >= REQUEUES_MOST)
-		return false;
+	if (!i || !f || f->state != FLEET_OPEN || m->closing || r->requeues >= most)
+		return NULL;
 	r->requeues++;
 	r->out_base = r->out_size;
 	r->err_base = r->err_size;
 	r->instance_id = 0;
 	r->started = r->run_started = 0;
 	i->run_id = 0;
+	return i;
+}
+
+/* A script says that the machine is not fit: it is given back. */
+static bool moved_on(struct model *m, struct run *r, const struct fact_status *s)
+{
+	struct instance *i = leave_machine(m, r, UNFIT_MOST);
+
+	if (!i)
+		return false;
 	instance_move(m, i, INSTANCE_EV_LOST, CAUSE_BAD_MACHINE, NULL, "not fit: %.200s", s->progress);
-	run_move(m, r, RUN_EV_REQUEUE, CAUSE_NONE, NULL, "%s/%d is not fit: %.180s", f->name, i->slot, s->progress);
+	run_move(m, r, RUN_EV_REQUEUE, CAUSE_NONE, NULL, "%s/%d is not fit: %.180s", model_fleet(m, r->fleet_id)->name, i->slot, s->progress);
 	return true;
+}
+
+/* A night has a patience of its own for lost machines (`retry: { machine_lost }`): its trial begins again, not the run. */
+void run_preempted(struct model *m, struct run *r)
+{
+	bool under_way = r->state == RUN_PUSHING || r->state == RUN_SETUP || r->state == RUN_RUNNING;
+	const struct instance *i = under_way && !r->trial_id && !r->stop_requested ? leave_machine(m, r, PREEMPTED_MOST) : NULL;
+
+	if (i)
+		run_move(m, r, RUN_EV_REQUEUE, CAUSE_NONE, NULL, "%s/%d was preempted; it begins again on another machine",
+		    model_fleet(m, r->fleet_id)->name, i->slot);
+	else
+		run_machine_lost(m, r, "its spot machine was taken away");
 }
 
 static void ended(struct model *m, struct run *r, const struct fact_status *s)

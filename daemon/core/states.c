@@ -222,6 +222,7 @@ static const struct {
 	[CAUSE_SECRET] = { "secret", "a secret it needs is not known any more" },
 	[CAUSE_SURPLUS] = { "surplus", "not needed any more" },
 	[CAUSE_BAD_MACHINE] = { "bad_machine", "the machine was not fit" },
+	[CAUSE_PREEMPTED] = { "preempted", "taken away from a spot machine" },
 };
 
 const char *cause_name(enum cause c)

@@ -123,7 +123,7 @@ static const struct opt opts[] = {
 	{ "provider", 'p', ARG_NAME, "ACCOUNT", "only from this account or provider", NULL, 0, 0, false },
 	{ "region", 'r', ARG_TEXT, "REGION", "only there", NULL, 0, 0, false },
 	{ "max-price", 0, ARG_MONEY, "USD", "per GPU and hour", NULL, 0, 0, false },
-	{ "spot", 0, ARG_FLAG, NULL, "interruptible machines too", NULL, 0, 0, false },
+	{ "spot", 0, ARG_FLAG, NULL, "spot machines only", NULL, 0, 0, false },
 	{ "all", 'a', ARG_FLAG, NULL, "what is sold out too", NULL, 0, 0, false },
 	{ "sort", 0, ARG_WORD, "BY", "price (of an instance), gpu-price (of a GPU), gpu or account", sort_words, 0, 0, false },
 };

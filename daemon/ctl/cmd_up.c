@@ -146,7 +146,9 @@ const struct command command_up = {
 	    "their money is spent, or with 'gpufleetctl down'.\n"
 	    "Offers are tried by the price of a GPU-hour. Unreliable hosts, and offers whose machines failed lately, count as dearer; what "
 	    "has just said that it is sold out comes last; a marketplace's host that proved bad rests for an hour, or a day when it was not "
-	    "what it said. --dry-run tells of each offer of that GPU that is not taken why.",
+	    "what it said. A spot machine is bid for with the least that wins now, and never with more than --max-price; one that was taken "
+	    "away is given back at once, and the run on it begins again on another machine, four times at most.\n"
+	    "--dry-run tells of each offer of that GPU that is not taken why.",
 	.min = 1,
 	.max = 1,
 	.operand = "gpu",

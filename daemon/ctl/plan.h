@@ -17,7 +17,7 @@
 	{ "accept-minimum", 0, ARG_MONEY, "USD", "take offers that charge at least this much", NULL, 0, 0, false }, \
 	{ "provider", 'p', ARG_NAME, "ACCOUNT", "only from this account or provider", NULL, 0, 0, true }, \
 	{ "region", 'r', ARG_TEXT, "REGION", "only there", NULL, 0, 0, false }, \
-	{ "spot", 0, ARG_FLAG, NULL, "interruptible machines too", NULL, 0, 0, false }, \
+	{ "spot", 0, ARG_FLAG, NULL, "spot machines only: cheaper, and taken away when somebody pays more", NULL, 0, 0, false }, \
 	{ "image", 0, ARG_TEXT, "IMAGE", "image that machines start from", NULL, 0, 0, false }, \
 	{ "volume", 'v', ARG_NAME, "NAME", "a volume that the machine has; see: gpufleetctl volumes", NULL, 0, 40, false }, \
 	{ "snapshot", 0, ARG_NAME, "NAME", "a snapshot that it starts from instead of an image", NULL, 0, 40, false }, \

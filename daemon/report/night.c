@@ -8,7 +8,7 @@ const char *blame_of(const char *cause)
 {
 	switch ((int)cause_from_name(cause)) {
 	case CAUSE_UNPLACEABLE: case CAUSE_NO_CAPACITY: case CAUSE_LIMIT: case CAUSE_DENIED: case CAUSE_BOOT_TIMEOUT:
-	case CAUSE_BOOT_FAILED: case CAUSE_NOT_SENT: case CAUSE_ABSENT: return "provider";
+	case CAUSE_BOOT_FAILED: case CAUSE_NOT_SENT: case CAUSE_ABSENT: case CAUSE_PREEMPTED: return "provider";
 	case CAUSE_LOST: case CAUSE_BAD_MACHINE: case CAUSE_WRONG_MACHINE: case CAUSE_SSH_TIMEOUT: case CAUSE_SSH_AUTH:
 	case CAUSE_HOST_KEY: return "machine";
 	case CAUSE_FAILED: case CAUSE_TIMED_OUT: return "script";

@@ -59,6 +59,19 @@ curl -sS -X POST "http://127.0.0.1:$SIM_PORT/sim/kill-machine" -d "{\"id\":\"$id
 check 'a machine that dies: the run is lost' wait_for 40 sh -c "'$BUILD/gpufleetctl' runs dies --json | grep -q '\"outcome\": *\"lost\"'"
 check 'a machine that dies: it is given back' wait_for 20 nothing_bills
 
+# ---- a spot machine is outbid: given back, and its run begins again on another one
+printf 'echo "on $GPUFLEET_INSTANCE_ID"; sleep 2; echo done\n' >"$WORK/spot.sh"
+ctl run "$WORK/spot.sh" --gpu H100:1 --provider vastai --spot --max-price 3 --name spot --yes --detach >"$WORK/o" 2>"$WORK/e"
+run=$(newest_run)
+wait_for 20 sh -c "'$BUILD/gpufleetctl' logs $run | grep -q '^on '"
+id=$(sim_get machines | tr '{' '\n' | grep '"billing": *true' | sed -n 's/.*"id": *"\([^"]*\)".*/\1/p' | head -n 1)
+curl -sS -X POST "http://127.0.0.1:$SIM_PORT/sim/kill-machine" -d "{\"id\":\"$id\",\"how\":\"stop\"}" >/dev/null
+check 'a spot machine is outbid: its cause' wait_for 20 sh -c "'$BUILD/gpufleetctl' events spot --json | grep -q '\"cause\": *\"preempted\"'"
+check 'a spot machine is outbid: the run ends well' wait_for 60 sh -c "'$BUILD/gpufleetctl' runs spot --json | grep -q '\"outcome\": *\"ok\"'"
+same 'a spot machine is outbid: it ran on two' "$(ctl logs "$run" 2>/dev/null | grep '^on ' | sort -u | wc -l)" 2
+check 'a spot machine is outbid: why tells' sh -c "'$BUILD/gpufleetctl' why spot | grep -q 'begins again on another machine'"
+check 'a spot machine is outbid: both went back' wait_for 20 nothing_bills
+
 # ---- big files both ways, with the connections cut again and again
 mkdir "$WORK/big"
 head -c 6000000 /dev/urandom >"$WORK/big/data.bin"

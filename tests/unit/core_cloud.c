@@ -219,10 +219,13 @@ static void answer_account(struct world *w, const struct answer *a, struct fact 
 		f->kind = FACT_OFFERS;
 		f->gpu = a->action.gpu;
 		f->gpu_count = a->action.gpu_count;
+		f->flag = a->action.spot;
+		f->count = a->action.disk_gb;
 		if (f->verdict == VERDICT_OK)
 			f->offers = xcalloc(ARRAY_LEN(w->market), sizeof(*f->offers));
 		for (size_t k = 0; f->offers && k < w->market_count; k++)
-			if (!strcmp(w->market[k].account, f->account) && !strcmp(w->market[k].gpu, f->gpu))
+			if (!strcmp(w->market[k].account, f->account) && !strcmp(w->market[k].gpu, f->gpu) &&
+			    w->market[k].spot == f->flag)
 				f->offers[f->offer_count++] = w->market[k];
 	}
 	world_fact(w, f);
