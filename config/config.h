@@ -66,7 +66,7 @@ struct config {
 		money max_price, max_cost, accept_minimum; /* 0: no limit; accept_minimum 0: none */
 	} defaults;
 	struct {
-		duration boot, steady, sweep, run, run_watched;
+		duration boot, steady, sweep, run, run_watched, offers;
 	} poll;
 	struct {
 		char admin_group[32], operator_group[32], viewer_group[32];

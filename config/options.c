@@ -91,6 +91,11 @@ static const struct option config_rows[] = {
 	  .fallback = "1s",
 	  .help = "The same while somebody follows the run." },
 
+	{ "poll.offers", OPTION_DURATION, MEMBER(config, poll.offers), .min = SECOND, .max = 5 * MINUTE,
+	  .fallback = "10s",
+	  .help = "How long offers, plans and orders wait for what a provider offers; without an answer by then its offers of "
+	  "before are shown, and marked." },
+
 	{ "roles.admin_group", OPTION_NAME, MEMBER(config, roles.admin_group),
 	  .unset = "only root and the user of the daemon",
 	  .sample = "gpufleet-admin", .help = "Unix group whose members may do everything." },

@@ -794,6 +794,7 @@ int api_open(struct api **out, struct engine *en, const struct api_options *o, s
 	str_copy(a->db_path, o->db_path);
 	str_copy(a->version, o->version);
 	list_init(&a->requests);
+	list_init(&a->askings);
 	list_init(&a->remembered);
 	a->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, a,
 	    MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a,
@@ -839,6 +840,7 @@ void api_close(struct api *a)
 	for (int k = 0; k < 5; k++)
 		MHD_run(a->mhd);
 	a->closing = true;
+	market_close(a);
 	engine_on_events(a->en, NULL, NULL);
 	engine_on_output(a->en, NULL, NULL);
 	uv_poll_stop(&a->poll);

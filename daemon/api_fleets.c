@@ -1,5 +1,5 @@
 /*
- * Offers, plans and fleets: what can be had, what it would cost, open, extend, close.
+ * Plans and fleets: what would be taken, what it would cost, open, extend, close.
  */
 #include "api_private.h"
 #include "base/clock.h"
@@ -59,7 +59,7 @@ static int read_money(const json_t *in, const char *key, money fallback, money *
 	return json_money(in, key, out) ? 0 : err_set(e, ERR_USAGE, "'%s' must be an amount of dollars", key);
 }
 
-static int read_accounts(struct request *r, const json_t *list, struct fleet *f, struct err *e)
+int fleet_read_accounts(struct request *r, const json_t *list, struct fleet *f, struct err *e)
 {
 	const struct config *c = engine_config(r->api->en);
 	struct buf b = BUF(sizeof(f->accounts) - 1);
@@ -108,7 +108,7 @@ static int read_labels(const json_t *labels, struct fleet *f, struct err *e)
 }
 
 /* Known by the catalogue, or sold by somebody under its raw name. */
-static int read_gpu(struct request *r, const char *text, struct fleet *f, struct err *e)
+int fleet_read_gpu(struct request *r, const char *text, struct fleet *f, struct err *e)
 {
 	const struct model *m = engine_model(r->api->en);
 	const struct config *c = engine_config(r->api->en);
@@ -152,7 +152,7 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 
 	memset(f, 0, sizeof(*f));
 	if (read_int(in, "count", 1, 64, 1, &f->gpu_count, e) < 0 || read_int(in, "instances", 1, INSTANCES_MAX, 1, &f->instances, e) < 0 ||
-	    read_gpu(r, json_str(in, "gpu", ""), f, e) < 0 || read_int(in, "disk", 1, 100000, 0, &f->disk_gb, e) < 0 ||
+	    fleet_read_gpu(r, json_str(in, "gpu", ""), f, e) < 0 || read_int(in, "disk", 1, 100000, 0, &f->disk_gb, e) < 0 ||
 	    read_duration(in, "for", MINUTE, c->defaults.lifetime, &f->lifetime, e) < 0 ||
 	    read_duration(in, "idle", 0, c->defaults.idle, &f->idle_limit, e) < 0 ||
 	    read_duration(in, "retry_for", 0, 0, &f->retry_for, e) < 0 ||
@@ -160,7 +160,7 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 	    read_money(in, "max_cost", c->defaults.max_cost, &f->max_cost, e) < 0 ||
 	    read_money(in, "max_price", c->defaults.max_price, &f->max_price, e) < 0 ||
 	    read_money(in, "accept_minimum", c->defaults.accept_minimum, &f->accept_minimum, e) < 0 ||
-	    read_accounts(r, json_object_get(in, "providers"), f, e) < 0 || read_labels(json_object_get(in, "labels"), f, e) < 0)
+	    fleet_read_accounts(r, json_object_get(in, "providers"), f, e) < 0 || read_labels(json_object_get(in, "labels"), f, e) < 0)
 		return -1;
 	if (*name && !str_is_name(name, 40))
 		return err_set(e, ERR_USAGE, "a name is up to 40 letters, digits, '.', '_' and '-', and begins with a letter or digit");
@@ -207,116 +207,16 @@ void fleet_name_free(struct api *a, struct fleet *f)
 		snprintf(f->name, sizeof(f->name), "%s-%d", n ? word : "fleet", k);
 }
 
-/* ---- the market: asked now ---- */
-
-struct asking {
-	struct hold *hold;
-	struct api *api;
-	struct fleet fleet;
-	int waiting;
-	planned_fn *then;
-	void *arg;
-};
-
-static void asked_all(struct asking *q)
-{
-	struct request *r = hold_take(q->hold);
-
-	if (r)
-		q->then(r, &q->fleet, q->arg);
-	free(q);
-}
-
-static void got_offers(void *arg, const struct account *a, struct op_reply *reply)
-{
-	struct asking *q = arg;
-	struct fact f = { .kind = FACT_OFFERS, .account = a->name, .verdict = reply->verdict, .message = reply->message,
-		.offers = reply->offers, .offer_count = reply->offer_count, .gpu = q->fleet.gpu, .gpu_count = q->fleet.gpu_count,
-		.flag = q->fleet.spot, .count = q->fleet.disk_gb };
-
-	reply->offers = NULL;
-	reply->offer_count = 0;
-	engine_fact(q->api->en, &f);
-	for (size_t k = 0; k < f.offer_count; k++)
-		free(f.offers[k].spec);
-	free(f.offers);
-	if (!--q->waiting)
-		asked_all(q);
-}
-
-static void got_balance(void *arg, const struct account *a, struct op_reply *reply)
-{
-	struct asking *q = arg;
-	struct fact f = { .kind = FACT_BALANCE, .account = a->name, .verdict = reply->verdict, .message = reply->message,
-		.balance = &reply->balance };
-
-	engine_fact(q->api->en, &f);
-	if (!--q->waiting)
-		asked_all(q);
-}
-
-void fleet_market(struct request *r, const struct fleet *f, planned_fn *then, void *arg)
-{
-	struct engine *en = r->api->en;
-	const struct config *c = engine_config(en);
-	struct model *m = engine_model(en);
-	struct asking *q = xcalloc(1, sizeof(*q));
-	/* Without a count in mind, or when nobody has it whole, other sizes matter: ask for every count. */
-	struct op_args args = { .spot = f->spot, .disk_gb = f->disk_gb };
-
-	q->hold = request_hold(r);
-	q->api = r->api;
-	q->fleet = *f;
-	q->fleet.gpu_count = f->gpu_count;
-	q->then = then;
-	q->arg = arg;
-	q->waiting = 1;
-	str_copy(args.gpu, f->gpu);
-	for (size_t k = 0; k < c->account_count; k++) {
-		const struct account_state *a = model_account(m, c->accounts[k].name);
-
-		if (!a || !place_account_allowed(f, a))
-			continue;
-		q->waiting++;
-		args.disk_gb = f->disk_gb ? f->disk_gb : c->accounts[k].disk_gb;
-		execute_operation(engine_execute(en), &c->accounts[k], OP_OFFERS, &args, got_offers, q);
-		/* A prepaid balance may be what decides. */
-		if (a->facts.prepaid && clock_steady() - a->balance_at >= MINUTE) {
-			q->waiting++;
-			execute_operation(engine_execute(en), &c->accounts[k], OP_BALANCE, &args, got_balance, q);
-		}
-	}
-	if (!--q->waiting)
-		asked_all(q);
-}
-
 /* ---- plans ---- */
 
-static json_t *accounts_asked(const struct model *m, const struct fleet *f)
+static void say_trouble(const json_t *accounts, struct buf *text)
 {
-	json_t *list = json_array();
+	const json_t *a;
+	size_t k;
 
-	for (size_t k = 0; k < m->account_count; k++) {
-		const struct account_state *a = m->accounts[k];
-		json_t *o;
-
-		if (!place_account_allowed(f, a))
-			continue;
-		o = json_object();
-		json_put_str(o, "account", a->facts.name);
-		json_put_bool(o, "ok", !a->offers_failures && !a->denied);
-		json_put_str(o, "message", a->trouble);
-		json_put_int(o, "offers", (int64_t)a->offer_count);
-		json_array_append_new(list, o);
-	}
-	return list;
-}
-
-static void say_trouble(const struct model *m, const struct fleet *f, struct buf *text)
-{
-	for (size_t k = 0; k < m->account_count; k++)
-		if (place_account_allowed(f, m->accounts[k]) && m->accounts[k]->offers_failures)
-			buf_printf(text, "\n%s could not be asked: %s", m->accounts[k]->facts.name, m->accounts[k]->trouble);
+	json_array_foreach(accounts, k, a)
+		if (!json_bool(a, "ok", true))
+			buf_printf(text, "\n%s: %s", json_str(a, "account", "?"), json_str(a, "message", ""));
 }
 
 static json_t *packings_json(const struct model *m, const struct fleet *f, struct buf *text)
@@ -365,11 +265,12 @@ static json_t *passed_json(const struct model *m, const struct fleet *f, struct 
 }
 
 /* The plan as people read it; *first is the offer that is tried first, NULL when there is none. */
-static json_t *plan_json(const struct model *m, struct fleet *f, const struct offer **first)
+static json_t *plan_json(struct engine *en, struct fleet *f, const struct market *market, const struct offer **first)
 {
+	const struct model *m = engine_model(en);
 	size_t count;
 	const struct offer **list = place_candidates(m, f, clock_steady(), &count);
-	json_t *o = json_object(), *offers = json_array(), *alternatives = json_array();
+	json_t *o = json_object(), *offers = json_array(), *alternatives = json_array(), *accounts;
 	struct buf text = BUF(16384);
 	char why[TEXT_MAX], price[32], worst[32], life[24];
 	duration lifetime = f->lifetime;
@@ -406,7 +307,8 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 	}
 	if (*first)
 		json_put(o, "passed", passed_json(m, f, NULL));
-	say_trouble(m, f, &text);
+	accounts = market_accounts(market, en, f);
+	say_trouble(accounts, &text);
 	json_put_str(o, "gpu", f->gpu);
 	json_put_int(o, "count", f->gpu_count);
 	json_put_int(o, "instances", f->instances);
@@ -417,17 +319,17 @@ static json_t *plan_json(const struct model *m, struct fleet *f, const struct of
 	json_put_bool(o, "shortened", lifetime < f->lifetime);
 	json_put_bool(o, "placeable", *first != NULL);
 	json_put(o, "alternatives", alternatives);
-	json_put(o, "accounts", accounts_asked(m, f));
+	json_put(o, "accounts", accounts);
 	json_put_str(o, "text", buf_str(&text));
 	buf_free(&text);
 	return o;
 }
 
-bool fleet_placeable(struct request *r, struct fleet *f)
+bool fleet_placeable(struct request *r, struct fleet *f, const struct market *market)
 {
 	const struct model *m = engine_model(r->api->en);
 	const struct offer *first;
-	json_t *plan = plan_json(m, f, &first), *more;
+	json_t *plan = plan_json(r->api->en, f, market, &first), *more;
 	size_t count;
 	struct err e;
 
@@ -445,10 +347,10 @@ bool fleet_placeable(struct request *r, struct fleet *f)
 	return false;
 }
 
-static void planned(struct request *r, struct fleet *f, void *arg)
+static void planned(struct request *r, struct fleet *f, const struct market *market, void *arg)
 {
 	const struct offer *first;
-	json_t *plan = plan_json(engine_model(r->api->en), f, &first);
+	json_t *plan = plan_json(r->api->en, f, market, &first);
 	struct heartbeat reaper;
 
 	(void)arg;
@@ -496,14 +398,14 @@ static void fleet_durable(void *arg, int64_t id, const struct err *error)
 	request_json(r, strcmp(r->method, "POST") || *r->arg[0] ? 202 : 201, o);
 }
 
-static void open_planned(struct request *r, struct fleet *f, void *arg)
+static void open_planned(struct request *r, struct fleet *f, const struct market *market, void *arg)
 {
 	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
 	struct hold *h;
 	struct err e;
 
 	(void)arg;
-	if (!fleet_placeable(r, f))
+	if (!fleet_placeable(r, f, market))
 		return;
 	fleet_name_free(r->api, f);
 	variables_read(json_object_get(r->in, "env"), &f->env, &e);
@@ -519,87 +421,6 @@ static void open_planned(struct request *r, struct fleet *f, void *arg)
 void post_fleets(struct request *r)
 {
 	ask_market(r, open_planned);
-}
-
-/* ---- offers ---- */
-
-static bool wanted(const struct request *r, const struct fleet *f, const struct account_state *a, const struct offer *o)
-{
-	struct fleet one = *f;
-
-	one.gpu_count = o->gpu_count;
-	if (!*f->gpu)
-		str_copy(one.gpu, o->gpu);
-	one.spot = query_bool(r, "spot") ? true : o->spot;
-	one.accept_minimum = INT64_MAX;
-	if (f->gpu_count && o->gpu_count != f->gpu_count)
-		return false;
-	return place_fits(&one, &a->facts, o, NULL) || (query_bool(r, "all") && !o->available && str_ieq(one.gpu, o->gpu));
-}
-
-static int by_gpu_price(const void *x, const void *y)
-{
-	const struct offer *a = *(const struct offer *const *)x, *b = *(const struct offer *const *)y;
-	money pa = a->price_hour / a->gpu_count, pb = b->price_hour / b->gpu_count;
-
-	return pa != pb ? (pa < pb ? -1 : 1) : a->gpu_count != b->gpu_count ? a->gpu_count - b->gpu_count : strcmp(a->key, b->key);
-}
-
-static void offers_asked(struct request *r, struct fleet *f, void *arg)
-{
-	const struct model *m = engine_model(r->api->en);
-	const struct offer **list = NULL;
-	json_t *o = json_object(), *offers = json_array();
-	size_t n = 0;
-
-	(void)arg;
-	for (size_t k = 0; k < m->account_count; k++) {
-		const struct account_state *a = m->accounts[k];
-
-		if (!place_account_allowed(f, a))
-			continue;
-		list = xreallocarray(list, n + a->offer_count + 1, sizeof(*list));
-		for (size_t j = 0; j < a->offer_count; j++)
-			if (wanted(r, f, a, &a->offers[j]))
-				list[n++] = &a->offers[j];
-	}
-	if (n)
-		qsort(list, n, sizeof(*list), by_gpu_price);
-	for (size_t k = 0; k < n; k++)
-		json_array_append_new(offers, view_offer(list[k]));
-	free(list);
-	json_put(o, "offers", offers);
-	json_put(o, "accounts", accounts_asked(m, f));
-	request_json(r, 200, o);
-}
-
-void get_offers(struct request *r)
-{
-	struct fleet f = { .spot = query_bool(r, "spot"), .accept_minimum = INT64_MAX };
-	const char *gpu = query(r, "gpu", ""), *provider = query(r, "provider", "");
-	json_t *list = json_array();
-	struct err e;
-	int count;
-
-	if (*provider)
-		json_array_append_new(list, json_string(provider));
-	if (read_accounts(r, list, &f, &e) < 0 || (*gpu && read_gpu(r, gpu, &f, &e) < 0) ||
-	    (*query(r, "max_price", "") && !money_parse(query(r, "max_price", ""), &f.max_price) &&
-		err_set(&e, ERR_USAGE, "max_price must be dollars") < 0)) {
-		json_decref(list);
-		request_error(r, &e);
-		return;
-	}
-	json_decref(list);
-	count = (int)query_int(r, "count", 0);
-	if (count < 0 || count > 64) {
-		err_set(&e, ERR_USAGE, "count must be from 1 to 64");
-		request_error(r, &e);
-		return;
-	}
-	f.gpu_count = count ? count : f.gpu_count;
-	str_copy(f.region, query(r, "region", ""));
-	fleet_market(r, &f, offers_asked, NULL);
 }
 
 /* ---- fleets ---- */

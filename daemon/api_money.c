@@ -259,7 +259,7 @@ static int by_money(const void *x, const void *y)
 	return a < b ? -1 : a > b;
 }
 
-static void tell_what_if(struct request *r, struct fleet *f, void *arg)
+static void tell_what_if(struct request *r, struct fleet *f, const struct market *market, void *arg)
 {
 	struct what_if *w = arg;
 	const struct model *m = engine_model(r->api->en);
@@ -272,7 +272,7 @@ static void tell_what_if(struct request *r, struct fleet *f, void *arg)
 
 		if (best)
 			sorted[n++] = what_if_row(a, f, best, w);
-		else if (place_account_allowed(f, a) && a->offers_failures)
+		else if (place_account_allowed(f, a) && !market_answered(market, engine_config(r->api->en), a->facts.name))
 			json_array_append_new(silent, json_string(a->facts.name));
 	}
 	if (n)

@@ -22,7 +22,7 @@ struct api {
 	uv_poll_t poll;
 	uv_timer_t timer, ping;
 	char socket_path[512], db_path[600], version[32];
-	struct list requests;
+	struct list requests, askings;
 	struct list remembered; /* answers by Idempotency-Key */
 	int remembered_count;
 	void (*shutdown)(void *arg);
@@ -113,11 +113,22 @@ bool no_fleet(struct request *r, const struct fleet *f);
 
 /* Fill a fleet's wish from a body (POST /v1/fleets, /v1/plans, /v1/runs); -1: e. */
 int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct err *e);
-/* Ask all allowed providers for offers, then `then(r, f, arg)`; r is still there. */
-typedef void planned_fn(struct request *r, struct fleet *f, void *arg);
+/* Parts of it, for GET /v1/offers. */
+int fleet_read_accounts(struct request *r, const json_t *list, struct fleet *f, struct err *e);
+int fleet_read_gpu(struct request *r, const char *text, struct fleet *f, struct err *e);
+/*
+ * Ask all allowed providers for offers, then `then(r, f, market, arg)`; r is still there. Whoever has not answered within poll.offers
+ * is not waited for: `market` knows who did.
+ */
+struct market;
+typedef void planned_fn(struct request *r, struct fleet *f, const struct market *market, void *arg);
+/* [{"account","state":"fresh"|"stale"|"failed"|"waiting","ok","message","age","offers"}…] of the accounts that f allows. */
+json_t *market_accounts(const struct market *market, struct engine *en, const struct fleet *f);
+bool market_answered(const struct market *market, const struct config *c, const char *account); /* with its offers, in time */
+void market_close(struct api *a); /* nobody is told any more */
 void fleet_market(struct request *r, const struct fleet *f, planned_fn *then, void *arg);
 /* Is there an offer the fleet can take, with its money? Else answers the problem with alternatives and returns false. */
-bool fleet_placeable(struct request *r, struct fleet *f);
+bool fleet_placeable(struct request *r, struct fleet *f, const struct market *market);
 /* Choose a name when there is none. */
 void fleet_name_free(struct api *a, struct fleet *f);
 

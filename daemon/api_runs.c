@@ -65,12 +65,12 @@ static void wish_gone(struct request *r)
 		wish_free(r->state);
 }
 
-static void place_and_submit(struct request *r, struct fleet *f, void *arg)
+static void place_and_submit(struct request *r, struct fleet *f, const struct market *market, void *arg)
 {
 	struct wish *w = arg;
 	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
 
-	if (!fleet_placeable(r, f))
+	if (!fleet_placeable(r, f, market))
 		return;
 	fleet_name_free(r->api, f);
 	if (engine_request(r->api->en, &fact, NULL, NULL) < 0)

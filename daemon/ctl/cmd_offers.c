@@ -1,6 +1,7 @@
 #include "ctl/cmd.h"
 #include "base/gpu.h"
 #include "base/str.h"
+#include "ctl/progress.h"
 #include "ctl/show.h"
 
 static const char *const sort_words[] = { "price", "gpu-price", "gpu", "account", NULL };
@@ -77,17 +78,92 @@ static json_t *sorted(const json_t *offers, const char *key)
 	return out;
 }
 
-/* Accounts that could not be asked change what "cheapest" means. */
+/* Accounts that failed, or whose offers are old, change what "cheapest" means. */
 static void say_troubles(const json_t *accounts)
 {
 	const json_t *a;
 	size_t n;
 
-	json_array_foreach(accounts, n, a) {
-		if (json_bool(a, "ok", true))
-			continue;
-		ctl_say("%s could not be asked: %s", json_str(a, "account", "?"), json_str(a, "message", "no reason given"));
+	json_array_foreach(accounts, n, a)
+		if (!json_bool(a, "ok", true))
+			ctl_say("%s: %s", json_str(a, "account", "?"), json_str(a, "message", "no reason given"));
+}
+
+/* ---- on a terminal: who has answered, while the others are waited for ---- */
+
+struct gather {
+	struct progress progress;
+	struct buf came;   /* "runpod: 12 offers" … */
+	json_t *waiting;   /* a member for each account that is waited for */
+	json_t *end;       /* the whole answer */
+};
+
+static void draw_waiting(struct gather *g)
+{
+	struct buf text = BUF(4096);
+	const char *name;
+	json_t *unused;
+	size_t n = 0;
+
+	buf_puts(&text, buf_str(&g->came));
+	json_object_foreach(g->waiting, name, unused)
+		buf_printf(&text, "%s%s", n++ ? ", " : "waiting for ", name);
+	progress_draw(&g->progress, buf_str(&text));
+	buf_free(&text);
+}
+
+static int take_line(void *arg, const json_t *line)
+{
+	const json_t *name, *account = json_path(line, "account"), *end = json_path(line, "end");
+	struct gather *g = arg;
+	size_t n;
+
+	json_array_foreach(json_path(line, "asked"), n, name)
+		if (json_is_string(name))
+			json_object_set_new(g->waiting, json_string_value(name), json_true());
+	if (account) {
+		n = json_array_size(json_path(line, "offers"));
+		json_object_del(g->waiting, json_str(account, "account", ""));
+		buf_printf(&g->came, "%s: %zu offer%s%s\n", json_str(account, "account", "?"), n, n == 1 ? "" : "s",
+		    json_bool(account, "ok", true) ? "" : ", and a problem");
 	}
+	if (end)
+		g->end = json_deep_copy(end);
+	else
+		draw_waiting(g);
+	return 0;
+}
+
+static int get_live(struct ctl *c, struct gather *g, struct buf *path, json_t **answer, struct err *e)
+{
+	int rc;
+
+	add(path, "stream", "1");
+	if (ctl_connect(c, e) < 0)
+		return -1;
+	rc = client_stream(c->client, &(struct request){ .method = "GET", .path = buf_str(path), .quiet_is_dead = true }, take_line, g, &c->problem,
+	    e);
+	*answer = g->end;
+	if (rc == CLIENT_INTERRUPTED)
+		return EXIT_INTERRUPTED;
+	return rc < 0 ? -1 : g->end ? 0 : err_set(e, ERR_UNREACHABLE, "the daemon ended the list of offers in the middle");
+}
+
+/* The daemon's answer; a person sees who is waited for. */
+static int get_offers(struct ctl *c, struct buf *path, json_t **answer, struct err *e)
+{
+	struct gather g = { .came = BUF(4096) };
+	int rc;
+
+	progress_begin(&g.progress);
+	if (c->json || !g.progress.live)
+		return ctl_get(c, buf_str(path), answer, e);
+	g.waiting = json_object();
+	rc = get_live(c, &g, path, answer, e);
+	progress_clear(&g.progress);
+	json_decref(g.waiting);
+	buf_free(&g.came);
+	return rc;
 }
 
 static int run_offers(struct ctl *c, struct err *e)
@@ -98,10 +174,10 @@ static int run_offers(struct ctl *c, struct err *e)
 	int rc = build_path(&c->args, &path, e);
 
 	if (rc == 0)
-		rc = ctl_get(c, buf_str(&path), &answer, e);
+		rc = get_offers(c, &path, &answer, e);
 	buf_free(&path);
-	if (rc < 0)
-		return -1;
+	if (rc)
+		return rc;
 	if (c->json) {
 		ctl_print_json(answer);
 	} else {

@@ -8,6 +8,7 @@ trap stop_all EXIT
 start_sim
 write_config
 echo "on_lost: delete" >>"$GPUFLEET_CONFIG"
+sed -i 's/run: 1s }/run: 1s, offers: 2s }/' "$GPUFLEET_CONFIG"
 start_daemon || exit 1
 
 # says NAME STATUS TEXT COMMAND…: exit status and one sentence on standard error
@@ -40,6 +41,20 @@ same 'bad input: nothing was opened' "$(fleets)" 0
 for spelling in mi300x MI300X 'AMD Instinct MI300X' h100 H100_SXM; do
 	check "GPU written as '$spelling'" quiet ctl up "$spelling" --dry-run
 done
+
+# ---- a market in which one does not answer and another one refuses us
+check 'offers: everybody answers' quiet ctl offers mi300x
+sim_fault runpod hang -1
+sim_fault digitalocean auth_revoked -1
+says 'offers: nobody is waited for too long' 0 'runpod: no answer within 2 s; these are its offers of [0-9]* s ago' offers mi300x
+check 'offers: the old ones are shown' grep -q ' runpod ' "$WORK/said.out"
+check 'offers: the others are there' grep -q ' hotaisle ' "$WORK/said.out"
+check 'offers: who refuses us is told' grep -q 'digitalocean: credentials refused' "$WORK/said"
+curl -sS --no-buffer --unix-socket "$WORK/state/gpufleetd.sock" 'http://x/v1/offers?gpu=h200&stream=1' >"$WORK/stream"
+same 'offers: one line for each account as it answers' "$(grep -c '^{"account"' "$WORK/stream")" 3
+check 'offers: the last line has everything' sh -c "tail -n 1 '$WORK/stream' | grep -q '\"account\": *\"runpod\",\"state\": *\"waiting\"'"
+sim_fault runpod hang 0
+sim_fault digitalocean auth_revoked 0
 
 # ---- runs that fail
 printf 'echo before; exit 3\n' >"$WORK/exit3.sh"

@@ -750,21 +750,51 @@ static void test_ssh(void **state)
 
 /* ---- the rest ---- */
 
+#define STALE "no answer within 10 s; these are its offers of 3 minutes ago"
 static void test_offers(void **state)
 {
 	static const struct mock_row rows[] = {
 		{ "GET", "/v1/offers?gpu=MI300X&count=8&provider=runpod&max_price=2.50&spot=1",
-			.body = "{\"offers\":[" OFFER "],\"accounts\":[{\"account\":\"vastai\",\"ok\":false,\"message\":\"no answer\"}]}" },
+			.body = "{\"offers\":[" OFFER "],\"accounts\":[{\"account\":\"vastai\",\"ok\":false,\"state\":\"stale\","
+				"\"message\":\"" STALE "\"}]}" },
 		{ "GET", "/v1/offers", .body = "{\"offers\":[],\"accounts\":[]}" },
 		{ 0 },
 	};
 	struct mock *m = mock_start(rows);
 
 	(void)state;
-	EXPECT(m, 0, "MI300X:8  runpod   EU-RO-1    $1.99  $15.92     2", "vastai could not be asked: no answer", "offers", "mi300x:8",
+	EXPECT(m, 0, "MI300X:8  runpod   EU-RO-1    $1.99  $15.92     2", "vastai: " STALE, "offers", "mi300x:8",
 	    "--provider", "runpod", "--max-price", "2.5", "--spot");
 	EXPECT(m, 4, NULL, "nobody sells that now", "offers");
 	EXPECT(m, 0, "{\"offers\":[],\"accounts\":[]}\n", NULL, "offers", "--json");
+	mock_stop(m);
+}
+
+/* On a terminal it is shown who is waited for, and in the end the same table. */
+static void test_offers_as_they_come(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/offers?gpu=MI300X&stream=1", .stream = true, .body = "{\"asked\":[\"runpod\",\"vastai\"]}\n"
+			"{\"account\":{\"account\":\"runpod\",\"ok\":true},\"offers\":[" OFFER "]}\n{\"ping\":true}\n"
+			"{\"end\":{\"offers\":[" OFFER "],\"accounts\":[{\"account\":\"runpod\",\"ok\":true},{\"account\":\"vastai\","
+			"\"ok\":false,\"message\":\"no answer within 10 s, and there are no offers of its from before\"}]}}\n" },
+		{ "GET", "/v1/offers?gpu=H100&stream=1", .stream = true, .body = "{\"asked\":[\"runpod\"]}\n" },
+		{ 0 },
+	};
+	static const struct typed nothing[] = { { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run_tty(m, nothing, "offers", "mi300x", NULL);
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	assert_has(r.out, "waiting for runpod, vastai");
+	assert_has(r.out, "MI300X:8  runpod");
+	assert_has(r.out, "vastai: no answer within 10 s, and there are no offers of its from before");
+	ran_free(&r);
+	r = mock_run_tty(m, nothing, "offers", "h100", NULL);
+	assert_int_equal(r.status, 5);
+	assert_has(r.out, "ended the list of offers in the middle");
+	ran_free(&r);
 	mock_stop(m);
 }
 
@@ -1003,6 +1033,7 @@ int main(void)
 		cmocka_unit_test(test_cp),
 		cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_offers),
+		cmocka_unit_test(test_offers_as_they_come),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_events_and_why),
 		cmocka_unit_test(test_extend_and_wait),
