@@ -89,7 +89,7 @@ static int by_value(const void *x, const void *y)
 
 static json_t *providers_json(const json_t *machines)
 {
-	struct provider_sum all[32] = { { NULL } };
+	struct provider_sum all[32] = { 0 };
 	json_t *out = json_array();
 	const json_t *m;
 	size_t k, n = 0, at;

@@ -217,10 +217,10 @@ static void efficiency(struct markup *p, const json_t *rows)
 		markup_cell(p, "%s", dollars(parts, "idle", a));
 		markup_cell(p, "%s", dollars(row, "failed", a));
 		markup_cell(p, "%lld of %lld", (long long)json_int(row, "runs_ok", 0), (long long)json_int(row, "runs", 0));
-		snprintf(a, sizeof(a), ok > 0 ? "$%.2f" : "", ok > 0 ? cost / ok : 0);
-		markup_cell(p, "%s", a);
-		snprintf(a, sizeof(a), tokens > 0 ? "$%.4g" : "", tokens > 0 ? cost / tokens * 1e6 : 0);
-		markup_cell(p, "%s", a);
+		snprintf(a, sizeof(a), "$%.2f", ok > 0 ? cost / ok : 0);
+		markup_cell(p, "%s", ok > 0 ? a : "");
+		snprintf(a, sizeof(a), "$%.4g", tokens > 0 ? cost / tokens * 1e6 : 0);
+		markup_cell(p, "%s", tokens > 0 ? a : "");
 		markup_row_end(p);
 	}
 	markup_table_end(p);
