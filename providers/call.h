@@ -18,8 +18,9 @@
  *   - Retry-After in seconds or as a date, capped at 15 min, holds back all calls of the account but destroy. A 429 without one
  *     makes the operation's spacing grow by half; success lets it shrink;
  *   - at most 200 pages; a cursor that comes again voids the operation (RETRY); five minutes in all, then RETRY;
- *   - duplicate ids are merged, facts of a failed operation dropped, unusable offers (no price, no GPU) left out, an id missing
- *     in a listing of machines or of storage voids it. account and provider of offers are filled here;
+ *   - duplicate ids are merged, facts of a failed operation dropped, unusable offers (no price, no GPU, a key that cannot be printed)
+ *     left out; an id that is missing or is not one printable word voids a listing of machines or storage, and leaves what makes UNSURE; control characters in
+ *     the names that others gave become '?'. account and provider of offers are filled here;
  *   - token buckets per (account, operation).
  * No clock and no I/O; randomness comes from the rng given.
  */

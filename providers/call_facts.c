@@ -22,6 +22,32 @@ void facts_drop(struct op_reply *r, const struct facts *to)
 	cut(&r->storage_count, to->storages);
 }
 
+/* Nothing that a terminal would obey. */
+static bool printable(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return false;
+	return true;
+}
+
+/* An id goes into addresses, logs and tables: one word of what can be seen. */
+static bool id_usable(const char *id)
+{
+	for (const char *s = id; *s; s++)
+		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
+			return false;
+	return *id != '\0';
+}
+
+/* A name that others gave is not refused but made harmless. One of ours has nothing of the kind and stays what it is. */
+static void disarm(char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < 0x20 || *name == 0x7f)
+			*name = '?';
+}
+
 /* Fill the gaps in `m` from another sighting of it; of two states the one that bills wins. */
 static void merge(struct machine *m, const struct machine *other)
 {
@@ -129,7 +155,7 @@ static bool offer_usable(const struct provider *p, const struct offer *o)
 {
 	money least = p->caps & CAP_LOCAL ? 0 : 1;
 
-	return *o->key && *o->gpu && o->gpu_count > 0 && o->price_hour >= least &&
+	return *o->key && *o->gpu && printable(o->key) && printable(o->region) && o->gpu_count > 0 && o->price_hour >= least &&
 	       o->price_hour <= MONEY_MAX && o->minimum_charge >= 0 &&
 	       o->minimum_charge <= MONEY_MAX;
 }
@@ -161,7 +187,8 @@ static void check_machines(const struct provider *p, struct op_reply *r)
 	for (size_t i = 0; i < r->machine_count; i++) {
 		struct machine *m = &r->machines[i];
 
-		if (!*m->id) {
+		disarm(m->mark);
+		if (!id_usable(m->id)) {
 			op_fail(
 			    r, VERDICT_RETRY, "%s listed a machine without a usable id", p->title);
 			return;
@@ -184,14 +211,6 @@ static void cut_unprintable(char *text)
 	text[n] = '\0';
 	while (n && !str_is_utf8(text, n))
 		text[--n] = '\0';
-}
-
-static bool is_printable(const char *id)
-{
-	for (const char *p = id; *p; p++)
-		if (*p <= ' ' || *p > '~')
-			return false;
-	return *id;
 }
 
 /* Two sightings of one: gaps are filled from the other, and the larger of two sizes is taken for true. */
@@ -252,7 +271,7 @@ static void check_storages(const struct provider *p, enum provider_op_kind op, s
 		struct storage *s = &r->storages[i];
 		bool coming = op == OP_SNAPSHOT_LOOK && s->state != STORAGE_READY && !*s->id;
 
-		if (!coming && !is_printable(s->id)) {
+		if (!coming && !id_usable(s->id)) {
 			op_fail(r, VERDICT_RETRY, "%s listed a %s without a usable id", p->title,
 			    s->kind == STORAGE_VOLUME ? "volume" : "snapshot");
 			return;
@@ -271,7 +290,7 @@ static void check_storages(const struct provider *p, enum provider_op_kind op, s
 
 static bool is_named(enum provider_op_kind op, const struct op_reply *r)
 {
-	return *r->id || (op == OP_SNAPSHOT_MAKE && *r->work);
+	return id_usable(r->id) || (op == OP_SNAPSHOT_MAKE && id_usable(r->work));
 }
 
 void facts_check(const struct provider *p, const struct account *account, enum provider_op_kind op,
@@ -280,6 +299,12 @@ void facts_check(const struct provider *p, const struct account *account, enum p
 	if (r->overflow) {
 		op_fail(r, VERDICT_RETRY, "%s listed more than %d items", p->title, OP_ITEMS_MAX);
 		return;
+	}
+	if (!id_usable(r->account_id))
+		r->account_id[0] = '\0';
+	for (size_t i = 0; i < r->bill_count; i++) {
+		disarm(r->bills[i].id);
+		disarm(r->bills[i].mark);
 	}
 	check_offers(p, account, r);
 	check_machines(p, r);

@@ -3,6 +3,7 @@
  */
 #include "providers/provider.h"
 
+#include "base/log.h"
 #include "base/str.h"
 
 void http_request_free(struct http_request *r)
@@ -147,6 +148,7 @@ enum verdict op_fail(struct op_reply *r, enum verdict v, const char *fmt, ...)
 	va_start(ap, fmt);
 	s = format(fmt, ap);
 	va_end(ap);
+	log_redact(s, strlen(s)); /* some quote what they were sent, key and all */
 	str_safe(&safe, s, strnlen(s, 4 * TEXT_MAX), false);
 	copy_text(r->message, sizeof(r->message), buf_str(&safe));
 	buf_free(&safe);
@@ -163,4 +165,5 @@ void op_reply_log(struct op_reply *r, const char *text, size_t n)
 		n = LOG_MAX;
 	}
 	r->log = xstrndup(text, n);
+	log_redact(r->log, strlen(r->log));
 }
