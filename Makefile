@@ -214,7 +214,8 @@ check-valgrind: unit all sim
 	@WRAP='valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --track-fds=no' \
 		sh tests/run.sh '$(BUILD)' unit
 
-# Each tests/fuzz/fuzz_*.c for FUZZ_SECONDS, with the corpus in tests/fuzz/corpus/NAME; findings go to build/fuzz.
+# Each tests/fuzz/fuzz_*.c for FUZZ_SECONDS, with the corpus in tests/fuzz/corpus/NAME and what tests/fuzz/seeds.sh makes of
+# tests/fixtures; findings go to build/fuzz.
 FUZZ_SECONDS ?= 60
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 fuzz:
@@ -222,10 +223,11 @@ fuzz:
 		$(patsubst tests/fuzz/%.c,build/fuzz/fuzz/%,$(FUZZ_SRC))
 	@for f in $(patsubst tests/fuzz/%.c,%,$(FUZZ_SRC)); do \
 		mkdir -p build/fuzz/corpus/$$f tests/fuzz/corpus/$$f && echo "$$f: $(FUZZ_SECONDS) s" && \
+		{ [ $$f != fuzz_providers ] || sh tests/fuzz/seeds.sh build/fuzz/corpus/$$f; } && \
 		build/fuzz/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
 			-artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
 
-$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(DLIB) $(LIB)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(THELP) $(DLIB) $(LIB)
 	@mkdir -p $(@D)
 	@$(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
@@ -369,7 +371,7 @@ help:
 	@echo 'make check              all tests; check-unit and check-integration run one half'
 	@echo 'make check-asan         all tests with the address and undefined-behaviour sanitizers'
 	@echo 'make check-valgrind     the daemon from end to end, then the unit tests, under valgrind'
-	@echo 'make fuzz               parsers under libFuzzer, FUZZ_SECONDS each (clang)'
+	@echo 'make fuzz               parsers and what providers answer under libFuzzer, FUZZ_SECONDS each (clang)'
 	@echo 'make check-contract     requests and answers against the documents of the providers, in ../shared or OPENAPI=dir'
 	@echo 'make check-clouds       sixteen ways in which clouds misbehave, end to end'
 	@echo 'make bench-ledger       the report of a month over a million postings, beside SQLite adding them up; make bench: all of them'

@@ -523,7 +523,7 @@ struct offer life_offer(struct life *l, const char *gpu, int count)
 {
 	struct op_args args = { .gpu_count = count };
 	struct op_reply *r;
-	struct offer o;
+	struct offer o = { 0 };
 
 	str_copy(args.gpu, gpu);
 	r = perform(l, OP_OFFERS, &args);
