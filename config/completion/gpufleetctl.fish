@@ -26,6 +26,9 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from offers' -l spot -d 'spot
 complete -c gpufleetctl -n '__fish_seen_subcommand_from offers' -l all -s a -d 'what is sold out too'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from offers' -l sort -x -a 'price gpu-price gpu account' -d 'price (of an instance), gpu-price (of a GPU), gpu or account'
 
+complete -c gpufleetctl -n __fish_use_subcommand -a gpus -d 'which GPUs there are, what they are, and the cheapest now'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from gpus' -l all -s a -d 'every GPU of the catalogue, sold now or not'
+
 complete -c gpufleetctl -n __fish_use_subcommand -a up -d 'rent machines and wait until they are ready'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l instances -s m -x -d 'how many such instances; 1 when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l count -s c -x -d 'GPUs in each instance (GPU:N says the same)'

@@ -55,7 +55,7 @@ static const struct gpu rows[] = {
 	NVIDIA("A100X", 80, "sm_80", 2039, "a100x"),
 	NVIDIA("A800", 80, "sm_80", 2039, "a800"),
 	NVIDIA("A40", 48, "sm_86", 696, "a40|a40pcie"),
-	NVIDIA("A30", 24, "sm_80", 933, "a30|a30pcie"),
+	NVIDIA("A30", 24, "sm_80", 933, "a30|a30pcie|rtxa30"),
 	NVIDIA("A16", 16, "sm_86", 200, "a16"),
 	NVIDIA("A10", 24, "sm_86", 600, "a10|a10pcie"),
 	NVIDIA("A10G", 24, "sm_86", 600, "a10g"),
@@ -66,6 +66,7 @@ static const struct gpu rows[] = {
 	NVIDIA("T4", 16, "sm_75", 320, "t4"),
 	NVIDIA("V100", 16, "sm_70", 900, "v100|v100pcie|v100fhhl"),
 	NVIDIA("V100 32GB", 32, "sm_70", 900, "v100|v100pcie"),
+	NVIDIA("Titan V", 12, "sm_70", 653, "titanv"),
 	NVIDIA("P100", 16, "sm_60", 732, "p100|p100pcie"),
 	NVIDIA("P40", 24, "sm_61", 346, "p40"),
 
@@ -105,6 +106,8 @@ static const struct gpu rows[] = {
 	NVIDIA("RTX 4070 Ti", 12, "sm_89", 504, "rtx4070ti|4070ti"),
 	NVIDIA("RTX 4070 SUPER", 12, "sm_89", 504, "rtx4070super|rtx4070s|4070super|4070s"),
 	NVIDIA("RTX 4070", 12, "sm_89", 504, "rtx4070|4070"),
+	NVIDIA("RTX 5060", 8, "sm_120", 448, "rtx5060|5060"),
+	NVIDIA("RTX 4060", 8, "sm_89", 272, "rtx4060|4060"),
 	NVIDIA("RTX 4060 Ti", 16, "sm_89", 288, "rtx4060ti|4060ti"),
 	NVIDIA("RTX 3090 Ti", 24, "sm_86", 1008, "rtx3090ti|3090ti"),
 	NVIDIA("RTX 3090", 24, "sm_86", 936, "rtx3090|3090"),
@@ -112,8 +115,12 @@ static const struct gpu rows[] = {
 	NVIDIA("RTX 3080", 10, "sm_86", 760, "rtx3080|3080"),
 	NVIDIA("RTX 3070 Ti", 8, "sm_86", 608, "rtx3070ti|3070ti"),
 	NVIDIA("RTX 3070", 8, "sm_86", 448, "rtx3070|3070"),
+	NVIDIA("RTX 3060 Ti", 8, "sm_86", 448, "rtx3060ti|3060ti"),
 	NVIDIA("RTX 3060", 12, "sm_86", 360, "rtx3060|3060"),
 	NVIDIA("RTX 2080 Ti", 11, "sm_75", 616, "rtx2080ti|2080ti"),
+	NVIDIA("RTX 2080 SUPER", 8, "sm_75", 496, "rtx2080super|rtx2080s|2080super|2080s"),
+	NVIDIA("RTX 2080", 8, "sm_75", 448, "rtx2080|2080"),
+	NVIDIA("GTX 1080 Ti", 11, "sm_61", 484, "gtx1080ti|1080ti"),
 };
 
 /* What somebody wrote, reduced to what tells models apart. */

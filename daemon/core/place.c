@@ -30,6 +30,14 @@ bool place_account_allowed(const struct fleet *f, const struct account_state *a)
 	       (!*f->accounts || in_list(f->accounts, a->facts.name) || in_list(f->accounts, a->facts.provider));
 }
 
+/* A part of a GPU, or one with half of its memory, is not what was asked for; what a provider does not tell is believed. */
+static bool memory_missing(const struct offer *o)
+{
+	const struct gpu *g = gpu_find(o->gpu);
+
+	return g && o->gpu_memory_gb && o->gpu_memory_gb * 5 < g->memory_gb * 4;
+}
+
 /* A wish that the provider cannot hear is no reason to take its offer without it. */
 static bool choice_is_there(const struct fleet *f, const struct account_facts *a, const struct offer *o, char why[TEXT_MAX])
 {
@@ -52,6 +60,9 @@ static bool fits_but_count(const struct fleet *f, const struct account_facts *ac
 
 	if (!str_ieq(o->gpu, f->gpu)) {
 		snprintf(why, TEXT_MAX, "has %s", o->gpu);
+	} else if (memory_missing(o)) {
+		snprintf(why, TEXT_MAX, "has %d GB of memory per GPU, where a whole %s has %d", o->gpu_memory_gb, o->gpu,
+		    gpu_find(o->gpu)->memory_gb);
 	} else if (*f->region && !str_ieq(o->region, f->region)) {
 		snprintf(why, TEXT_MAX, "is in %s", *o->region ? o->region : "an unknown region");
 	} else if (o->spot != f->spot) {

@@ -6,7 +6,7 @@
 
 #include "ctl/ctl.h"
 
-extern const struct command command_offers, command_up, command_extend, command_resolve, command_trust, command_budget, command_forecast,
+extern const struct command command_offers, command_gpus, command_up, command_extend, command_resolve, command_trust, command_budget, command_forecast,
     command_what_if,
     command_status, command_down, command_ssh, command_exec,
     command_run, command_runs, command_logs, command_results, command_cancel, command_wait, command_cost, command_events,

@@ -7,6 +7,7 @@
 const struct command *const ctl_commands[] = {
 	&command_init,
 	&command_offers,
+	&command_gpus,
 	&command_up,
 	&command_status,
 	&command_extend,

@@ -81,10 +81,13 @@ static void what_does_not_fit_says_why(void **state)
 		{ "--max-price", { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD + 1, .available = 1, .region = "tor1" } },
 		{ "--accept-minimum",
 		    { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .minimum_charge = 1 } },
+		{ "40 GB of memory per GPU, where a whole H100 has 80",
+		    { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .gpu_memory_gb = 40 } },
 		{ "only 10 GB", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .disk_gb = 10 } },
 	};
 	struct fleet f = { .gpu = "h100", .gpu_count = 1, .region = "TOR1", .max_price = 3 * USD, .disk_gb = 100 };
-	struct offer good = { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD, .available = -1, .region = "tor1" };
+	struct offer good = { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD, .available = -1, .region = "tor1",
+		.gpu_memory_gb = 79 };
 	struct account_facts cloud = { .takes_image = true, .takes_disk = true };
 	char why[TEXT_MAX];
 

@@ -798,6 +798,31 @@ static void test_offers_as_they_come(void **state)
 	mock_stop(m);
 }
 
+static void test_gpus(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/offers", .body = "{\"offers\":[" OFFER ",{\"account\":\"vastai\",\"gpu\":\"Odd 9\",\"gpu_count\":2,\"price_gpu_hour\":0.3,"
+			"\"available\":null},{\"account\":\"late\",\"gpu\":\"H200\",\"gpu_count\":1,\"price_gpu_hour\":3,\"available\":0}],\"accounts\":[]}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	struct ran r;
+
+	(void)state;
+	r = mock_run(m, "gpus", NULL);
+	assert_int_equal(r.status, 0);
+	assert_has(r.out, "MI300X  AMD      192  5300  gfx942     8         $1.99  runpod");
+	assert_has(r.out, "Odd 9   unknown");
+	assert_lacks(r.out, "H200");
+	ran_free(&r);
+	EXPECT(m, 0, "H200 NVL  NVIDIA  141  4800  sm_90", NULL, "gpus", "h200", "--all");
+	EXPECT(m, 4, NULL, "--all shows every GPU", "gpus", "h200");
+	EXPECT(m, 2, NULL, "no GPU is called 'nonsense'", "gpus", "nonsense", "--all");
+	EXPECT(m, 0, "{\"gpus\":[{\"gpu\":\"MI300X\",\"vendor\":\"AMD\",\"memory_gb\":192,\"arch\":\"gfx942\",\"bandwidth_gbs\":5300", NULL, "gpus",
+	    "mi300x", "--json");
+	mock_stop(m);
+}
+
 #define GAPS "\"gaps\":[{\"reason\":\"clock\",\"text\":\"as good as it gets\",\"gap\":-0.005678}],"
 static void test_cost(void **state)
 {
@@ -1034,6 +1059,7 @@ int main(void)
 		cmocka_unit_test(test_ssh),
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_offers_as_they_come),
+		cmocka_unit_test(test_gpus),
 		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_events_and_why),
 		cmocka_unit_test(test_extend_and_wait),

@@ -39,6 +39,7 @@ static const struct {
 	{ "NVIDIA GeForce RTX 3090", "RTX 3090" },
 	{ "NVIDIA GeForce RTX 3090 Ti", "RTX 3090 Ti" },
 	{ "NVIDIA GeForce RTX 4080 SUPER", "RTX 4080 SUPER" },
+	{ "NVIDIA RTX A30", "A30" }, /* as RunPod's document spells it */
 	{ "NVIDIA RTX A4000", "RTX A4000" },
 	{ "NVIDIA RTX A5000", "RTX A5000" },
 	{ "NVIDIA RTX A6000", "RTX A6000" },
@@ -53,6 +54,20 @@ static const struct {
 	{ "Tesla V100-PCIE-16GB", "V100" },
 	{ "Tesla V100-FHHL-16GB", "V100" },
 	{ "Tesla V100-SXM2-32GB", "V100 32GB" },
+	{ "Tesla V100-SXM2-16GB", "V100" },
+	{ "Tesla V100-PCIE-32GB", "V100 32GB" },
+	{ "NVIDIA  A30", "A30" },
+	{ "NVIDIA GeForce RTX 3070", "RTX 3070" },
+	{ "NVIDIA GeForce RTX 3080", "RTX 3080" },
+	{ "NVIDIA GeForce RTX 3080 Ti", "RTX 3080 Ti" },
+	{ "NVIDIA GeForce RTX 3080TI", "RTX 3080 Ti" },
+	{ "NVIDIA GeForce RTX 4070 Ti", "RTX 4070 Ti" },
+	{ "NVIDIA GeForce RTX 4080", "RTX 4080" },
+	{ "NVIDIA GeForce RTX 5080", "RTX 5080" },
+	{ "NVIDIA RTX 2000 Ada Generation", "RTX 2000 Ada" },
+	{ "NVIDIA RTX 5000 Ada Generation", "RTX 5000 Ada" },
+	{ "NVIDIA RTX A2000", "RTX A2000" },
+	{ "NVIDIA  RTX A4500", "RTX A4500" },
 	/* DigitalOcean: model */
 	{ "amd_mi300x", "MI300X" },
 	{ "amd_mi325x", "MI325X" },
@@ -74,6 +89,9 @@ static const struct {
 	{ "A100X", "A100X" },
 	{ "RTX 6000Ada", "RTX 6000 Ada" },
 	{ "RTX_4090", "RTX 4090" },
+	{ "RTX 3060 Ti", "RTX 3060 Ti" },
+	{ "GTX 1080 Ti", "GTX 1080 Ti" },
+	{ "Titan V", "Titan V" },
 	{ "Q RTX 8000", "Quadro RTX 8000" },
 	{ "InstinctMI50", "MI50" },
 	{ "InstinctMI100", "MI100" },
@@ -109,6 +127,9 @@ static const struct {
 	{ "  MI210 ", "MI210" },
 	{ "a6000", "RTX A6000" },
 	{ "L40 S", "L40S" },
+	/* names of sizes, not of GPUs */
+	{ "H100 GPU - 1X", NULL },
+	{ "gpu-h100x8-640gb", NULL },
 	/* no whole GPU of ours */
 	{ "NVIDIA H100 80GB HBM3 MIG 1g.10gb", NULL },
 	{ "NVIDIA RTX PRO 6000 Blackwell Server Edition MIG 1g.24gb", NULL },
@@ -182,6 +203,15 @@ static void test_golden_figures(void **state)
 	assert_string_equal(gpu_find("h100")->arch, "sm_90");
 	assert_int_equal(gpu_find("h200")->memory_gb, 141);
 	assert_int_equal(gpu_find("h200")->bandwidth_gbs, 4800);
+	assert_int_equal(gpu_find("mi355x")->memory_gb, 288);
+	assert_string_equal(gpu_find("mi355x")->arch, "gfx950");
+	assert_int_equal(gpu_find("mi210")->memory_gb, 64);
+	assert_string_equal(gpu_find("mi250x")->arch, "gfx90a");
+	assert_int_equal(gpu_find("a100")->bandwidth_gbs, 2039);
+	assert_string_equal(gpu_find("b200")->arch, "sm_100");
+	assert_string_equal(gpu_find("rtx 5090")->arch, "sm_120");
+	assert_int_equal(gpu_find("l40s")->memory_gb, 48);
+	assert_int_equal(gpu_find("t4")->memory_gb, 16);
 	assert_int_equal(gpu_find("r9700")->bandwidth_gbs, 640);
 	assert_string_equal(gpu_find("r9700")->arch, "gfx1201");
 }
