@@ -228,7 +228,7 @@ static void check_request(const struct http_request *req)
 	for (const char *s = req->url; *s; s++)
 		if ((unsigned char)*s <= 0x20 || (unsigned char)*s >= 0x7f)
 			complain("an address with other characters than an address has");
-	if (strstr(req->url, "/../") || strstr(req->url, REPLIES_TOKEN))
+	if (strstr(req->url, "/../"))
 		complain("the address %s", req->url);
 	for (int i = 0; i < req->header_count; i++) {
 		if (strpbrk(req->headers[i], "\r\n"))
