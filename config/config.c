@@ -131,6 +131,15 @@ static void find_token(struct loading *l, const struct node *n, const struct con
 		parse_error_key(l->p, n, "%s", e.msg);
 }
 
+/* Two accounts with one token would take each other's machines for strays. */
+static void refuse_twin(struct loading *l, const struct node *n, const struct account *a)
+{
+	for (const struct account *other = l->c->accounts; other < a; other++)
+		if (a->token.value && other->token.value && !strcmp(other->provider, a->provider) && !strcmp(other->api_url, a->api_url) &&
+		    !strcmp(other->team, a->team) && secret_equal(other->token.value, a->token.value))
+			parse_error_key(l->p, n, "'%s' has the token of '%s': they are one account; say it once", a->name, other->name);
+}
+
 static void read_account(struct loading *l, const struct node *n)
 {
 	const struct node *type = node_get(n, "type");
@@ -161,6 +170,7 @@ static void read_account(struct loading *l, const struct node *n)
 	str_copy(s->token_file, entry.token_file);
 	read_hosts(l, node_get(n, "hosts"), a);
 	find_token(l, n, p, a, s);
+	refuse_twin(l, n, a);
 }
 
 /* Without a `providers` key: what has a token is meant. */

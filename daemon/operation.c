@@ -34,6 +34,8 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->keeps_key = p->op[OP_KEY_DROP].build;
 	out->exclusive = a->exclusive;
 	join_hosts(a, out->avoid_hosts, sizeof(out->avoid_hosts));
+	out->max_instances = a->max_instances;
+	out->max_hourly = a->max_hourly;
 	out->billing = p->billing;
 	out->traffic = p->traffic;
 	out->volumes = p->op[OP_VOLUME_MAKE].build;

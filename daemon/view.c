@@ -276,6 +276,8 @@ json_t *view_account(const struct account_state *a, const char *token_where)
 	json_put_bool(o, "snapshots", a->facts.snapshots);
 	json_put_int(o, "live", a->live);
 	json_put_int(o, "unmanaged", a->unmanaged);
+	json_put(o, "max_instances", a->facts.max_instances ? json_integer(a->facts.max_instances) : json_null());
+	put_money_or_null(o, "max_hourly", a->facts.max_hourly, a->facts.max_hourly != 0);
 	json_put_time(o, "checked", a->listed_at);
 	json_put_str(o, "token_where", token_where ? token_where : "");
 	return o;

@@ -329,6 +329,10 @@ void call_answer(struct call *c, instant now, const struct http_response *res)
 		return;
 	}
 	v = c->p->op[c->kind].read(&c->args, &c->cursor, res, r);
+	/* Never followed: a token goes to no address but the configured one. */
+	if (res->status >= 300 && res->status <= 399)
+		op_fail(r, v, "HTTP %d: the API of %s has moved to another address; set 'api_url' of the account '%s'", res->status, c->p->title,
+		    c->args.account ? c->args.account->name : "");
 	r->retry_after = pace_heed(&c->pace, now, res, r->retry_after);
 	if (call_makes(c)) {
 		v = facts_judge_made(c->p, c->kind, r, res->status, v);

@@ -143,6 +143,37 @@ static struct instance *same_intent(const struct account_state *a, const struct 
 	return NULL;
 }
 
+/*
+ * Does another account at this provider know the machine? Then both are one account there, under two tokens or two names: what one of
+ * them ordered is no stray of the other.
+ */
+static const struct account_state *elsewhere(const struct model *m, const struct account_state *a, const struct machine *seen)
+{
+	for (size_t k = 0; k < m->account_count; k++) {
+		const struct account_state *other = m->accounts[k];
+		const struct instance *i;
+
+		if (other == a || strcmp(other->facts.provider, a->facts.provider) != 0)
+			continue;
+		i = *seen->mark ? NULL : known(other, seen);
+		if ((i && i->state != INSTANCE_GONE) || (*seen->mark && (same_intent(other, seen, true) || same_intent(other, seen, false))))
+			return other;
+	}
+	return NULL;
+}
+
+static bool is_elsewhere(const struct model *m, struct account_state *a, const struct machine *seen)
+{
+	const struct account_state *other = elsewhere(m, a, seen);
+
+	if (!other)
+		return false;
+	a->unmanaged++;
+	snprintf(a->trouble, sizeof(a->trouble), "it lists machines of '%s': both are the same account at %s; remove one of them from the configuration",
+	    other->facts.name, a->facts.title);
+	return true;
+}
+
 /* A machine with our valid mark that no row has under its id. */
 static void unknown_ours(struct model *m, struct account_state *a, const struct machine *seen)
 {
@@ -291,6 +322,8 @@ void listing_apply(struct model *m, struct account_state *a, const struct fact *
 			if (f->began > i->gone)
 				MUTANT("resurrected_ones_ignored", take_in, ignore)(m, a, seen, i, CAUSE_RESURRECTED,
 				    "came back after it was gone");
+		} else if (is_elsewhere(m, a, seen)) {
+			continue;
 		} else if (ours) {
 			unknown_ours(m, a, seen);
 		} else if ((a->facts.exclusive || MUTANT("every_account_is_ours", false, true)) && !a->create_lock && !*seen->mark) {

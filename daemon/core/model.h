@@ -455,6 +455,8 @@ struct account_facts {
 	bool takes_key; /* machines let in the key that is named with their order */
 	bool takes_image, takes_disk; /* --image and --disk can be chosen with an order */
 	char avoid_hosts[2048]; /* of its marketplace, comma-separated: nothing is rented there */
+	int max_instances; /* core/limit.h; 0: none */
+	money max_hourly;
 	struct billing_rule billing;
 	bool volumes, snapshots; /* it has such, and OP_STORAGE tells which */
 	bool attaches;      /* a volume can come and go while a machine runs; else it is there from its order on */

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "core/budget.h"
 #include "core/cost.h"
+#include "core/limit.h"
 #include "core/past.h"
 #include "core/storage.h"
 
@@ -350,6 +351,9 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 		snprintf(why, TEXT_MAX, "every offer was tried%s%.180s", last ? "; the last one: " : "", last ? last->reason : "");
 	else
 		snprintf(why, TEXT_MAX, "nobody sells %s:%d in one instance now", f->gpu, f->gpu_count);
+	/* Before the first of several is bought, not after the last that fits. */
+	if (count && !limit_admits(m, list, count, open_slots(f), why))
+		count = 0;
 	for (size_t k = 0; k < count && !found; k++) {
 		const struct offer *o = list[k];
 		const struct account_state *a = model_account(m, o->account);
@@ -360,6 +364,8 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 			continue;
 		}
 		if (is_used_up(a, o, unused))
+			continue;
+		if (!limit_room(a, o, why))
 			continue;
 		affordable = cost_lifetime_for(&a->facts, o->price_hour, o->minimum_charge, share);
 		if (affordable < SHORTEST_LIFE) {

@@ -26,9 +26,10 @@ size_t place_passed(const struct model *m, const struct fleet *f, int slot, inst
 
 /*
  * The next offer for a slot: the first candidate not tried before (or not lately, with retry_for), not used up by our own
- * plans, whose worst case fits the fleet's money, every budget that counts it and the balance at its provider. NULL with a sentence
- * in why; *money_stops: there are such offers, none was tried before, and money is why none is taken. *lifetime: how long --max-cost lasts, at most the
- * fleet's own; what budgets and balances leave is for all open slots at once, and shortens nothing.
+ * plans, at an account that has room (core/limit.h), whose worst case fits the fleet's money, every budget that counts it and the
+ * balance at its provider. NULL with a sentence in why; *money_stops: there are such offers, none was tried before, and money is
+ * why none is taken. *lifetime: how long --max-cost lasts, at most the fleet's own; what budgets and balances leave is for all open
+ * slots at once, and shortens nothing.
  */
 const struct offer *place_next(const struct model *m, const struct fleet *f, int slot, instant now, duration *lifetime,
     bool *money_stops, char why[TEXT_MAX]);

@@ -50,6 +50,8 @@ struct account {
 	char user[32]; /* remote login */
 	int ssh_port;  /* 0: what the provider says, else its default */
 	int disk_gb;
+	int max_instances;        /* at most so many machines of ours at once; 0: no limit of this kind */
+	money max_hourly;         /* … that cost at most this much an hour together; 0: no limit of this kind */
 	int rate_factor;          /* this account may ask so many times more than published; 0: once */
 	bool community;           /* RunPod community cloud too */
 	int min_reliability_ppm;  /* vast.ai; 950000 = 0.95 */

@@ -36,7 +36,10 @@ void providers_print(const json_t *list, FILE *to)
 					: "?");
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(p, "balance").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_money(p, "hourly").s);
-		table_cell(&t, STYLE_PLAIN, "%lld", (long long)json_int(p, "live", 0));
+		if (json_int(p, "max_instances", 0))
+			table_cell(&t, STYLE_PLAIN, "%lld of %lld", (long long)json_int(p, "live", 0), (long long)json_int(p, "max_instances", 0));
+		else
+			table_cell(&t, STYLE_PLAIN, "%lld", (long long)json_int(p, "live", 0));
 		table_cell(&t, STYLE_YELLOW, "%s", show_count(p, "unmanaged").s);
 		table_cell(&t, STYLE_PLAIN, "%s", show_ago(p, "checked").s);
 		table_cell(&t, STYLE_PLAIN, "%s", json_str(p, "message", ""));

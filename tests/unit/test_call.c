@@ -664,6 +664,22 @@ static void a_create_that_may_not_be_sent_in_time_was_not_sent(void **state)
 	assert_int_equal(call_requests_sent(w->c), 0);
 }
 
+/* Of any provider, for any operation: never followed, and said to be a matter of the configuration. */
+static void a_redirect_names_the_option(void **state)
+{
+	static const enum provider_op_kind ops[] = { OP_LIST, OP_CREATE, OP_DESTROY };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
+		begin(w, ops[i]);
+		while (until_send(w))
+			reply_with(w, 301, "retry", NULL);
+		assert_string_equal(verdict_name(call_reply(w->c)->verdict), ops[i] == OP_CREATE ? "unsure" : "retry");
+		assert_string_equal(call_reply(w->c)->message,
+		    "HTTP 301: the API of Fake has moved to another address; set 'api_url' of the account 'acc'");
+	}
+}
+
 static void a_clock_set_back_shortens_the_wait(void **state)
 {
 	struct world *w = *state;
@@ -873,6 +889,7 @@ int main(void)
 		TEST(a_wait_beyond_the_deadline_is_handed_up_and_capped),
 		TEST(too_fast_holds_back_the_account_but_no_delete),
 		TEST(a_create_that_may_not_be_sent_in_time_was_not_sent),
+		TEST(a_redirect_names_the_option),
 		TEST(a_clock_set_back_shortens_the_wait),
 		TEST(a_clock_set_back_while_waiting_ends_the_wait),
 		TEST(silence_about_haste_is_learned_from),

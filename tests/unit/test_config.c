@@ -418,6 +418,31 @@ static void token_files(void **state)
 	drop_file(empty);
 }
 
+/* The AMD Developer Cloud beside DigitalOcean, and a second team: each has its own token, address and limits. */
+static void accounts_of_one_provider(void **state)
+{
+	char *one = make_file("one", "token-one", 0600), *two = make_file("two", "token-two", 0600);
+	struct config c;
+
+	(void)state;
+	load_ok(&c, "providers:\n"
+		    "  digitalocean: { token_file: @/one, max_instances: 4 }\n"
+		    "  amd-cloud: { type: digitalocean, token_file: @/two, api_url: 'https://api-amd.example', max_hourly: 20, region: atl1 }\n"
+		    "  hotaisle: { token_file: @/one, team: a }\n"
+		    "  hot-b: { type: hotaisle, token_file: @/one, team: b }\n");
+	assert_int_equal(c.account_count, 4);
+	assert_string_equal(c.accounts[1].provider, "digitalocean");
+	assert_string_equal(c.accounts[1].api_url, "https://api-amd.example");
+	assert_string_equal(c.accounts[1].token.value, "token-two");
+	assert_true(c.accounts[0].max_instances == 4 && !c.accounts[0].max_hourly);
+	assert_true(!c.accounts[1].max_instances && c.accounts[1].max_hourly == 20 * USD);
+	config_free(&c);
+	load_bad("providers:\n  secure: { type: runpod, token_file: @/one }\n  cheap: { type: runpod, token_file: @/one, community: true }\n",
+	    "f.yaml:3:3: 'cheap' has the token of 'secure': they are one account; say it once\n");
+	drop_file(one);
+	drop_file(two);
+}
+
 static void token_sources(void **state)
 {
 	char *cred = make_file("work.token", "from-credential\n", 0400),
@@ -647,6 +672,7 @@ static const char everything[] =
     "providers:\n"
     "  hotaisle: { team: acme, exclusive: true, token_file: @/t, api_url: 'http://127.0.0.1:1/api' }\n"
     "  work: { type: runpod, token_file: @/t, community: true, region: [EU-RO-1, US], disk: 5, user: me, ssh_port: 22,\n"
+    "    max_instances: 12, max_hourly: 30.5,\n"
     "    image: 'a/b:c', graphql_url: 'http://127.0.0.1:1/g' }\n"
     "  vastai: { token_file: @/t, min_reliability: 0.5, min_inet_down: 900, min_cuda: 12.4, avoid_hosts: [\"7\", \"88888\"] }\n"
     "  static:\n    hosts:\n      - { name: a, address: '::1', gpu: 'RTX 4090:8', price_per_hour: 1.25, port: 23, user: u }\n"
@@ -671,6 +697,8 @@ static void print_round_trip(void **state)
 	assert_int_equal(c.defaults.lifetime, 90 * MINUTE);
 	assert_int_equal(c.defaults.accept_minimum, USD + 1);
 	assert_int_equal(c.accounts[1].region_count, 2);
+	assert_int_equal(c.accounts[1].max_instances, 12);
+	assert_int_equal(c.accounts[1].max_hourly, 30 * USD + USD / 2);
 	assert_int_equal(c.accounts[2].min_reliability_ppm, 500000);
 	assert_int_equal(c.accounts[2].min_inet_down, 900);
 	assert_string_equal(c.accounts[2].min_cuda, "12.4");
@@ -801,6 +829,7 @@ int main(void)
 		TEST(account_mistakes),
 		TEST(token_in_the_file),
 		TEST(token_files),
+		TEST(accounts_of_one_provider),
 		TEST(token_sources),
 		TEST(accounts_without_providers),
 		TEST(hosts),

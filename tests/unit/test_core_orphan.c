@@ -123,6 +123,29 @@ static void an_adopted_one_survives_a_restart(void **state)
 	assert_int_equal(world_instances(w), 1);
 }
 
+/* One account under two names: what was ordered under one is no orphan of the other, whichever lists it first. */
+static void one_account_under_two_names(void **state)
+{
+	struct world *w = *state;
+	struct account_state *second;
+	struct instance *i;
+	struct unit *twin;
+
+	world_simple(w);
+	second = world_account(w, "second");
+	str_copy(second->facts.provider, "cloud");
+	world_up(w);
+	i = world_until_planned(w, 0, MINUTE);
+	assert_true(world_until(w, i, INSTANCE_READY, 5 * MINUTE));
+	twin = world_unit(w, "second", i->mark, i->object.id); /* as the second name lists it */
+	str_copy(twin->id, i->provider_id);
+	world_pass(w, HOUR);
+	assert_int_equal(i->state, INSTANCE_READY);
+	assert_int_equal(w->count[ACTION_DESTROY], 0);
+	assert_int_equal(second->unmanaged, 1);
+	assert_non_null(strstr(second->trouble, "machines of 'cloud'"));
+}
+
 static void few_orphans_at_a_time(void **state)
 {
 	struct world *w = *state;
@@ -243,6 +266,7 @@ int main(void)
 		world_test(what_cannot_be_adopted_is_deleted),
 		world_test(others_are_never_adopted),
 		world_test(an_adopted_one_survives_a_restart),
+		world_test(one_account_under_two_names),
 		world_test(few_orphans_at_a_time),
 		world_test(a_fifth_of_many_at_a_time),
 		world_test(overdue_orphans_wait_for_nobody),

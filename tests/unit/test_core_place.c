@@ -361,6 +361,85 @@ static void put_off_is_not_tried(void **state)
 	assert_string_equal(next_key(w, f, why), "b");
 }
 
+/* A machine that lives at an account. */
+static struct instance *holds(struct world *w, const char *account, money price)
+{
+	struct instance row = { .object.id = w->m.next_id, .state = INSTANCE_READY, .planned = w->now, .sent = w->now, .price_hour = price };
+
+	str_copy(row.account, account);
+	return model_add_instance(&w->m, &row);
+}
+
+static void an_account_holds_what_it_may(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f = bench(w);
+	struct account_state *one = model_account(&w->m, "one"), *two = model_account(&w->m, "two");
+	struct instance *first;
+	char why[TEXT_MAX];
+
+	world_offer(w, "one", "a", 2 * USD);
+	world_offer(w, "two", "b", 3 * USD);
+	one->facts.max_instances = 2;
+	first = holds(w, "one", 2 * USD);
+	assert_string_equal(next_key(w, f, why), "a");
+	holds(w, "one", 2 * USD)->state = INSTANCE_DELETING; /* not proved gone */
+	assert_string_equal(next_key(w, f, why), "b");
+	two->facts.max_hourly = 5 * USD;
+	assert_string_equal(next_key(w, f, why), "b");
+	holds(w, "two", 2 * USD + 1);
+	assert_null(next_key(w, f, why));
+	assert_non_null(strstr(why, "one has 2 machines, and max_instances of the account is 2"));
+	one->facts.max_instances = 0;
+	one->facts.max_hourly = 5 * USD;
+	assert_null(next_key(w, f, why));
+	assert_non_null(strstr(why, "$2.00/h more is above max_hourly of the account, $5.00"));
+	first->state = INSTANCE_GONE;
+	assert_string_equal(next_key(w, f, why), "a");
+}
+
+/* All or nothing: the first of several is not bought where the last has no place. */
+static void limits_are_for_all_slots(void **state)
+{
+	struct world *w = *state;
+	struct fleet *f;
+	char why[TEXT_MAX];
+
+	w->want.instances = 5;
+	f = bench(w);
+	world_offer(w, "one", "a", 2 * USD);
+	world_offer(w, "two", "b", 3 * USD);
+	model_account(&w->m, "one")->facts.max_instances = 2;
+	model_account(&w->m, "two")->facts.max_hourly = 8 * USD;
+	assert_null(next_key(w, f, why));
+	assert_string_equal(why, "5 machines are wanted; max_instances and max_hourly of the accounts leave room for 4");
+	model_account(&w->m, "two")->facts.max_hourly = 9 * USD;
+	assert_string_equal(next_key(w, f, why), "a");
+}
+
+/* From up to ready: what one account has no room for goes to the other. */
+static void two_accounts_share_a_fleet(void **state)
+{
+	struct world *w = *state;
+	struct account_state *one = world_account(w, "one"), *two = world_account(w, "two");
+
+	str_copy(one->facts.provider, "cloud");
+	str_copy(two->facts.provider, "cloud");
+	one->facts.max_instances = 1;
+	two->facts.max_instances = 2;
+	str_copy(world_offer(w, "one", "a", USD)->provider, "cloud");
+	str_copy(world_offer(w, "two", "a", 2 * USD)->provider, "cloud");
+	w->want.instances = 3;
+	world_up(w);
+	world_pass(w, 2 * MINUTE);
+	assert_string_equal(world_instance(w, 0)->account, "one");
+	assert_string_equal(world_instance(w, 1)->account, "two");
+	assert_string_equal(world_instance(w, 2)->account, "two");
+	for (int k = 0; k < 3; k++)
+		assert_int_equal(world_instance(w, k)->state, INSTANCE_READY);
+	assert_int_equal(one->unmanaged + two->unmanaged, 0);
+}
+
 /* What is left of the money is shared by the slots that are still empty. */
 static void money_is_shared(void **state)
 {
@@ -528,6 +607,9 @@ int main(void)
 		world_test(what_is_passed_over),
 		world_test(credentials_and_quota_are_the_account_s),
 		world_test(put_off_is_not_tried),
+		world_test(an_account_holds_what_it_may),
+		world_test(limits_are_for_all_slots),
+		world_test(two_accounts_share_a_fleet),
 		world_test(money_is_shared),
 		world_test(stock_runs_out),
 		world_test(a_host_is_taken_once),
