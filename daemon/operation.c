@@ -282,6 +282,8 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		f->offer_count = r->offer_count;
 		r->offers = NULL;
 		r->offer_count = 0;
+	} else if (a->kind == ACTION_CREATE) {
+		f->began = r->sent_at;
 	} else if (a->kind == ACTION_CHARGES) {
 		f->began = m->now - m->policy.bill_watch;
 	} else if (a->kind == ACTION_BILL && i) {

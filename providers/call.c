@@ -236,12 +236,16 @@ enum call_step call_next(
 	if (!prepare(c))
 		return CALL_DONE;
 	at = MUTANT("no_pace", pace_permitted(&c->pace, now), now);
+	/* Who looks before he deletes does not wait long for a Retry-After: he deletes, which nothing holds back. */
+	if (c->kind == OP_DESCRIBE && c->pace.limits->blocked_until > now + BACKOFF_CAP)
+		c->deadline = now;
 	if (at > now)
 		return wait_until(c, now, at, wake);
 	pace_spend(&c->pace);
 	c->sent++;
 	c->tries++;
 	c->made = c->made || call_makes(c);
+	c->reply.sent_at = now;
 	c->state = SENT;
 	*req = &c->req;
 	return CALL_SEND;

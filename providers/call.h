@@ -15,8 +15,9 @@
  *     after bytes left is UNSURE, before it RETRY; any 5xx, 408, 3xx, unknown status, 2xx without an id or unreadable 2xx is
  *     UNSURE. Where its answer leads to a look at what is there now, everything but OK is UNSURE from then on;
  *   - every other changing request is sent once per call; trouble is RETRY and the core repeats them;
- *   - Retry-After in seconds or as a date, capped at 15 min, holds back all calls of the account but destroy. A 429 without one
- *     makes the operation's spacing grow by half; success lets it shrink;
+ *   - Retry-After in seconds or as a date, capped at 15 min, holds back all calls of the account but destroy; a describe that would
+ *     have to wait long for it ends at once, as it may stand before a destroy. A 429 without one makes the operation's spacing grow
+ *     by half, to two minutes at most, that of destroy to 15 s; success lets it shrink;
  *   - at most 200 pages; a cursor that comes again voids the operation (RETRY); five minutes in all, then RETRY;
  *   - duplicate ids are merged, facts of a failed operation dropped, unusable offers (no price, no GPU, a key that cannot be printed)
  *     left out; an id that is missing or is not one printable word voids a listing of machines or storage, and leaves what makes UNSURE; control characters in

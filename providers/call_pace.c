@@ -2,7 +2,9 @@
 
 #include "base/str.h"
 
-#define LEARNED_CAP (5 * MINUTE)
+#define LEARNED_CAP (2 * MINUTE)
+#define DELETE_CAP  (15 * SECOND) /* what is to be deleted costs money while it waits */
+#define LEARNED_FAR (10 * SECOND) /* no interval that anybody keeps to, but the end of a bad time */
 
 /* The published spacing, or a longer one that refusals have taught. */
 static duration spacing(const struct pace *p)
@@ -43,18 +45,20 @@ void pace_spend(const struct pace *p)
 
 /*
  * A provider that refuses for haste without saying for how long teaches us its interval; success
- * lets it fade.
+ * lets it fade: slowly, so that a true interval is not asked about all the time, but fast what a bad
+ * time left behind, or an account would be blind long after it.
  */
 static void learn(const struct pace *p, bool too_fast)
 {
 	duration every = spacing(p), least = p->rule.every;
+	bool urgent = p->op == OP_DESTROY;
 
 	if (too_fast) {
 		p->limits->bucket[p->op].every =
-		    instant_min(instant_max(every, SECOND) / 2 * 3, LEARNED_CAP);
+		    instant_min(instant_max(every, SECOND) / 2 * 3, urgent ? instant_max(DELETE_CAP, least) : LEARNED_CAP);
 		return;
 	}
-	every -= (every - least) / 16;
+	every -= (every - least) / (urgent || every > LEARNED_FAR ? 2 : 16);
 	p->limits->bucket[p->op].every = every - least < MSEC ? 0 : every;
 }
 

@@ -177,6 +177,7 @@ struct op_reply {
 	char key_id[ID_MAX];
 	char account_id[ID_MAX]; /* check: who we are there */
 	money price_hour;        /* create: what the answer says; 0 unknown */
+	instant sent_at;         /* when its last request left, set by call.c; 0: none did */
 	bool destroy_now;        /* create: an id came with a failure; record it and delete it (vast.ai §2.4) */
 	bool overflow;           /* more than OP_ITEMS_MAX items came: call.c voids the reply */
 	char *log;               /* its last lines, at most LOG_MAX; owned; NULL: none */

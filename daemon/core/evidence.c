@@ -16,6 +16,8 @@
 #define NO_BILL_AFTER    4            /* settle delays without a charge: what failed to start was not charged */
 #define CONNECT_BACKOFF  (10 * SECOND)
 #define DESTROY_BACKOFF  (5 * MINUTE)
+#define DESTROY_URGENT   (15 * MINUTE) /* for so long it is said each minute at least, however long a provider asks to wait: the machine
+					* bills meanwhile; call.c keeps to the published pace */
 
 static bool ours(const struct model *m, const struct instance *i, const char *mark, struct mark *out)
 {
@@ -212,6 +214,8 @@ static void created(struct model *m, struct instance *i, const struct fact *f)
 	answered(i, ACTIVITY_CREATE);
 	if (i->state != INSTANCE_DISPATCHING)
 		return;
+	/* It may have waited for its turn: the meter, and the time in which it must show itself, begin when it left. */
+	i->sent = instant_max(i->sent, f->began);
 	if (*f->text) {
 		str_copy(i->provider_id, f->text);
 		i->marked = a->facts.mark_at_create;
@@ -282,7 +286,8 @@ static void destroyed(struct model *m, struct instance *i, const struct fact *f)
 			i->meter_end = m->now; /* of the last one: an earlier one did nothing */
 		i->retry_at = m->now + m->policy.poll_boot;
 	} else {
-		duration wait = f->retry_after ? f->retry_after : core_backoff(i->tries + 2, DESTROY_BACKOFF);
+		duration most = m->now - i->deleting_at < DESTROY_URGENT ? MINUTE : DESTROY_BACKOFF;
+		duration wait = f->retry_after ? instant_min(f->retry_after, most) : core_backoff(i->tries + 2, most);
 
 		i->retry_at = m->now + wait;
 		core_event(m, &i->object, "DELETING", f->verdict == VERDICT_DENIED ? "denied" : "retry", "DELETING", CAUSE_NONE, NULL,

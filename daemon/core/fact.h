@@ -102,7 +102,7 @@ struct fact {
 	int64_t count;
 	duration span, retry_after;
 	money price;
-	instant began;
+	instant began; /* when the question was asked; FACT_CREATED: when the order left, 0: it did not */
 	const struct fleet *fleet;
 	const struct run *run;
 	const struct budget *budget;

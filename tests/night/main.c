@@ -12,7 +12,8 @@
  *	gpufleet-night --mutants [--seeds N] [--jobs J]  each planted bug must be caught within N nights
  *	gpufleet-night --seasons N [--from S]            sixty nights of a campaign, N times
  *	gpufleet-night --months N [--from S]             two months of everything, N times
- *	gpufleet-night --rate                            requests a minute with 100 machines, and after an outage of two hours
+ *	gpufleet-night --rate                            how often providers are asked: 200 machines, an outage, bursts of 429s
+ *	gpufleet-night --rate-short                      the part of it that make check has time for
  *	gpufleet-night --replay DIR --state DIR          what a daemon recorded with --trace, again; its site.key is in --state
  */
 #include "base/log.h"
@@ -29,7 +30,7 @@
 #include <stdlib.h>
 
 enum { OPT_SEEDS = 256, OPT_FROM, OPT_JOBS, OPT_SEED, OPT_TRACE, OPT_DIGEST, OPT_TABLE, OPT_REPLAY, OPT_STATE, OPT_AGAIN, OPT_REGRESSIONS,
-	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK, OPT_RATE, OPT_SEASONS, OPT_MONTHS };
+	OPT_CRASH, OPT_CASE, OPT_MUTANTS, OPT_ORPHAN, OPT_SHRINK, OPT_RATE, OPT_RATE_SHORT, OPT_SEASONS, OPT_MONTHS };
 
 static const struct option options[] = {
 	{ "seeds", required_argument, NULL, OPT_SEEDS },
@@ -49,6 +50,7 @@ static const struct option options[] = {
 	{ "seasons", required_argument, NULL, OPT_SEASONS },
 	{ "months", required_argument, NULL, OPT_MONTHS },
 	{ "rate", no_argument, NULL, OPT_RATE },
+	{ "rate-short", no_argument, NULL, OPT_RATE_SHORT },
 	{ "replay", required_argument, NULL, OPT_REPLAY },
 	{ "state", required_argument, NULL, OPT_STATE },
 	{ NULL, 0, NULL, 0 },
@@ -58,7 +60,7 @@ static int usage(void)
 {
 	fprintf(stderr, "usage: gpufleet-night --seeds N [--from S] [--jobs J] [--table] [--again] [--orphan]\n"
 			"       gpufleet-night --seed S [--trace] [--digest] [--shrink] [--orphan]\n"
-			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate |\n"
+			"       gpufleet-night --crash | --case SCENARIO:KIND:FIRST:SECOND | --mutants | --rate | --rate-short |\n"
 			"                       --seasons N | --months N | --regressions FILE\n"
 			"       gpufleet-night --replay DIR --state DIR\n");
 	return 2;
@@ -114,6 +116,7 @@ int main(int argc, char **argv)
 		case OPT_SEASONS: good &= number(optarg, 100000, &seasons); break;
 		case OPT_MONTHS: good &= number(optarg, 100000, &months); break;
 		case OPT_RATE: return rate_measure();
+		case OPT_RATE_SHORT: return rate_short();
 		case OPT_CASE: return crash_again(optarg);
 		case OPT_AGAIN: o.again = true; break;
 		case OPT_REGRESSIONS: o.regressions = optarg; break;

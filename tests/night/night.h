@@ -111,7 +111,7 @@ struct night_options {
 	bool trace;  /* to standard output */
 	bool digest;
 	struct crash crash;
-	const json_t *inventory; /* of every cloud; NULL: their own */
+	const json_t *inventory[CLOUDS]; /* NULL: its own */
 	int64_t orphan_step; /* the daemon is gone for ever from this step on; 0: not */
 };
 

@@ -3,7 +3,7 @@
 #	make sim SEEDS=10000     nights from FROM on; every fourth without faults
 #	make sim-crash           the process killed, and the power lost, at every point of the core scenarios
 #	make sim-mutants         planted bugs, each of which must be caught
-#	make sim-rate            how often providers are asked, with a hundred machines and after an outage
+#	make sim-rate            how often providers are asked: 200 machines, an outage, bursts of 429s
 #	make sim-season          sixty nights of a campaign, ten times
 #	make sim-months          two months over four providers, with budgets; every fourth without faults
 #	make sim-orphan          the daemon removed for ever at some step; the reaper bounds the loss
@@ -26,13 +26,15 @@ endif
 sim-seeds: $(NIGHT)
 	@$(NIGHT) --seeds $(SEEDS) --from $(FROM) --jobs $(JOBS) --table
 
-# Part of `make check`: 200 nights, the same twice, the seeds that once found something, and a season.
+# Part of `make check`: 200 nights, the same twice, the seeds that once found something, a season, two months, and 200 machines
+# within what the clouds publish.
 check: check-night
 check-night: $(NIGHT)
 	@$(NIGHT) --seeds 200 --jobs $(JOBS) --again
 	@$(NIGHT) --regressions tests/night/regressions
 	@$(NIGHT) --seasons 1
 	@$(NIGHT) --months 1
+	@$(NIGHT) --rate-short
 
 .PHONY: sim-seeds check-night
 

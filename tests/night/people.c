@@ -23,6 +23,8 @@ static void ask_written(struct sim_night *n, int index, int count)
 		f.lifetime = n->plan.work;
 		f.idle_limit = 0;
 		f.retry_for = n->plan.work;
+		if (n->plan.items[index].cloud >= 0)
+			str_copy(f.accounts, cloud_models[n->plan.items[index].cloud]->name);
 	}
 	snprintf(f.name, sizeof(f.name), "written%d", index);
 	str_copy(f.owner, "ann");

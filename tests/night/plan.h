@@ -81,7 +81,7 @@ struct sim_plan {
 	bool faults;
 	unsigned clouds;       /* bit per cloud model that has an account */
 	bool shared_hotaisle;  /* not exclusive: other people's machines are there too */
-	bool crowd;            /* fleets of 25 for many hours, and a cloud that has them (rate.c) */
+	bool crowd;            /* fleets of 25 for many hours, and a cloud that has them (crowd.h) */
 	bool season;           /* sixty nights of a campaign (season.c), or two months of everything (months.c) */
 	bool months;
 	bool slow_bills;       /* bills as late as the fact sheets say */

@@ -1,47 +1,19 @@
 #include "rate.h"
 #include "base/str.h"
-#include "night.h"
+#include "burst.h"
+#include "crowd.h"
 
-#define MACHINES 100
-#define STEADY   (3 * HOUR) /* Hot Aisle takes one order at a time */
 #define OUTAGE   (5 * HOUR)
 #define BACK     (OUTAGE + 2 * HOUR)
-#define END      (8 * HOUR)
 #define SHARE    20 /* per cent of what is published that a quiet hour may take */
 
-/* What the sheets publish; 0: nothing. */
-static const struct limit {
-	const char *inventory;
-	int wish; /* of people.c */
-	int minute, hour;
-} limits[CLOUDS] = {
-	{ hotaisle_inventory, 0, 0, 0 },
-	{ runpod_inventory, 8, 60, 3000 },
-	{ ocean_inventory, 7, 250, 5000 },
-	{ vast_inventory, 8, 60, 3600 }, /* a listing a second; the other endpoints are asked less */
+/* When to look: orders are under way until `steady`, and nothing changes for `quiet` behind it. */
+struct look {
+	int machines[CLOUDS];
+	instant steady;
+	duration quiet;
+	instant back, end; /* behind the outage; 0: none */
 };
-
-/* Enough of everything, and nobody's limit but ours. */
-static void enlarge(json_t *v)
-{
-	const char *key;
-	json_t *part;
-	size_t k;
-
-	json_object_foreach(v, key, part) {
-		bool much = !strcmp(key, "balance") || strstr(key, "limit") || str_starts(key, "maximum");
-
-		if (json_is_integer(part) && (much || !strcmp(key, "stock") || !strcmp(key, "many")))
-			json_integer_set(part, much ? 10000000 : 2 * MACHINES);
-		else if (!strcmp(key, "stock"))
-			json_object_foreach(part, key, v)
-				json_integer_set(v, 2 * MACHINES);
-		else
-			enlarge(part);
-	}
-	json_array_foreach(v, k, part)
-		enlarge(part);
-}
 
 static int count(const struct cloud *c, instant from, instant until)
 {
@@ -69,32 +41,23 @@ static int busiest(const struct cloud *c, instant from, instant until)
 	return most;
 }
 
-static int too_often(const struct cloud *c)
-{
-	int n = 0;
-
-	for (size_t k = 0; k < c->log_count; k++)
-		n += c->log[k].status == 429;
-	return n;
-}
-
-static bool judge(const struct sim_night *n, int k)
+static bool judge(const struct sim_night *n, int k, const struct look *look)
 {
 	const struct cloud *c = n->clouds[k];
 	const struct limit *l = &limits[k];
-	int hour = count(c, STEADY, STEADY + HOUR), quiet = busiest(c, STEADY, OUTAGE), early = busiest(c, 0, STEADY),
-	    back = busiest(c, BACK, END), refused = too_often(c), born = 0;
-	bool good = !*n->violation && !refused;
+	int hour = (int)(count(c, look->steady, look->steady + look->quiet) * HOUR / look->quiet),
+	    quiet = busiest(c, look->steady, look->steady + look->quiet), early = busiest(c, 0, look->steady),
+	    back = look->end ? busiest(c, look->back, look->end) : 0, refused = crowd_refused(c), born = crowd_born(n, k);
+	bool good = !*n->violation && !refused && born == look->machines[k];
 
-	for (size_t b = 0; b < n->box_count; b++)
-		born += !n->boxes[b]->foreign;
-	good &= born == MACHINES;
 	if (l->hour)
 		good &= hour * 100 <= l->hour * SHARE && quiet <= l->minute && early <= l->minute && back <= l->minute;
 	printf("%-13s %3d machines: %4d requests in a quiet hour", c->model->name, born, hour);
 	if (l->hour)
 		printf(" (%.1f %% of %d)", hour * 100.0 / l->hour, l->hour);
-	printf("; in the busiest minute %d, while they were ordered %d, after the outage %d", quiet, early, back);
+	printf("; in the busiest minute %d, while they were ordered %d", quiet, early);
+	if (look->end)
+		printf(", after the outage %d", back);
 	if (l->minute)
 		printf(" (of %d)", l->minute);
 	printf("; told \"too often\" %d times%s\n", refused, good ? "" : "   NOT AS PROMISED");
@@ -103,26 +66,61 @@ static bool judge(const struct sim_night *n, int k)
 	return good;
 }
 
-int rate_measure(void)
+/* A hundred machines in one account, and an outage of two hours. */
+static bool alone(int k)
 {
+	static const struct look look = { .machines = { 100, 100, 100, 100 }, .steady = 3 * HOUR, .quiet = HOUR, .back = BACK, .end = 8 * HOUR };
+	struct sim_plan p = { .seed = 4711, .clouds = 1u << k, .crowd = true, .faults = true, .work = 10 * HOUR, .chaos = BACK };
+	struct crowd c;
+	bool good;
+
+	for (int f = 0; f < look.machines[k] / CROWD; f++)
+		crowd_up(&p, k, SECOND);
+	p.items[p.count++] = (struct item){ .kind = ITEM_TROUBLE, .at = OUTAGE, .span = BACK - OUTAGE, .what = TROUBLE_REFUSED, .cloud = k,
+		.per_cent = 100 };
+	crowd_live(&c, &p);
+	good = judge(&c.night, k, &look);
+	crowd_close(&c);
+	return good;
+}
+
+/* Two hundred at one moment; without faults, so that a single "too often" is a violation (judge_wire.c). */
+static bool together(const struct look *look, duration work)
+{
+	struct sim_plan p = { .seed = 815, .crowd = true, .work = work };
+	struct crowd c;
 	bool good = true;
 
-	for (int k = 0; k < CLOUDS; k++) {
-		struct sim_plan p = { .seed = 4711, .clouds = 1u << k, .crowd = true, .faults = true, .work = 10 * HOUR, .chaos = BACK };
-		struct night_options o = { .inventory = json_read(limits[k].inventory, strlen(limits[k].inventory), NULL) };
-		struct sim_night *n = xmalloc(sizeof(*n));
+	for (int k = 0; k < CLOUDS; k++)
+		for (int f = 0; f < look->machines[k] / CROWD; f++) {
+			p.clouds |= 1u << k;
+			crowd_up(&p, k, SECOND);
+		}
+	crowd_live(&c, &p);
+	printf("Two hundred machines, from the order to the last delete:\n");
+	for (int k = 0; k < CLOUDS; k++)
+		if (look->machines[k])
+			good &= judge(&c.night, k, look);
+	crowd_close(&c);
+	return good;
+}
 
-		enlarge((json_t *)(uintptr_t)o.inventory);
-		for (int f = 0; f < MACHINES / 25; f++)
-			p.items[p.count++] = (struct item){ .kind = ITEM_UP, .at = SECOND, .cloud = -1, .count = 1000 + limits[k].wish * 10 };
-		p.items[p.count++] = (struct item){ .kind = ITEM_TROUBLE, .at = OUTAGE, .span = BACK - OUTAGE, .what = TROUBLE_REFUSED,
-			.cloud = k, .per_cent = 100 };
-		night_open(n, &p, &o);
-		night_live(n);
-		good &= judge(n, k);
-		night_close(n);
-		free(n);
-		json_decref((json_t *)(uintptr_t)o.inventory);
-	}
-	return good ? 0 : 1;
+/* Hot Aisle publishes no limit and takes one order at a time: an hour of its own. */
+int rate_short(void)
+{
+	static const struct look look = { .machines = { 0, 50, 75, 75 }, .steady = 12 * MINUTE, .quiet = 10 * MINUTE };
+	bool good = together(&look, 24 * MINUTE);
+
+	return burst_measure(true) && good ? 0 : 1;
+}
+
+int rate_measure(void)
+{
+	static const struct look look = { .machines = { 50, 50, 50, 50 }, .steady = 100 * MINUTE, .quiet = HOUR };
+	bool good = together(&look, 170 * MINUTE);
+
+	printf("A hundred machines in one account, and an outage of two hours:\n");
+	for (int k = 0; k < CLOUDS; k++)
+		good &= alone(k);
+	return burst_measure(false) && good ? 0 : 1;
 }

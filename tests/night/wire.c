@@ -374,8 +374,10 @@ static void task_step(struct sim_night *n, struct task *t)
 
 	switch (call_next(t->call, n->now, &req, &wake)) {
 	case CALL_SEND:
-		if (!night_point(n, "send"))
-			packet_send(n, t, req);
+		if (night_point(n, "send"))
+			break;
+		call_reply(t->call)->sent_at = process_now(n); /* by the daemon's clock; the call is given the world's */
+		packet_send(n, t, req);
 		break;
 	case CALL_WAIT: night_at(n, &t->tick, wake, task_fire); break;
 	case CALL_DONE: task_done(n, t); break;

@@ -20,7 +20,7 @@ static int model_index(const char *provider)
 static void open_cloud(struct sim_night *n, int k)
 {
 	const struct cloud_model *model = cloud_models[k];
-	struct cloud_options o = { .seed = n->plan.seed, .start = n->now, .index = k, .inventory = n->o.inventory };
+	struct cloud_options o = { .seed = n->plan.seed, .start = n->now, .index = k, .inventory = n->o.inventory[k] };
 	struct account *a = &n->accounts[n->config.account_count];
 
 	sim_timing_real(&o.timing, model->name);

@@ -6,7 +6,7 @@
 #define ANY NULL
 
 const struct sim_fault_info sim_faults[FAULT_NR] = {
-	[FAULT_RATE_LIMIT] = { "rate_limit", ANY, 0, "429 in the provider's shape; nothing done" },
+	[FAULT_RATE_LIMIT] = { "rate_limit", ANY, 0, "429 in the provider's shape; nothing done; @N: and a Retry-After of N seconds" },
 	[FAULT_AUTH_REVOKED] = { "auth_revoked", ANY, 0, "the key is not valid any more" },
 	[FAULT_TRUNCATE_BODY] = { "truncate_body", ANY, 0,
 	    "done; half of the body, correct framing" },
@@ -225,6 +225,8 @@ static bool intercepted(struct cloud *c, struct sim_response *r)
 		r->cut = SIM_CUT_HANG;
 	} else if (cloud_fault(c, FAULT_RATE_LIMIT)) {
 		c->model->error(c, r, SIM_E_RATE);
+		if (cloud_fault_time(c, FAULT_RATE_LIMIT))
+			sim_add_header(r, "Retry-After", "%d", (int)(cloud_fault_time(c, FAULT_RATE_LIMIT) / SECOND));
 	} else if (cloud_fault(c, FAULT_AUTH_REVOKED)) {
 		c->model->error(c, r, SIM_E_AUTH);
 	} else if (cloud_fault(c, FAULT_CDN_502)) {

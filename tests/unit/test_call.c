@@ -654,6 +654,60 @@ static void too_fast_holds_back_the_account_but_no_delete(void **state)
 	assert_true(w->waited == 100 * SECOND);
 }
 
+/* Who looks before he deletes is told at once that he cannot look. */
+static void a_look_does_not_wait_for_a_long_retry_after(void **state)
+{
+	struct world *w = *state;
+
+	w->limits.blocked_until = T0 + 2 * MINUTE;
+	begin(w, OP_DESCRIBE);
+	assert_true(ends(w, VERDICT_RETRY)->retry_after == 2 * MINUTE);
+	assert_true(w->waited == 0 && call_requests_sent(w->c) == 0);
+	w->limits.blocked_until = T0 + 20 * SECOND;
+	begin(w, OP_DESCRIBE);
+	sends(w, 200, "ok a");
+	ends(w, VERDICT_OK);
+	assert_true(w->waited == 20 * SECOND);
+}
+
+/* However often a delete is told "too often": its turn comes again in a quarter of a minute, and soon at the usual pace. */
+static void deletes_keep_their_share(void **state)
+{
+	struct world *w = *state;
+	instant last = 0;
+	duration gap = 0;
+
+	fake.method = "DELETE";
+	for (int i = 0; i < 40; i++) {
+		begin(w, OP_DESTROY);
+		assert_true(until_send(w));
+		gap = w->now - last;
+		last = w->now;
+		reply_with(w, 429, "retry", NULL);
+		ends(w, VERDICT_RETRY);
+	}
+	assert_in_range(gap, 14 * SECOND, 15 * SECOND);
+	for (int i = 0; i < 6; i++) {
+		begin(w, OP_DESTROY);
+		sends(w, 204, "ok");
+		ends(w, VERDICT_OK);
+	}
+	assert_true(w->now - last < MINUTE);
+	assert_true(w->limits.bucket[OP_DESTROY].every < SECOND);
+}
+
+/* The meter of what was ordered begins when the order leaves, not when it began to wait for its turn. */
+static void it_is_known_when_a_request_left(void **state)
+{
+	struct world *w = *state;
+
+	w->limits.blocked_until = T0 + MINUTE;
+	begin(w, OP_CREATE);
+	assert_true(until_send(w));
+	reply_with(w, 201, "ok new", NULL);
+	assert_true(ends(w, VERDICT_OK)->sent_at == T0 + MINUTE);
+}
+
 static void a_create_that_may_not_be_sent_in_time_was_not_sent(void **state)
 {
 	struct world *w = *state;
@@ -888,6 +942,9 @@ int main(void)
 		TEST(nonsense_in_retry_after_is_ignored),
 		TEST(a_wait_beyond_the_deadline_is_handed_up_and_capped),
 		TEST(too_fast_holds_back_the_account_but_no_delete),
+		TEST(a_look_does_not_wait_for_a_long_retry_after),
+		TEST(deletes_keep_their_share),
+		TEST(it_is_known_when_a_request_left),
 		TEST(a_create_that_may_not_be_sent_in_time_was_not_sent),
 		TEST(a_redirect_names_the_option),
 		TEST(a_clock_set_back_shortens_the_wait),

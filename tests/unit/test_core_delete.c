@@ -100,6 +100,21 @@ static void taken_but_still_there(void **state)
 	assert_int_equal(world_alive(w), 0);
 }
 
+/* A provider that wants a quarter of an hour is asked again each minute: the machine bills. */
+static void an_order_to_wait_does_not_hold_a_delete(void **state)
+{
+	struct world *w = *state;
+	struct instance *i = ready(w);
+
+	w->k.verdict[ACTION_DESTROY] = VERDICT_RETRY;
+	w->k.retry_after = 15 * MINUTE;
+	down(w, i);
+	world_pass(w, 10 * MINUTE);
+	assert_in_range(w->count[ACTION_DESTROY], 9, 13);
+	w->k.verdict[ACTION_DESTROY] = VERDICT_OK;
+	assert_true(world_until(w, i, INSTANCE_GONE, 5 * MINUTE));
+}
+
 /* Refused for days: it never gives up, and backs off to minutes. */
 static void never_gives_up(void **state)
 {
@@ -297,6 +312,7 @@ int main(void)
 		world_test(failed_listings_are_no_proof),
 		world_test(void_listings_are_no_proof),
 		world_test(taken_but_still_there),
+		world_test(an_order_to_wait_does_not_hold_a_delete),
 		world_test(never_gives_up),
 		world_test(looked_at_first),
 		world_test(seen_and_deleted),
