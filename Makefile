@@ -278,6 +278,11 @@ check-cron: $(BUILD)/cron/firings
 	@cp tests/cron/package.json tests/cron/compare.mjs $(BUILD)/cron/
 	@cd $(BUILD)/cron && npm install --silent --no-audit --no-fund && node compare.mjs $(abspath $(BUILD))/cron/firings
 
+# The cheapest real machine of one provider, and back, for at most CAP dollars (tests/live/live.sh). Never part of a check.
+live: all
+	@BUILD='$(BUILD)' PROVIDER='$(PROVIDER)' CAP='$(CAP)' bash tests/live/live.sh
+.PHONY: live
+
 # A run that writes ten gigabytes: a quarter of an hour.
 check-flood: all sim
 	@BUILD='$(BUILD)' FLOOD=10G bash tests/integration/test_hostile_results.sh
@@ -381,6 +386,7 @@ help:
 	@echo 'make check-kill         kill -9 in each of 17 phases, and again during recovery'
 	@echo 'make check-load         fifty instances at once'
 	@echo 'make sim SEEDS=10000    nights in virtual time; sim-crash, sim-mutants, sim-orphan, sim-season, sim-months and sim-rate go with it (tests/sim/README.md)'
+	@echo 'make live PROVIDER=x CAP=5   real money: the cheapest machine of x, SSH, and back'
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make demo-campaign      the founding campaign: nine scenarios, two targets, three repeats, with its report'
