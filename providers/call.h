@@ -20,8 +20,8 @@
  *     by half, to two minutes at most, that of destroy to 15 s; success lets it shrink;
  *   - at most 200 pages; a cursor that comes again voids the operation (RETRY); five minutes in all, then RETRY;
  *   - duplicate ids are merged, facts of a failed operation dropped, unusable offers (no price, no GPU, a key that cannot be printed)
- *     left out; an id that is missing or is not one printable word voids a listing of machines or storage, and leaves what makes UNSURE; control characters in
- *     the names that others gave become '?'. account and provider of offers are filled here;
+ *     left out; an id that is missing or is not one printable word voids a listing of machines or storage, and leaves what makes
+ *     UNSURE; control characters in the names that others gave become '?'. account and provider of offers are filled here;
  *   - token buckets per (account, operation).
  * No clock and no I/O; randomness comes from the rng given.
  */

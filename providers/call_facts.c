@@ -277,6 +277,10 @@ static void check_storages(const struct provider *p, enum provider_op_kind op, s
 			return;
 		}
 		cut_unprintable(s->name);
+		disarm(s->region);
+		disarm(s->host);
+		disarm(s->source);
+		disarm(s->machine);
 		if (s->gb_month < 0 || s->gb_month > MONEY_MAX)
 			s->gb_month = 0;
 		s->size_gb = s->size_gb > 0 ? s->size_gb : 0;

@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers up status extend resolve trust ssh exec cp down volumes snapshots run prepare runs logs results compare diff campaign wait cancel recipes cost forecast what-if budget events why providers audit doctor version completion help"
+	local commands="init offers gpus up status extend resolve trust ssh exec cp down volumes snapshots run prepare runs logs results compare diff campaign wait cancel recipes cost forecast what-if budget events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do

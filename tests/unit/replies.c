@@ -10,6 +10,9 @@ static struct account account = { .name = "acc", .api_url = API_URL, .graphql_ur
 static struct offer an_offer = { .key = "offer", .gpu = "H100", .gpu_count = 1, .price_hour = 2 * USD, .region = "tor1", .disk_gb = 100,
 	.available = 1, .spec = (char *)(uintptr_t)"{\"size\":\"gpu-h100x1-80gb\",\"region\":\"tor1\"}" };
 
+static struct storage a_storage = { .kind = STORAGE_VOLUME, .id = "506f78a4", .name = "gf1-abc234-aaaaaaaaaaaaa-zzzzzz-mmmmmmmm", .region = "tor1",
+	.host = "4242", .size_gb = 500, .source = "12345678" };
+
 /* What is being played: reads get no data of ours. */
 static const struct provider *real;
 static enum provider_op_kind playing;
@@ -47,6 +50,7 @@ static struct op_args arguments(void)
 	return (struct op_args){ .account = &account, .offer = &an_offer, .mark = "gf1-abc234-aaaaaaaaaaaaa-zzzzzz-mmmmmmmm",
 		.public_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5sP2cPRkvWUuXB4gtYgkDGSh2xGn1zPbRduRyeVGzP site", .key_id = "512189",
 		.id = strcmp(real->name, "hotaisle") ? "12345678" : "3d4cfb6e-9a55-4b6f-8f55-5f1f30a9d1c2", .disk_gb = 100,
+		.storage = &a_storage, .machine = "12345678", .work = "36804636",
 		.from = (instant)1795132800 * SECOND, .until = (instant)1795219200 * SECOND };
 }
 
@@ -107,10 +111,23 @@ static void check_bill(const struct bill_line *b)
 		complain("a charge of nothing that has a name");
 }
 
+static void check_storage(const struct storage *s)
+{
+	CHECK_TEXT(s->id);
+	CHECK_TEXT(s->name);
+	CHECK_TEXT(s->region);
+	CHECK_TEXT(s->host);
+	CHECK_TEXT(s->source);
+	CHECK_TEXT(s->machine);
+	if (finished && (s->size_gb < 0 || s->disk_gb < 0 || s->gb_month < 0))
+		complain("storage of %d GB (%d) for %lld", s->size_gb, s->disk_gb, (long long)s->gb_month);
+}
+
 static void check_reply(const struct op_reply *r)
 {
 	CHECK_TEXT(r->message);
 	CHECK_TEXT(r->id);
+	CHECK_TEXT(r->work);
 	CHECK_TEXT(r->key_id);
 	CHECK_TEXT(r->account_id);
 	if (strstr(r->message, REPLIES_TOKEN))
@@ -129,6 +146,8 @@ static void check_reply(const struct op_reply *r)
 		check_machine(&r->machines[i]);
 	for (size_t i = 0; i < r->bill_count; i++)
 		check_bill(&r->bills[i]);
+	for (size_t i = 0; i < r->storage_count; i++)
+		check_storage(&r->storages[i]);
 }
 
 /* ---- one read, with an eye on it ---- */
@@ -137,7 +156,7 @@ static void check_reply(const struct op_reply *r)
 static bool is_read(enum provider_op_kind op)
 {
 	static const bool reads[OP_NR] = { [OP_CHECK] = true, [OP_OFFERS] = true, [OP_DESCRIBE] = true, [OP_LIST] = true, [OP_BALANCE] = true,
-		[OP_BILL] = true, [OP_LOG] = true };
+		[OP_BILL] = true, [OP_LOG] = true, [OP_STORAGE] = true, [OP_SNAPSHOT_LOOK] = true };
 
 	return reads[op];
 }
@@ -170,7 +189,7 @@ static void check_belief(const struct http_response *res, const struct op_reply 
 
 static size_t fact_count(const struct op_reply *r)
 {
-	return r->offer_count + r->machine_count + r->bill_count;
+	return r->offer_count + r->machine_count + r->bill_count + r->storage_count;
 }
 
 static enum verdict watched_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
@@ -179,7 +198,7 @@ static enum verdict watched_read(const struct op_args *a, struct op_cursor *c, c
 	enum verdict v = real->op[playing].read(a, c, res, r);
 
 	check_text("the cursor", c->token, sizeof(c->token));
-	check_belief(res, r, v, playing == OP_LIST || fact_count(r) > before);
+	check_belief(res, r, v, playing == OP_LIST || playing == OP_STORAGE || fact_count(r) > before);
 	check_reply(r);
 	return v;
 }
@@ -214,6 +233,20 @@ const char *replies_read(const struct provider *p, enum provider_op_kind op, int
 	op_reply_free(&r);
 	free((char *)(uintptr_t)res.body);
 	return wrong;
+}
+
+bool replies_believed(const struct provider *p, enum provider_op_kind op, const struct http_response *answer)
+{
+	struct op_cursor c = { 0 };
+	struct op_reply r = { 0 };
+	struct op_args args;
+	enum verdict v;
+
+	real = p;
+	args = arguments();
+	v = p->op[op].read ? p->op[op].read(&args, &c, answer, &r) : VERDICT_RETRY;
+	op_reply_free(&r);
+	return v == VERDICT_OK || v == VERDICT_MORE;
 }
 
 /* ---- requests ---- */
@@ -277,6 +310,14 @@ static void use_facts(const struct op_reply *r)
 			if (op != OP_CREATE)
 				try_build((enum provider_op_kind)op, &args);
 	}
+	args = arguments();
+	for (size_t i = 0; i < r->storage_count && i < USED; i++) {
+		args.storage = &r->storages[i];
+		try_build(OP_VOLUME_DROP, &args);
+		try_build(OP_VOLUME_ATTACH, &args);
+		try_build(OP_VOLUME_DETACH, &args);
+		try_build(OP_SNAPSHOT_DROP, &args);
+	}
 }
 
 /* ---- a whole operation ---- */
@@ -295,8 +336,8 @@ static void check_end(const struct op_reply *r, int sent)
 		complain("a read that is unsure");
 	if (playing == OP_CREATE && sent > 1)
 		complain("a create that was sent %d times", sent);
-	if (playing == OP_CREATE && r->verdict == VERDICT_OK && !*r->id)
-		complain("a create without an id is believed");
+	if (op_makes(playing) && r->verdict == VERDICT_OK && !*r->id && !(playing == OP_SNAPSHOT_MAKE && *r->work))
+		complain("what made something without an id is believed");
 	/* An id that came with a refusal is deleted at once. */
 	if (playing == OP_CREATE && r->verdict == VERDICT_OK && last_status / 100 != 2 && !(last_status / 100 == 4 && r->destroy_now))
 		complain("a create is believed after status %d", last_status);

@@ -19,6 +19,9 @@ const struct provider *const *replies_providers(void);
  */
 const char *replies_play(const struct provider *p, enum provider_op_kind op, const struct http_response *answers, size_t count);
 
+/* Does the operation take this for a good answer, as its first? */
+bool replies_believed(const struct provider *p, enum provider_op_kind op, const struct http_response *answer);
+
 /* One read where an operation of several requests may stand, whatever came before. */
 const char *replies_read(const struct provider *p, enum provider_op_kind op, int step, const struct http_response *answer);
 

@@ -92,7 +92,7 @@ static void eight_megabytes_are_survived(void **state)
 		big[size] = '\0';
 		for (const struct provider *const *p = replies_providers(); *p; p++)
 			for (int op = 0; op < OP_NR; op++) {
-				bool mine = (*p)->op[op].read && (turn++ + k) % ARRAY_LEN(begins) == 0;
+				bool mine = (*p)->op[op].read && (turn++ + k) % (2 * ARRAY_LEN(begins)) == 0;
 				const char *wrong = mine ? replies_read(*p, (enum provider_op_kind)op, 0, &res) : "";
 
 				if (*wrong)
@@ -135,7 +135,7 @@ static void hear(const struct provider *p, const char *body, size_t n, const boo
 /* Each value in turn is of every wrong kind; of lists the first two rows. */
 static void spoil_values(const struct provider *p, const bool *believes, json_t *whole, json_t *at, const char *about)
 {
-	static const char *const kinds[] = { "null", "[{}]", "{}", "-1", "1e308", "true", "\"\\u001b[2J/../x\"" };
+	static const char *const kinds[] = { "null", "[{}]", "-1", "1e308", "\"\\u001b[2J/../x\"" };
 	const char *key;
 	json_t *was;
 	void *next;
@@ -164,17 +164,9 @@ static void spoil_values(const struct provider *p, const bool *believes, json_t 
 static void find_believers(const struct provider *p, const char *body, size_t n, bool *believes)
 {
 	struct http_response res = { .outcome = HTTP_ANSWERED, .status = 200, .body = body, .len = n, .content_type = "application/json" };
-	struct account a = { .name = "acc", .api_url = "https://api.example.com" };
-	struct op_args args = { .account = &a, .id = "1", .public_key = "ssh-ed25519 AAAA x", .mark = "m" };
 
-	for (int op = 0; op < OP_NR; op++) {
-		struct op_cursor c = { 0 };
-		struct op_reply r = { 0 };
-		enum verdict v = p->op[op].read ? p->op[op].read(&args, &c, &res, &r) : VERDICT_RETRY;
-
-		believes[op] = v == VERDICT_OK || v == VERDICT_MORE;
-		op_reply_free(&r);
-	}
+	for (int op = 0; op < OP_NR; op++)
+		believes[op] = replies_believed(p, (enum provider_op_kind)op, &res);
 }
 
 static void recorded_answers_with_wrong_values(void **state)
