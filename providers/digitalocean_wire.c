@@ -59,8 +59,8 @@ enum verdict digitalocean_failed(const struct http_response *res, enum verdict d
 
 	if (res->outcome != HTTP_ANSWERED)
 		return op_fail(r, res->outcome == HTTP_NOT_SENT ? VERDICT_RETRY : doubt, "%s", res->trouble);
-	if (res->status >= 300 && res->status <= 399) /* the AMD host is known to have moved (§13); call.c names the option */
-		return op_fail(r, doubt, "HTTP %d: the API has moved to another address", res->status);
+	if (res->status >= 300 && res->status <= 399) /* never followed; the AMD host is known to have moved (§13) */
+		return op_fail(r, doubt, "HTTP %d: the API has moved to another address; set api_url", res->status);
 	j = json_read(res->body, res->len, NULL);
 	if (!*json_str(j, "message", "") || !json_is_string(json_path(j, "id"))) {
 		json_decref(j);
