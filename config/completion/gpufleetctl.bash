@@ -180,6 +180,7 @@ _gpufleetctl()
 		case $command in
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
+		gpus) _gpufleetctl_take "--all $globals" ;;
 		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
