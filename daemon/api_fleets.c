@@ -288,8 +288,7 @@ static json_t *plan_json(struct engine *en, struct fleet *f, const struct market
 			json_array_append_new(offers, view_offer(list[k]));
 	free(list);
 	if (*first) {
-		hold = money_times(cost_hold(&model_account(m, (*first)->account)->facts, (*first)->price_hour, (*first)->minimum_charge,
-				       lifetime), f->instances);
+		hold = money_times(cost_hold_offer(&model_account(m, (*first)->account)->facts, *first, lifetime), f->instances);
 		money_format(money_times((*first)->price_hour, f->instances), price);
 		money_format(hold, worst);
 		duration_format(lifetime, life);

@@ -247,7 +247,7 @@ static json_t *what_if_row(const struct account_state *a, const struct fleet *f,
 	json_put(row, "storage", w->volume_gb && !volume ? json_null() : json_real((double)storage / (double)USD));
 	json_put_money(row, "traffic", traffic);
 	json_put_money(row, "cost", money_add(money_add(cost, storage), traffic));
-	json_put_money(row, "worst_case", money_times(cost_hold(&a->facts, o->price_hour, o->minimum_charge, time), f->instances));
+	json_put_money(row, "worst_case", money_times(cost_hold_offer(&a->facts, o, time), f->instances));
 	json_put_bool(row, "available", o->available != 0);
 	return row;
 }

@@ -38,6 +38,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->max_hourly = a->max_hourly;
 	out->billing = p->billing;
 	out->traffic = p->traffic;
+	out->traffic_gb = a->traffic_gb;
 	out->volumes = p->op[OP_VOLUME_MAKE].build;
 	out->snapshots = p->op[OP_SNAPSHOT_MAKE].build;
 	out->attaches = p->op[OP_VOLUME_ATTACH].build;

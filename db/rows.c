@@ -221,7 +221,8 @@ static const struct column instance_columns[] = {
 	TEXT(instance, host_print), /* since 0008 */
 	INT(instance, postings), I64(instance, held), I64(instance, posted), I64(instance, adjusted), I64(instance, booked_until),
 	NAMED(instance, part, part), I64(instance, part_run), I64(instance, rate_before), I64(instance, rate_since), /* since 0009 */
-	TEXT(instance, host), NAMED(instance, gap, gap), I64(instance, volume_id), I64(instance, snapshot_id), /* since 0010 */
+	TEXT(instance, host), NAMED(instance, gap, gap), I64(instance, volume_id), I64(instance, snapshot_id),
+	I64(instance, traffic_hold), /* since 0010 */
 };
 
 static const struct column run_columns[] = {

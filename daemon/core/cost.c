@@ -4,6 +4,7 @@
 #define REAPER_GRACE  (10 * MINUTE)
 #define REAPER_PERIOD (10 * MINUTE)
 #define GB 1000000000
+#define SENT_SHARE    20 /* a machine sends a twentieth of what it receives: results, not models */
 #define METER_SLACK   (30 * SECOND)  /* what an answer, a poll and a boot that is seen late take together */
 #define WATCHDOG_STOPS_WORK (2 * MINUTE) /* it looks every five seconds and gives the work 60 to end (remote/watchdog.sh) */
 
@@ -66,12 +67,24 @@ money cost_hold(const struct account_facts *facts, money price_hour, money minim
 	return m < minimum_charge ? minimum_charge : m;
 }
 
+money cost_traffic_hold(const struct account_facts *facts, const struct offer *o)
+{
+	int64_t bytes = (int64_t)facts->traffic_gb * 1000000000;
+
+	return facts->traffic ? cost_traffic(o->in_gb, o->out_gb, bytes, bytes / SENT_SHARE) : 0;
+}
+
+money cost_hold_offer(const struct account_facts *facts, const struct offer *o, duration lifetime)
+{
+	return money_add(cost_hold(facts, o->price_hour, o->minimum_charge, lifetime), cost_traffic_hold(facts, o));
+}
+
 money cost_hold_until(const struct account_facts *facts, const struct instance *i, instant deadline)
 {
 	struct instance from_then = *i;
 
 	from_then.meter_start = i->meter_start ? i->meter_start : i->sent ? i->sent : i->planned;
-	return cost_until(facts, &from_then, deadline);
+	return money_add(cost_until(facts, &from_then, deadline), i->traffic_hold);
 }
 
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit)
@@ -88,6 +101,11 @@ duration cost_lifetime_for(const struct account_facts *facts, money price_hour, 
 	if (quantum > 1)
 		most = most / quantum * quantum;
 	return most - allowances(facts);
+}
+
+duration cost_lifetime_of_offer(const struct account_facts *facts, const struct offer *o, money limit)
+{
+	return cost_lifetime_for(facts, o->price_hour, o->minimum_charge, limit == INT64_MAX ? limit : limit - cost_traffic_hold(facts, o));
 }
 
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now)

@@ -17,10 +17,14 @@ money cost_until(const struct account_facts *facts, const struct instance *i, in
 money cost_of_instance(const struct account_facts *facts, const struct instance *i, instant now);
 /* The worst case of one instance that lives for `lifetime` after READY: create, boot and teardown allowances included. */
 money cost_hold(const struct account_facts *facts, money price_hour, money minimum_charge, duration lifetime);
-/* What `i` costs when it lives until `deadline` and not longer. */
+/* The same of an offer, with the traffic that is held for each machine where it is charged; and the traffic alone. */
+money cost_hold_offer(const struct account_facts *facts, const struct offer *o, duration lifetime);
+money cost_traffic_hold(const struct account_facts *facts, const struct offer *o);
+/* What `i` costs when it lives until `deadline` and not longer, its traffic included. */
 money cost_hold_until(const struct account_facts *facts, const struct instance *i, instant deadline);
 /* The longest lifetime whose hold fits into `limit`; negative when not even boot and teardown fit. */
 duration cost_lifetime_for(const struct account_facts *facts, money price_hour, money minimum_charge, money limit);
+duration cost_lifetime_of_offer(const struct account_facts *facts, const struct offer *o, money limit); /* traffic included */
 /* The most that can still be lost on `i` if this daemon died now and its watchdog, or the reaper, took over (reliability §2.10). */
 money cost_leak_bound(const struct account_facts *facts, const struct instance *i, instant now);
 /* What `gb` of storage cost in that time. */

@@ -157,7 +157,8 @@ struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const
 	if (*f->snapshot)
 		row.snapshot_id = model_storage(m, EXTRA_SNAPSHOT, f->snapshot)->object.id;
 	row.planned = m->now;
-	row.hold = cost_hold(facts, o->price_hour, o->minimum_charge, lifetime); /* pays until the deadline */
+	row.traffic_hold = cost_traffic_hold(facts, o);
+	row.hold = cost_hold_offer(facts, o, lifetime); /* pays until the deadline */
 	row.deadline = m->now + facts->create_timeout + facts->boot_allowance + lifetime + facts->teardown_allowance;
 	mark_make(row.mark, m->mark_key, facts->provider, m->site, rng_u64(m->rng), row.deadline);
 	i = model_add_instance(m, &row);

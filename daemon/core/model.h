@@ -170,6 +170,7 @@ struct instance {
 	bool spot, marketplace;
 	money price_hour, minimum_charge;
 	money hold;       /* worst case reserved; 0 once GONE */
+	money traffic_hold; /* part of it: what it may receive and send, where that is charged */
 	char mark[ID_MAX];    /* name at the provider as last confirmed or sent (reliability §2.3) */
 	char new_mark[ID_MAX]; /* extension under way */
 	instant deadline;     /* the one inside `mark` */
@@ -462,7 +463,8 @@ struct account_facts {
 	bool attaches;      /* a volume can come and go while a machine runs; else it is there from its order on */
 	bool volume_shared; /* several machines may have one at a time */
 	struct storage_rule volume_rule, snapshot_rule; /* gb_month 0: not known */
-	bool traffic;   /* it charges by the GB, which our meter does not see */
+	bool traffic;   /* it charges by the GB, which our meter does not see … */
+	int traffic_gb; /* … so many are held for each machine */
 	duration create_timeout, boot_allowance, teardown_allowance;
 };
 

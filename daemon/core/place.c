@@ -306,7 +306,7 @@ static bool money_admits(const struct model *m, const struct fleet *f, const str
     duration lifetime, instant now, char why[TEXT_MAX])
 {
 	int slots = open_slots(f);
-	money hold = money_times(cost_hold(&a->facts, o->price_hour, o->minimum_charge, lifetime), slots), left, at_provider;
+	money hold = money_times(cost_hold_offer(&a->facts, o, lifetime), slots), left, at_provider;
 	char need[32], have[32], life[24], price[32];
 	duration fits;
 	size_t n;
@@ -324,7 +324,7 @@ static bool money_admits(const struct model *m, const struct fleet *f, const str
 	}
 	if (admits)
 		return true;
-	fits = left > 0 ? cost_lifetime_for(&a->facts, o->price_hour, o->minimum_charge, left / slots) : -1;
+	fits = left > 0 ? cost_lifetime_of_offer(&a->facts, o, left / slots) : -1;
 	money_format(o->price_hour, price);
 	n = strlen(why);
 	snprintf(why + n, TEXT_MAX - n, ". %d x %s/h", slots, price);
@@ -367,9 +367,9 @@ const struct offer *place_next(const struct model *m, const struct fleet *f, int
 			continue;
 		if (!limit_room(a, o, why))
 			continue;
-		affordable = cost_lifetime_for(&a->facts, o->price_hour, o->minimum_charge, share);
+		affordable = cost_lifetime_of_offer(&a->facts, o, share);
 		if (affordable < SHORTEST_LIFE) {
-			money_format(cost_hold(&a->facts, o->price_hour, o->minimum_charge, SHORTEST_LIFE), need);
+			money_format(cost_hold_offer(&a->facts, o, SHORTEST_LIFE), need);
 			money_format(share, have);
 			snprintf(why, TEXT_MAX, "one minute on the cheapest offer needs %s with boot and teardown; %s is left of --max-cost",
 			    need, have);

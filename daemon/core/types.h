@@ -51,6 +51,7 @@ struct account {
 	int ssh_port;  /* 0: what the provider says, else its default */
 	int disk_gb;
 	int max_instances;        /* at most so many machines of ours at once; 0: no limit of this kind */
+	int traffic_gb;           /* vast.ai: held for each machine, since traffic is charged there */
 	money max_hourly;         /* … that cost at most this much an hour together; 0: no limit of this kind */
 	int rate_factor;          /* this account may ask so many times more than published; 0: once */
 	bool community;           /* RunPod community cloud too */

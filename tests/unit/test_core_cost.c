@@ -172,6 +172,23 @@ static void why_a_bill_differs(void **state)
 	assert_int_equal(gap_from_name("nonsense"), GAPS);
 }
 
+static void traffic_is_held_where_it_is_charged(void **state)
+{
+	struct account_facts f = { .billing = SECONDS, .traffic = true, .traffic_gb = 200 };
+	struct offer o = { .price_hour = 2 * USD, .gpu_count = 1, .in_gb = 2000, .out_gb = 4000 };
+	struct instance i = { .price_hour = 2 * USD, .planned = WORLD_START };
+
+	(void)state;
+	assert_int_equal(cost_traffic_hold(&f, &o), 44 * CENT); /* 200 GB in at $0.002, 10 out at $0.004 */
+	assert_int_equal(cost_hold_offer(&f, &o, HOUR), 244 * CENT);
+	i.traffic_hold = cost_traffic_hold(&f, &o);
+	assert_int_equal(cost_hold_until(&f, &i, WORLD_START + HOUR), 244 * CENT);
+	assert_int_equal(cost_lifetime_of_offer(&f, &o, 244 * CENT), HOUR);
+	assert_int_equal(cost_lifetime_of_offer(&f, &o, 43 * CENT), -1);
+	f.traffic = false;
+	assert_int_equal(cost_hold_offer(&f, &o, HOUR), 2 * USD);
+}
+
 static void leak_bound(void **state)
 {
 	struct account_facts f = { .billing = SECONDS, .teardown_allowance = 10 * MINUTE };
@@ -221,6 +238,7 @@ int main(void)
 		cmocka_unit_test(holds_grow),
 		cmocka_unit_test(of_an_instance),
 		cmocka_unit_test(why_a_bill_differs),
+		cmocka_unit_test(traffic_is_held_where_it_is_charged),
 		cmocka_unit_test(leak_bound),
 		cmocka_unit_test(split_adds_up),
 	};
