@@ -76,6 +76,15 @@ void request_stream(struct request *r); /* NDJSON from now on */
 void stream_put(struct request *r, json_t *line); /* stolen */
 void stream_end(struct request *r);
 
+/* Between the files that carry requests: api.c answers, api_routes.c finds the handler, api_again.c knows what was answered before. */
+void request_answer(struct request *r, int status, const char *type, char *text, size_t n); /* text is taken */
+void request_dispatch(struct request *r);
+bool request_again(struct request *r);    /* the same was asked before, or something else under its key: that has been answered */
+void request_remember(struct request *r); /* what is about to be sent */
+void again_free(struct api *a);
+/* A listening Unix socket, or -1; `groups`: everybody may knock. */
+int api_listen(const char *path, bool groups, struct err *e);
+
 /* Query parameters. */
 const char *query(const struct request *r, const char *key, const char *fallback);
 int64_t query_int(const struct request *r, const char *key, int64_t fallback);
