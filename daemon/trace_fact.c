@@ -29,7 +29,7 @@ static const struct member fact_members[] = { I64(fact, time), STRING(fact, acto
 static const struct member offer_members[] = { TEXT(offer, account), TEXT(offer, provider), TEXT(offer, key), STRING(offer, spec),
 	TEXT(offer, gpu), INT(offer, gpu_count), INT(offer, gpu_memory_gb), TEXT(offer, region), TEXT(offer, host), INT(offer, cpus), INT(offer, ram_gb),
 	INT(offer, disk_gb), I64(offer, price_hour), I64(offer, minimum_charge), INT(offer, available), BOOL(offer, spot),
-	BOOL(offer, marketplace), INT(offer, reliability_ppm) };
+	BOOL(offer, marketplace), INT(offer, reliability_ppm), I64(offer, stays) };
 
 static const struct member machine_members[] = { TEXT(machine, id), TEXT(machine, mark), ENUM(machine, state), TEXT(machine, address),
 	INT(machine, port), TEXT(machine, user), TEXT(machine, gpu), INT(machine, gpu_count), I64(machine, price_hour),

@@ -39,6 +39,7 @@ json_t *view_offer(const struct offer *v)
 	json_put_bool(o, "spot", v->spot);
 	json_put_bool(o, "marketplace", v->marketplace);
 	json_put(o, "reliability", v->reliability_ppm ? json_real(v->reliability_ppm / 1e6) : json_null());
+	json_put(o, "stays", v->stays ? json_integer(v->stays / SECOND) : json_null());
 	return o;
 }
 

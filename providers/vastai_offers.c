@@ -260,6 +260,7 @@ static void add_offer(const struct op_args *a, const json_t *row, struct op_repl
 	gpu = gpu_find(o.gpu);
 	o.spec = spec_text(a, ask, json_str(row, "gpu_arch", gpu && gpu->vendor == GPU_VENDOR_AMD ? "amd" : "nvidia"), bid);
 	read_host(row, &o);
+	o.stays = (duration)small_int(json_num(row, "duration", 0) / 60) * MINUTE;
 	*op_reply_add_offer(r) = o;
 }
 

@@ -77,6 +77,10 @@ static bool fits_but_count(const struct fleet *f, const struct account_facts *ac
 	} else if (o->minimum_charge > f->accept_minimum) {
 		money_format(o->minimum_charge, a);
 		snprintf(why, TEXT_MAX, "has a minimum charge of %s; take it with --accept-minimum", a);
+	} else if (o->stays && o->stays < f->lifetime) {
+		duration_format(o->stays / MINUTE * MINUTE, a);
+		duration_format(f->lifetime, b);
+		snprintf(why, TEXT_MAX, "is taken back by its host in %s, before --for %s is over", a, b);
 	} else {
 		return choice_is_there(f, account, o, why);
 	}

@@ -83,6 +83,7 @@ struct offer {
 	bool spot;
 	bool marketplace; /* the host belongs to a third party who can read the machine */
 	int reliability_ppm; /* 0: not known */
+	duration stays;      /* its host takes it back after this (vast.ai §2.2: a rental cannot outlive that); 0: no end is known */
 };
 
 enum machine_state {

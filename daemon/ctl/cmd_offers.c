@@ -184,6 +184,7 @@ static int run_offers(struct ctl *c, struct err *e)
 		list = sorted(json_path(answer, "offers"), key ? key : "gpu-price");
 		if (json_array_size(list))
 			show_offers(list, stdout);
+		fflush(stdout);
 		say_troubles(json_path(answer, "accounts"));
 		if (!json_array_size(list))
 			rc = err_set(e, ERR_CAPACITY, "nobody sells that now%s",

@@ -83,11 +83,13 @@ static void what_does_not_fit_says_why(void **state)
 		    { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .minimum_charge = 1 } },
 		{ "40 GB of memory per GPU, where a whole H100 has 80",
 		    { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .gpu_memory_gb = 40 } },
+		{ "in 7h 59m, before --for 8h 00m", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1",
+			.stays = 8 * HOUR - SECOND } },
 		{ "only 10 GB", { .gpu = "H100", .gpu_count = 1, .price_hour = USD, .available = 1, .region = "tor1", .disk_gb = 10 } },
 	};
-	struct fleet f = { .gpu = "h100", .gpu_count = 1, .region = "TOR1", .max_price = 3 * USD, .disk_gb = 100 };
+	struct fleet f = { .gpu = "h100", .gpu_count = 1, .region = "TOR1", .max_price = 3 * USD, .disk_gb = 100, .lifetime = 8 * HOUR };
 	struct offer good = { .gpu = "H100", .gpu_count = 1, .price_hour = 3 * USD, .available = -1, .region = "tor1",
-		.gpu_memory_gb = 79 };
+		.gpu_memory_gb = 79, .stays = 8 * HOUR };
 	struct account_facts cloud = { .takes_image = true, .takes_disk = true };
 	char why[TEXT_MAX];
 

@@ -356,6 +356,7 @@ static void test_offers(void **state)
 		assert_non_null(o->spec);
 		assert_null(strstr(o->spec, "bid"));
 	}
+	assert_int_equal(r.offers[0].stays, 135390 * MINUTE); /* 8123456.7 s: when its host takes it back */
 	op_reply_free(&r);
 }
 
