@@ -31,6 +31,7 @@ static const struct option recipe_rows[] = {
 	{ "needs.docker", OPTION_BOOL, MEMBER(r.needs.docker) },
 	{ .key = "parameters", .type = OPTION_TREE },
 	{ "secrets", OPTION_LIST, ARRAY(r.secrets, r.secret_count) },
+	{ "include", OPTION_LIST, ARRAY(r.include, r.include_count) },
 	{ "model", OPTION_WORD, MEMBER(r.model) },
 	{ "qualify", OPTION_BOOL, MEMBER(r.qualify) },
 	{ "setup", OPTION_WORD, MEMBER(r.setup) },

@@ -8,6 +8,7 @@
  *	  SIZE:  { type: int, default: 8192, help: edge of the square matrices }
  *	  DTYPE: { type: choice, values: [fp16, bf16], default: fp16 }
  *	secrets: [HF_TOKEN]
+ *	include: [shell.sh, gpu.sh]
  *	setup: setup.sh
  *	run: run.sh
  *	prepare: prepare.sh
@@ -27,6 +28,7 @@
 #define RECIPE_PARAMS_MAX  64
 #define RECIPE_VALUES_MAX  64
 #define RECIPE_SECRETS_MAX 16
+#define RECIPE_INCLUDES_MAX 32
 #define RECIPE_VALUE_MAX   4096 /* bytes of one parameter's value */
 
 enum recipe_type { RECIPE_TEXT, RECIPE_INT, RECIPE_NUMBER, RECIPE_BOOL, RECIPE_DURATION, RECIPE_CHOICE };
@@ -53,6 +55,8 @@ struct recipe {
 	size_t param_count;
 	char secrets[RECIPE_SECRETS_MAX][64];
 	int secret_count;
+	char include[RECIPE_INCLUDES_MAX][64]; /* shipped files that come with it, as common/NAME in the payload */
+	int include_count;
 	char setup[128], run[128]; /* paths in the payload; setup "": none */
 	char prepare[128];         /* what `gpufleetctl prepare` runs instead of run, behind setup; "": nothing */
 	char model[64];                  /* the parameter that names a model of the hub; "": none */

@@ -62,7 +62,7 @@ static int shipped_recipe(struct wish *w, const char *name, struct err *e)
 	size_t n = 0;
 
 	snprintf(prefix, sizeof(prefix), RECIPE_DIR "%.64s/", name);
-	if (str_is_name(name, 64))
+	if (str_is_name(name, 64) && strcmp(name, "common") != 0)
 		while ((f = embed_next(prefix, f)))
 			if (add_file(w->payload, f->name + strlen(prefix), f->data, f->size, strstr(f->name, ".sh") != NULL, NULL, e) < 0)
 				return -1;
@@ -157,6 +157,28 @@ static int read_recipe(struct wish *w, struct err *e)
 	buf_free(&report);
 	w->has_recipe = r == 0;
 	return r;
+}
+
+/*
+ * What recipes have in common lies in one place of the source tree, and comes with those that name it. A file of the same name in
+ * somebody's own directory is taken instead.
+ */
+static int add_included(struct wish *w, struct err *e)
+{
+	char path[160];
+
+	for (int k = 0; w->has_recipe && k < w->recipe.include_count; k++) {
+		const struct embedded *f;
+
+		snprintf(path, sizeof(path), RECIPE_DIR "common/%.64s", w->recipe.include[k]);
+		f = embed_find(path);
+		if (!f)
+			return err_set(e, ERR_USAGE, "recipe.yaml: there is no '%.60s' to include", w->recipe.include[k]);
+		if (!find_file(w->payload, f->name + strlen(RECIPE_DIR)) &&
+		    add_file(w->payload, f->name + strlen(RECIPE_DIR), f->data, f->size, true, NULL, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int bind_params(struct wish *w, const json_t *in, struct err *e)
@@ -277,7 +299,7 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 		return err_set(e, ERR_USAGE, "say what to run: 'recipe' or 'payload', one of them");
 	if (payload ? payload_files(w, json_object_get(payload, "files"), e) < 0 : shipped_recipe(w, recipe, e) < 0)
 		return -1;
-	if (read_recipe(w, e) < 0)
+	if (read_recipe(w, e) < 0 || add_included(w, e) < 0)
 		return -1;
 	str_copy(run, w->has_recipe ? w->recipe.run : json_str(payload, "run", "run.sh"));
 	str_copy(setup, w->has_recipe ? w->recipe.setup : json_str(payload, "setup", ""));

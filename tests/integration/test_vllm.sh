@@ -6,7 +6,10 @@ cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
 . tests/integration/lib.sh
 trap stop_all EXIT
-recipe=$PWD/remote/recipes/vllm-serve
+recipe=$WORK/recipe # as it is on a machine
+mkdir "$recipe"
+cp remote/recipes/vllm-serve/* "$recipe"
+cp -r remote/recipes/common "$recipe"
 standins=$PWD/tests/sim/standins
 PORT=$((20000 + $$ % 20000))
 
@@ -128,7 +131,7 @@ for shell in dash "bash --posix"; do
 	# shellcheck disable=SC2016 # for that shell
 	same "limited, $shell: short jobs are never taken for late ones, late ones are ended" "$(cd "$recipe" && $shell -c '
 		trap "exit 143" TERM
-		. ./common.sh
+		. ./common/shell.sh
 		n=0
 		while [ $n -lt 300 ]; do
 			limited 20 true || echo "status $?"

@@ -17,7 +17,7 @@ static const char whole[] =
     "  RATE: { type: number, default: 0.5 }\n"
     "  EAGER: { type: bool, default: FALSE }\n"
     "  WARM_UP: { type: duration, default: 2m }\n"
-    "secrets: [HF_TOKEN]\nsetup: setup.sh\nrun: bin/run.sh\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
+    "secrets: [HF_TOKEN]\ninclude: [shell.sh, gpu.sh]\nsetup: setup.sh\nrun: bin/run.sh\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
 
 static void read_ok(struct recipe *r, const char *text)
 {
@@ -76,6 +76,8 @@ static void reads_everything(void **state)
 	assert_string_equal(r.params[5].fallback, "120");
 	assert_int_equal(r.secret_count, 1);
 	assert_string_equal(r.secrets[0], "HF_TOKEN");
+	assert_int_equal(r.include_count, 2);
+	assert_string_equal(r.include[1], "gpu.sh");
 	assert_string_equal(r.setup, "setup.sh");
 	assert_string_equal(r.run, "bin/run.sh");
 	assert_int_equal(r.setup_timeout, 20 * MINUTE);

@@ -1,37 +1,6 @@
 # The client: `vllm bench serve` of the same installation as the server, with the flags that its version knows (benchmarks §1.1).
 # shellcheck shell=sh disable=SC2034 # what is set here is read where this is sourced
 
-# Where the client writes, as it sees it.
-client_results()
-{
-	if [ "$mode" = docker ]; then
-		echo /results
-	else
-		echo "$GPUFLEET_RESULTS"
-	fi
-}
-
-# client_find: $client is the command, $work/help what it knows.
-client_find()
-{
-	client="vllm bench serve"
-	# Grouped help from 0.11 on shows everything only when asked.
-	inside vllm bench serve --help=all >"$work/help" 2>/dev/null || inside vllm bench serve --help >"$work/help" 2>/dev/null || {
-		for script in benchmark_serving.py /app/vllm/benchmarks/benchmark_serving.py; do
-			if inside python3 "$script" --help >"$work/help" 2>/dev/null; then
-				client="python3 $script"
-				return 0
-			fi
-		done
-		return 1
-	}
-}
-
-knows()
-{
-	grep -q -e "$1" "$work/help"
-}
-
 # client_run FILE SECONDS INPUT OUTPUT CONCURRENCY PROMPTS SEED LABEL...: what it printed is in FILE.out, its document in FILE.json
 client_run()
 {
@@ -54,9 +23,9 @@ client_run()
 	printf '%s\n' $client "$@" >"$work/bench_args"
 	# shellcheck disable=SC2086 # words
 	set -- "$@" --random-input-len "$in" --random-output-len "$out" --num-prompts "$prompts" --max-concurrency "$streams" --seed "$seed" \
-		--result-dir "$(client_results)" --result-filename "$file.json" --metadata $labels
+		--result-dir "$(inside_results)" --result-filename "$file.json" --metadata $labels
 	# shellcheck disable=SC2086 # words
-	limited "$seconds" inside $client "$@" >"$GPUFLEET_RESULTS/$file.out" 2>&1 </dev/null
+	limited "$seconds" exec_inside $client "$@" >"$GPUFLEET_RESULTS/$file.out" 2>&1 </dev/null
 }
 
 # Why does nothing come? One request of our own: clients keep only "Bad Request" (benchmarks §7.5). Sets $reason and $detail.

@@ -1,21 +1,29 @@
 #!/bin/sh
 # Start the server, run the matrix, say how each part of it went in scenarios.jsonl. Reader: vllm-bench.
 set -u
-# shellcheck source=remote/recipes/vllm-serve/common.sh
-. ./common.sh
-# shellcheck source=remote/recipes/vllm-serve/floor.sh
-. ./floor.sh
+me=vllm-serve
+# shellcheck source=remote/recipes/common/shell.sh
+. ./common/shell.sh
+# shellcheck source=remote/recipes/common/gpu.sh
+. ./common/gpu.sh
+# shellcheck source=remote/recipes/common/launch.sh
+. ./common/launch.sh
+# shellcheck source=remote/recipes/common/floor.sh
+. ./common/floor.sh
+# shellcheck source=remote/recipes/common/matrix.sh
+. ./common/matrix.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
+# shellcheck source=remote/recipes/common/manifest.sh
+. ./common/manifest.sh
+# shellcheck source=remote/recipes/common/vllm.sh
+. ./common/vllm.sh
 # shellcheck source=remote/recipes/vllm-serve/server.sh
 . ./server.sh
 # shellcheck source=remote/recipes/vllm-serve/client.sh
 . ./client.sh
-# shellcheck source=remote/recipes/vllm-serve/telemetry.sh
-. ./telemetry.sh
-# shellcheck source=remote/recipes/vllm-serve/manifest.sh
-. ./manifest.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vllm-serve.XXXXXX") || exit 1
-plan=$GPUFLEET_RESULTS/scenarios.jsonl
 measured=0
 max_model_len=
 reason=
@@ -29,66 +37,6 @@ finish()
 }
 trap finish EXIT
 trap 'exit 143' TERM INT HUP
-
-fail()
-{
-	echo "vllm-serve: $*" >&2
-	exit 1
-}
-
-# ---- the plan ---------------------------------------------------------------------------------------------------------------
-
-# Lines "number scenario input output concurrency repeat", repeats outermost, the scenarios rotated by one at each repeat.
-write_plan()
-{
-	scenarios=$SCENARIOS
-	if [ "${POC:-false}" = true ]; then
-		scenarios=${SCENARIOS%% *}
-	fi
-	# shellcheck disable=SC2086 # words
-	printf '%s\n' $scenarios | awk -v levels="$CONCURRENCY" -v repeats="$REPEATS" '
-	BEGIN { n = 0 }
-	/^[1-9][0-9]*x[1-9][0-9]*$/ { split($0, p, "x"); name[n] = $0; input[n] = p[1]; output[n] = p[2]; n++; next }
-	{ print "bad " $0 }
-	END {
-		c = split(levels, level, " ")
-		for (i = 1; i <= c; i++) if (level[i] !~ /^[1-9][0-9]*$/) print "bad " level[i]
-		for (r = 1; r <= repeats; r++)
-			for (l = 1; l <= c; l++)
-				for (k = 0; k < n; k++) {
-					s = (k + r - 1) % n
-					print s + 1, name[s], input[s], output[s], level[l], r
-				}
-	}' >"$work/plan"
-	bad=$(sed -n 's/^bad //p' "$work/plan" | head -n 1)
-	[ -z "$bad" ] || fail "'$bad' is neither a scenario like 128x2048 nor a concurrency"
-	[ -s "$work/plan" ] || fail "there is nothing to measure: scenarios, concurrency or repeats are empty"
-	cells=$(awk 'END { print NR }' "$work/plan")
-}
-
-# record STATUS REASON DETAIL, about the cell at hand
-record()
-{
-	printf '{"scenario":"%s","input":%s,"output":%s,"concurrency":%s,"repeat":%s,"file":"%s","status":"%s","reason":"%s","detail":"%s"}\n' \
-		"$name" "$input" "$output" "$streams_of" "$repeat" "$file_of" "$1" "${2:-}" "${3:-}" >>"$plan"
-}
-
-take_cell()
-{
-	number=$1 name=$2 input=$3 output=$4 streams_of=$5 repeat=$6
-	file_of=$(printf 's%02d_c%s_r%s' "$number" "$streams_of" "$repeat")
-}
-
-# All cells that are still to come have one reason: from line $1 of the plan on.
-record_rest()
-{
-	sed -n "$1,\$p" "$work/plan" >"$work/rest"
-	while read -r cell; do
-		# shellcheck disable=SC2086 # words
-		take_cell $cell
-		record failed "$2" "$3"
-	done <"$work/rest"
-}
 
 # ---- one cell ---------------------------------------------------------------------------------------------------------------
 
@@ -121,7 +69,7 @@ measure()
 	fi
 	reason=request_errors detail=
 	if ! server_lives; then
-		reason=server_exited detail=$(json_text "$(server_complaint)")
+		reason=server_exited detail=$(json_text "$(complaint "$server_log")")
 	elif [ "$rc" -eq 124 ]; then
 		reason=timeout detail="longer than $CELL_LIMIT s"
 	elif [ -s "$GPUFLEET_RESULTS/$file_of.json" ]; then
@@ -157,32 +105,13 @@ start()
 	done
 	if [ $rc -ne 0 ]; then
 		reason=${reason:-server_exited}
-		detail=$(json_text "$(server_complaint)")
+		detail=$(json_text "$(complaint "$server_log")")
 	fi
 	return $rc
 }
 
-eta()
-{
-	awk -v began="$began" -v now="$(date +%s)" -v done="$((at - 1))" -v all="$cells" 'BEGIN {
-		if (done < 1) exit
-		left = (now - began) / done * (all - done) / 60
-		if (left < 1) printf ", less than a minute left"; else printf ", about %d min left", left + 0.5
-	}'
-}
-
-find_gpu || fail "no GPU answers (nvidia-smi, amd-smi and rocm-smi say nothing)"
-choose_mode || exit 1
-image=
-[ "$mode" = native ] || image=${IMAGE:-$(pinned_image)}
-tensor_parallel=${TENSOR_PARALLEL:-0}
-[ "$tensor_parallel" -ne 0 ] || tensor_parallel=$gpu_count
-write_plan
-while read -r cell; do
-	# shellcheck disable=SC2086 # words
-	take_cell $cell
-	record failed timeout "it was not reached"
-done <"$work/plan"
+find_place || exit 1
+write_plan "$CONCURRENCY"
 mkdir -p "$models"
 floor_of "$arch"
 say "$gpu_count x $gpu_name ($arch), $mode${image:+, image $image}"
@@ -191,13 +120,14 @@ start || {
 	record_rest 1 "$reason" "$detail"
 	fail "the server did not come up: $reason${detail:+: $detail}"
 }
+server_environment >"$work/environment"
 floor_check || {
 	record_rest 1 env_floor "not as $arch needs it:$floor_missing"
 	fail "the environment of the server is not as $arch needs it:$floor_missing"
 }
 max_model_len=$(get /v1/models | sed -n 's/.*"max_model_len" *: *\([0-9]*\).*/\1/p' | head -n 1)
 say "server $(get /version | tr -d '{}"' | cut -c 1-60), max_model_len ${max_model_len:-unknown}"
-client_find || fail "this vLLM has no benchmark client (vllm bench serve)"
+bench_find serve || fail "this vLLM has no benchmark client (vllm bench serve)"
 telemetry_start
 began=$(date +%s)
 restarts=0
@@ -225,7 +155,9 @@ progress "writing the manifest"
 manifest_begin
 manifest_host
 manifest_gpu
-manifest_software
+manifest_software vllm
+manifest_model
+manifest_engine "$server_log"
 manifest_end
 say "$measured of $cells measured"
 [ "$measured" -gt 0 ] || fail "nothing could be measured; see: gpufleetctl results"

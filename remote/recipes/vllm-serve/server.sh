@@ -4,68 +4,36 @@
 server_log=$GPUFLEET_RESULTS/server.log
 server_pid=
 logs_pid=
-container=vllm-$GPUFLEET_RUN
 
-# inside COMMAND...: where vllm is. The results directory is /results there in docker, and itself natively.
-inside()
-{
-	if [ "$mode" = docker ]; then
-		docker exec -i "$container" "$@"
-	else
-		"$@"
-	fi
-}
-
-# Words of the server's command line in $1... ; also kept for the manifest, one per line.
+# Words of the server's command line, one per line; those behind vllm are kept for the manifest, too.
 server_words()
 {
-	{ floor_words; echo vllm; } >"$work/server_words"
-	set -- serve "$MODEL" --host 127.0.0.1 --port "$PORT" --tensor-parallel-size "$tensor_parallel" \
-		--gpu-memory-utilization "$UTILIZATION" --no-enable-prefix-caching
-	[ "${MAX_MODEL_LEN:-0}" -eq 0 ] || set -- "$@" --max-model-len "$MAX_MODEL_LEN"
-	[ -z "${QUANTIZATION:-}" ] || set -- "$@" --quantization "$QUANTIZATION"
-	[ -z "${REVISION:-}" ] || set -- "$@" --revision "$REVISION"
-	# shellcheck disable=SC2086 # words
-	set -- "$@" $floor_args ${SERVE_ARGS:-}
-	printf '%s\n' "$@" >"$work/engine_args"
-	cat "$work/engine_args" >>"$work/server_words"
-}
-
-docker_devices()
-{
-	if [ "$vendor" = amd ]; then
-		echo "--device /dev/kfd --device /dev/dri --group-add video --cap-add SYS_PTRACE --security-opt seccomp=unconfined"
-	else
-		echo "--gpus all"
-	fi
-}
-
-# In a subshell: becomes the command with the arguments of a file behind it, one per line, so that no word is taken apart.
-with_words()
-{
-	while IFS= read -r word; do
-		set -- "$@" "$word"
-	done <"$work/server_words"
-	exec "$@"
+	{
+		printf '%s\n' serve "$MODEL" --host 127.0.0.1 --port "$PORT" --no-enable-prefix-caching
+		engine_words
+		for word in ${SERVE_ARGS:-}; do
+			printf '%s\n' "$word"
+		done
+	} >"$work/engine_args"
+	{
+		floor_words
+		echo vllm
+		cat "$work/engine_args"
+	} >"$work/server_words"
 }
 
 server_start()
 {
 	server_words
 	if [ "$mode" = docker ]; then
-		docker rm -f "$container" >/dev/null 2>&1
-		# -e NAME without a value: secrets stay out of the process list. The label is how the supervisor finds it.
-		# shellcheck disable=SC2046 # words
-		(with_words docker run -d --name "$container" --label "gpufleet.run=$GPUFLEET_RUN" --network host --ipc=host --shm-size 32g \
-			$(docker_devices) -v "$models:/root/.cache/huggingface" -v "$GPUFLEET_RESULTS:/results" -e HF_TOKEN -e HF_HOME=/root/.cache/huggingface \
-			--entrypoint env "$image") >"$work/container" 2>"$work/docker.err" || {
+		with_words "$work/server_words" container_start env >"$work/container" 2>"$work/docker.err" || {
 			cat "$work/docker.err" >>"$server_log"
 			return 1
 		}
 		docker logs -f "$container" >>"$server_log" 2>&1 &
 		logs_pid=$!
 	else
-		(HF_HOME=$models; export HF_HOME; with_words env) >>"$server_log" 2>&1 </dev/null &
+		(with_words "$work/server_words" exec_inside env) >>"$server_log" 2>&1 </dev/null &
 		server_pid=$!
 	fi
 }
@@ -73,7 +41,7 @@ server_start()
 server_lives()
 {
 	if [ "$mode" = docker ]; then
-		[ "$(docker inspect --format '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
+		container_lives
 	else
 		# A child that ended and was not waited for still answers kill -0.
 		case $(sed 's/.*) //' "/proc/$server_pid/stat" 2>/dev/null) in
@@ -128,17 +96,10 @@ server_wait()
 	}
 }
 
-# The last line of the log that names an error: what a person would look for.
-server_complaint()
-{
-	sed 's/\x1b\[[0-9;]*[A-Za-z]//g' "$server_log" 2>/dev/null | grep -v 'See root cause above' | grep -i 'error\|fault\|out of memory\|no space left\|cannot\|denied' | tail -n 1 | cut -c 1-120
-}
-
 server_stop()
 {
 	if [ "$mode" = docker ]; then
-		docker stop -t 20 "$container" >/dev/null 2>&1
-		docker rm -f "$container" >/dev/null 2>&1
+		container_stop
 		[ -z "$logs_pid" ] || kill "$logs_pid" 2>/dev/null
 	elif [ -n "$server_pid" ]; then
 		kill -s TERM "$server_pid" 2>/dev/null

@@ -1,4 +1,5 @@
 # The reproducibility manifest (benchmarks §6): what ran, as it says itself, not as it was asked for. Unknown is null, never "".
+# manifest_begin, the parts that apply, manifest_end. Needs launch.sh and floor.sh; $work/environment is that of what was measured.
 # shellcheck shell=sh
 
 manifest_begin()
@@ -97,11 +98,11 @@ manifest_gpu()
 	fi
 }
 
-# Versions from the packages' own data: importing vllm prints to standard output.
+# manifest_software PACKAGE...: versions of PyTorch and these, from the packages' own data: importing vllm prints to standard output.
 manifest_software()
 {
-	versions=$(inside python3 -c '
-import importlib.metadata as m, json
+	versions=$(inside "${python:-python3}" -c '
+import importlib.metadata as m, json, sys
 def version(name):
     try:
         return m.version(name)
@@ -112,20 +113,21 @@ try:
     t = {"torch_version": torch.__version__, "torch_hip_version": torch.version.hip, "cuda_version": torch.version.cuda}
 except Exception:
     t = {"torch_version": version("torch"), "torch_hip_version": None, "cuda_version": None}
-t["vllm_version"] = version("vllm")
-print(json.dumps(t))' 2>/dev/null | tail -n 1)
+for name in sys.argv[1:]:
+    t[name + "_version"] = version(name)
+print(json.dumps(t))' "$@" 2>/dev/null | tail -n 1)
 	case $versions in
 	'{'*'}')
 		inner=$(printf %s "$versions" | sed 's/^{//; s/}$//; s/, "vllm_version": null//')
 		printf ',%s' "$inner" >>"$manifest.new"
 		;;
 	esac
-	case $versions in
+	case " $* $versions" in
 	*'"vllm_version": "'*) ;;
-	*) put_text vllm_version "$(inside vllm --version 2>/dev/null | tail -n 1)" ;;
+	*' vllm '*) put_text vllm_version "$(inside vllm --version 2>/dev/null | tail -n 1)" ;;
 	esac
-	put_text python_version "$(inside python3 -V 2>/dev/null | tail -n 1)"
-	inside python3 -m pip freeze --all >"$GPUFLEET_RESULTS/pip-freeze.txt" 2>/dev/null
+	put_text python_version "$(inside "${python:-python3}" -V 2>/dev/null | tail -n 1)"
+	inside "${python:-python3}" -m pip freeze --all >"$GPUFLEET_RESULTS/pip-freeze.txt" 2>/dev/null
 	[ -s "$GPUFLEET_RESULTS/pip-freeze.txt" ] || rm -f "$GPUFLEET_RESULTS/pip-freeze.txt"
 	put_text pip_freeze_sha256 "$(LC_ALL=C sort "$GPUFLEET_RESULTS/pip-freeze.txt" 2>/dev/null | sha256sum 2>/dev/null | sed 's/ .*//; /^e3b0c44298fc/d')"
 	put_text image "$([ "$mode" = docker ] && echo "$image")"
@@ -141,16 +143,24 @@ model_revision()
 	done
 }
 
-manifest_end()
+manifest_model()
 {
 	put_text model_id "$MODEL"
 	put_text model_revision "${REVISION:-$(model_revision)}"
+}
+
+# manifest_engine LOG: effective values, from the engine's own line in it.
+manifest_engine()
+{
 	put_number max_model_len "$max_model_len"
-	# Effective values, from the engine's own line.
 	for field in quantization dtype kv_cache_dtype; do
-		put_text $field "$(sed -n "s/.*LLM engine (.*[ ,]$field=\([^,)]*\).*/\1/p" "$server_log" | tail -n 1)"
+		put_text $field "$(sed -n "s/.*LLM engine (.*[ ,]$field=\([^,)]*\).*/\1/p" "$1" 2>/dev/null | tail -n 1)"
 	done
-	put_list engine_args "$work/engine_args"
+}
+
+manifest_end()
+{
+	[ ! -f "$work/engine_args" ] || put_list engine_args "$work/engine_args"
 	[ ! -f "$work/bench_args" ] || put_list bench_args "$work/bench_args"
 	if [ -z "$floor_missing" ]; then
 		printf ',"env_floor_ok":true,"env_floor_missing":[]' >>"$manifest.new"

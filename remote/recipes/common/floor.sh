@@ -1,5 +1,6 @@
 # The environment that a platform needs (benchmarks §6), set before the server starts; a run without it is not valid.
-# Unset is not empty: a variable that must be unset is unset, not set to nothing.
+# Unset is not empty: a variable that must be unset is unset, not set to nothing. What a person asks for in the parameter ENVIRONMENT is set,
+# too, but not against the floor. Needs gpu.sh, and $work.
 # shellcheck shell=sh disable=SC2034 # what is set here is read where this is sourced
 
 floor_unset=
@@ -23,9 +24,12 @@ floor_of()
 	esac
 }
 
-# Words for env(1) before the server's command: an image may have set what must be unset.
+# Words for env(1) before the command, one per line: an image may have set what must be unset.
 floor_words()
 {
+	for pair in ${ENVIRONMENT:-}; do
+		printf '%s\n' "$pair"
+	done
 	for name in $floor_unset; do
 		printf '%s\n' -u "$name"
 	done
@@ -34,12 +38,11 @@ floor_words()
 	done
 }
 
-# Names that are not as they must be in the environment of the server that runs, in $floor_missing: a wrapper around vllm, or the
-# image's own start, may have changed them again.
+# Names that are not as they must be in the environment of what runs ($work/environment, one variable a line), in $floor_missing: a
+# wrapper around vllm, or the image's own start, may have changed them again.
 floor_check()
 {
 	floor_missing=
-	server_environment >"$work/environment"
 	for name in $floor_unset; do
 		! grep -q "^$name=" "$work/environment" || floor_missing="$floor_missing $name"
 	done

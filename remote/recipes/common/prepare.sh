@@ -1,10 +1,15 @@
 #!/bin/sh
 # The weights are there, on the volume where there is one, before anybody pays for waiting: what `gpufleetctl prepare` runs.
 set -u
-# shellcheck source=remote/recipes/vllm-serve/common.sh
-. ./common.sh
+me=prepare
+# shellcheck source=remote/recipes/common/shell.sh
+. ./common/shell.sh
+# shellcheck source=remote/recipes/common/gpu.sh
+. ./common/gpu.sh
+# shellcheck source=remote/recipes/common/launch.sh
+. ./common/launch.sh
 
-find_gpu && choose_mode || exit 1
+find_place || exit 1
 mkdir -p "$models" || exit 1
 case $MODEL in
 /*)
@@ -21,12 +26,9 @@ set -- "$MODEL"
 if [ "$mode" = docker ]; then
 	docker run --rm --name "prepare-$GPUFLEET_RUN" --label "gpufleet.run=$GPUFLEET_RUN" --network host \
 		-v "$models:/root/.cache/huggingface" -e HF_TOKEN -e HF_HOME=/root/.cache/huggingface \
-		--entrypoint sh "${IMAGE:-$(pinned_image)}" -c "$download" download "$@"
+		--entrypoint sh "$image" -c "$download" download "$@"
 else
 	HF_HOME=$models sh -c "$download" download "$@"
-fi || {
-	echo "vllm-serve: $MODEL could not be downloaded" >&2
-	exit 1
-}
+fi || fail "$MODEL could not be downloaded"
 sync
 du -sk "$models" | awk '{ printf "{\"metric\":\"model_size\",\"value\":%.3f,\"unit\":\"GB\"}\n", $1 * 1024 / 1e9 }' >>"$GPUFLEET_RESULTS/results.jsonl"
