@@ -136,10 +136,23 @@ static json_t *find_document(const struct result_file *files, size_t count, cons
 	return f ? vllm_printed(f->text, f->n) : NULL;
 }
 
+/* Why a cell has no document: what its own command printed is nearer than the log of a server, `cause`. NULL: nobody says. */
+static const char *cause_of(const struct result_file *files, size_t count, const struct planned *p, const char *cause)
+{
+	const struct result_file *f;
+	const char *own;
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s.out", p->file);
+	f = result_file_find(files, count, path);
+	own = f ? vllm_log_reason(f->text, f->n) : NULL;
+	return own ? own : cause;
+}
+
 /* `cause`: what the server's log says of its end, or NULL. */
 static void read_cell(const struct result_file *files, size_t count, const struct planned *p, const char *cause, struct results *out)
 {
-	struct vllm_asked asked = { p->cell.input, p->cell.output, 0 };
+	struct vllm_asked asked = { p->cell.input, p->cell.output, p->cell.concurrency };
 	struct result_cell plain = p->cell;
 	struct vllm_verdict v;
 	char labels[TEXT_MAX];
@@ -147,9 +160,11 @@ static void read_cell(const struct result_file *files, size_t count, const struc
 	json_t *doc;
 
 	if (strcmp(p->status, "ran") != 0) {
-		bool ended = str_starts(p->cell.reason, "server_");
-
-		status_row(&p->cell, p->status, ended && cause ? cause : p->cell.reason, p->cell.detail, out);
+		if (str_starts(p->cell.reason, "server_"))
+			cause = cause_of(files, count, p, cause);
+		else
+			cause = NULL;
+		status_row(&p->cell, p->status, cause ? cause : p->cell.reason, p->cell.detail, out);
 		return;
 	}
 	doc = find_document(files, count, p->file, &e);

@@ -5,6 +5,7 @@
  *	                  {"scenario":"128x2048","input":128,"output":2048,"concurrency":1,"repeat":1,"file":"s01_c1_r1",
  *	                   "status":"ran"}, or "status" "skipped" or "failed" with "reason" (benchmarks §7.5) and "detail".
  *	                  The last line about a repeat counts: a matrix that was taken up again says some of it twice.
+ *	                  An offline benchmark has its batch as concurrency, or none.
  *	FILE.json         the document of a repeat; where it is missing or cut short, FILE.out (what was printed) stands in
  *	server.log        memory, precision and version that really ran (benchmarks §1.6)
  *	telemetry.jsonl, telemetry.csv, marks.jsonl   samples of the GPUs and the time of each repeat (result_telemetry.h)

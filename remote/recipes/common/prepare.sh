@@ -1,5 +1,6 @@
 #!/bin/sh
 # The weights are there, on the volume where there is one, before anybody pays for waiting: what `gpufleetctl prepare` runs.
+# shellcheck disable=SC2034 # what is set here is read by what is sourced
 set -u
 me=prepare
 # shellcheck source=remote/recipes/common/shell.sh

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Start the server, run the matrix, say how each part of it went in scenarios.jsonl. Reader: vllm-bench.
+# shellcheck disable=SC2034 # what is set here is read by what is sourced
 set -u
 me=vllm-serve
 # shellcheck source=remote/recipes/common/shell.sh

@@ -1,5 +1,6 @@
 #!/bin/sh
 # The image, or the native vLLM, is there before the clock of the benchmark runs.
+# shellcheck disable=SC2034 # what is set here is read by what is sourced
 set -u
 me=vllm-serve
 # shellcheck source=remote/recipes/common/shell.sh
