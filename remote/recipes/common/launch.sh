@@ -13,6 +13,11 @@ case $models in
 *) models=$HOME/$models ;;
 esac
 
+# volume:quantized/NAME is a directory of the volume, wherever it is mounted.
+case ${MODEL:-} in
+volume:*) MODEL=${GPUFLEET_VOLUME:-/volume}/${MODEL#volume:} ;;
+esac
+
 docker_works()
 {
 	has docker && limited 30 docker info </dev/null >/dev/null 2>&1
@@ -50,6 +55,14 @@ find_place()
 		return 1
 	}
 	choose_mode || return 1
+	case ${MODEL:-} in
+	/*)
+		[ -d "$MODEL" ] || {
+			complain "there is no directory $MODEL here${GPUFLEET_VOLUME:+, see the volume: $GPUFLEET_VOLUME}"
+			return 1
+		}
+		;;
+	esac
 	image=
 	[ "$mode" = native ] || image=${IMAGE:-$(pinned_image)}
 }

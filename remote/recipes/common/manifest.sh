@@ -114,7 +114,7 @@ try:
 except Exception:
     t = {"torch_version": version("torch"), "torch_hip_version": None, "cuda_version": None}
 for name in sys.argv[1:]:
-    t[name + "_version"] = version(name)
+    t[name.replace("-", "_") + "_version"] = version(name)
 print(json.dumps(t))' "$@" 2>/dev/null | tail -n 1)
 	case $versions in
 	'{'*'}')

@@ -1,0 +1,9 @@
+from llmcompressor import Modifier
+
+
+class QuantizationModifier(Modifier):
+    needs_data = False
+
+
+class GPTQModifier(Modifier):
+    pass
