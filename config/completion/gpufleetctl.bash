@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers gpus up status extend resolve trust ssh exec cp down volumes snapshots run prepare runs logs results compare diff campaign wait cancel recipes cost forecast what-if budget events why providers audit doctor version completion help"
+	local commands="init offers gpus up status extend resolve trust ssh exec cp down volumes snapshots run prepare runs logs results compare diff campaign wait cancel recipes presets cost forecast what-if budget events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -80,6 +80,7 @@ _gpufleetctl()
 	snapshots:--budget | snapshots:-b) return ;;
 	run:--on) _gpufleetctl_take "$(_gpufleetctl_names fleet)"; return ;;
 	run:--gpu | run:-g) return ;;
+	run:--preset) return ;;
 	run:--set | run:-s) return ;;
 	run:--secret) return ;;
 	run:--title) return ;;
@@ -104,6 +105,7 @@ _gpufleetctl()
 	run:--label | run:-l) return ;;
 	run:--retry-until-up) return ;;
 	prepare:--gpu | prepare:-g) return ;;
+	prepare:--preset) return ;;
 	prepare:--set | prepare:-s) return ;;
 	prepare:--secret) return ;;
 	prepare:--title) return ;;
@@ -190,8 +192,8 @@ _gpufleetctl()
 		down) _gpufleetctl_take "--all --yes --detach $globals" ;;
 		volumes) _gpufleetctl_take "--size --provider --region --host --from --to --keep --for --owner --budget --yes --detach $globals" ;;
 		snapshots) _gpufleetctl_take "--of --of-volume --keep --for --owner --budget --yes --detach $globals" ;;
-		run) _gpufleetctl_take "--on --gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
-		prepare) _gpufleetctl_take "--gpu --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		run) _gpufleetctl_take "--on --gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		prepare) _gpufleetctl_take "--gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;

@@ -115,6 +115,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from snapshots' -l detach -s 
 complete -c gpufleetctl -n __fish_use_subcommand -a run -d 'run a benchmark or script, show its output, collect its results'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l on -x -a '(gpufleetctl help --names fleet 2>/dev/null)' -d 'a fleet that is up'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l gpu -s g -x -d 'rent a machine for it and give it back afterwards; takes the options of up'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l preset -x -d 'a documented stack; what else is given takes the place of its words; see: gpufleetctl presets'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l set -s s -x -d 'a parameter of the recipe'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l secret -x -d 'a secret it may have: this variable here, else the daemon\'s configuration'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l title -x -d 'what the run is called'
@@ -151,6 +152,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -a '(gpufleetctl he
 
 complete -c gpufleetctl -n __fish_use_subcommand -a prepare -d 'set a machine up once: the model on a volume, the rest in a snapshot, no benchmark'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -l gpu -s g -x -d 'rent a machine for it and give it back afterwards; takes the options of up'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -l preset -x -d 'a documented stack; what else is given takes the place of its words; see: gpufleetctl presets'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -l set -s s -x -d 'a parameter of the recipe'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -l secret -x -d 'a secret it may have: this variable here, else the daemon\'s configuration'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -l title -x -d 'what the run is called'
@@ -237,6 +239,8 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from cancel' -a '(gpufleetctl
 complete -c gpufleetctl -n __fish_use_subcommand -a recipes -d 'workloads that are part of gpufleet, and their parameters'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from recipes' -F
 complete -c gpufleetctl -n '__fish_seen_subcommand_from recipes' -a '(gpufleetctl help --names recipe 2>/dev/null)'
+
+complete -c gpufleetctl -n __fish_use_subcommand -a presets -d 'documented stacks for run --preset: recipe, GPU, provider, image and parameters'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a cost -d 'what was spent: held, metered by our clock, billed by the providers'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from cost' -l by -s b -x -a 'owner budget campaign fleet provider account gpu region recipe run label: part day week month' -d 'owner, budget, campaign, fleet, provider, account, gpu, region, recipe, run, label:KEY, part, day, week or month; or two of them, like owner,month'

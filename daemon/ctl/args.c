@@ -263,9 +263,35 @@ int args_parse_global(struct args *a, int argc, char **argv, int *next, struct e
 
 void args_free(struct args *a)
 {
+	for (size_t i = 0; i < a->added_count; i++)
+		free(a->added[i]);
+	free(a->added);
 	free(a->values);
 	free(a->words);
 	*a = (struct args){ 0 };
+}
+
+/* ---- adding ---- */
+
+static const char *keep(struct args *a, const char *text)
+{
+	a->added = xreallocarray(a->added, a->added_count + 1, sizeof(*a->added));
+	a->added[a->added_count] = xstrdup(text);
+	return a->added[a->added_count++];
+}
+
+int args_add(struct args *a, const char *name, const char *text, struct err *e)
+{
+	for (size_t i = 0; i < a->command->opt_count; i++)
+		if (!strcmp(a->command->opts[i].name, name))
+			return take_value(a, &a->command->opts[i], keep(a, text), e);
+	BUG("the table of '%s' has no --%s", a->command->name, name);
+}
+
+void args_add_word(struct args *a, const char *word)
+{
+	a->words = xreallocarray(a->words, a->word_count + 1, sizeof(*a->words));
+	a->words[a->word_count++] = keep(a, word);
 }
 
 /* ---- looking ---- */

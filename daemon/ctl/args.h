@@ -61,12 +61,14 @@ struct args {
 	const struct command *command;
 	struct arg_value {
 		const struct opt *opt;
-		const char *text; /* as given; points into argv */
+		const char *text; /* as given; points into argv, or is one of `added` */
 		int64_t number;   /* ARG_COUNT, ARG_DURATION, ARG_MONEY */
 	} *values;
 	size_t count;
 	const char **words; /* operands */
 	size_t word_count;
+	char **added; /* texts of args_add and args_add_word, owned */
+	size_t added_count;
 	char **rest; /* behind "--", NULL-terminated; points into argv */
 	size_t rest_count;
 };
@@ -79,6 +81,9 @@ int args_parse(struct args *a, const struct command *command, int argc, char **a
 /* Global options up to the command's word; *next is its index in argv (argc: none). */
 int args_parse_global(struct args *a, int argc, char **argv, int *next, struct err *e);
 void args_free(struct args *a);
+/* One more value of an option, or operand, as though it had been typed: checked in the same way, and copied. */
+int args_add(struct args *a, const char *name, const char *text, struct err *e);
+void args_add_word(struct args *a, const char *word);
 
 bool args_knows(const struct args *a, const char *name); /* is it in the command's table? */
 bool args_has(const struct args *a, const char *name);

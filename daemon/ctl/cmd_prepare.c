@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "ctl/cmd.h"
 #include "ctl/plan.h"
+#include "ctl/preset.h"
 #include "ctl/run.h"
 #include "ctl/show.h"
 #include "ctl/storage.h"
@@ -173,8 +174,10 @@ static int prepare(struct ctl *c, json_t *order, json_t *body, struct err *e)
 static int run_prepare(struct ctl *c, struct err *e)
 {
 	json_t *body = json_object(), *order = json_object();
-	int rc = check(&c->args, e);
+	int rc = preset_apply(&c->args, e);
 
+	if (rc == 0)
+		rc = check(&c->args, e);
 	json_put_bool(body, "prepare", true);
 	if (args_has(&c->args, "snapshot-as"))
 		json_put_str(body, "snapshot_as", args_text(&c->args, "snapshot-as"));
@@ -201,13 +204,12 @@ static const struct opt opts[] = {
 const struct command command_prepare = {
 	.name = "prepare",
 	.group = "Work",
-	.synopsis = "RECIPE|DIRECTORY --gpu GPU[:N] --volume NAME [--snapshot-as NAME] [options]",
+	.synopsis = "RECIPE|DIRECTORY|--preset PRESET --gpu GPU[:N] --volume NAME [--snapshot-as NAME] [options]",
 	.summary = "set a machine up once: the model on a volume, the rest in a snapshot, no benchmark",
 	.details =
 	    "Makes the volume where there is none of that name, rents a machine with it, runs the recipe's setup and prepare scripts (download the "
 	    "model), takes a snapshot of the machine when that went well, and gives the machine back. Later runs start from both: 'run --volume "
 	    "NAME --snapshot NAME', in the same region. What is kept costs money until it is deleted or its time is over; see: gpufleetctl volumes.",
-	.min = 1,
 	.max = 1,
 	.operand = "recipe",
 	.remote_status = true,

@@ -4,6 +4,7 @@
 #include "ctl/output.h"
 #include "ctl/payload.h"
 #include "ctl/plan.h"
+#include "ctl/preset.h"
 #include "ctl/run.h"
 #include "ctl/runs.h"
 #include "ctl/show.h"
@@ -243,8 +244,10 @@ static int run_run(struct ctl *c, struct err *e)
 {
 	json_t *body = json_object(), *order = json_object();
 	enum consent consent = CONSENT_YES;
-	int rc = run_body(&c->args, body, order, e);
+	int rc = preset_apply(&c->args, e);
 
+	if (rc == 0)
+		rc = run_body(&c->args, body, order, e);
 	if (rc == 0 && args_has(&c->args, "gpu"))
 		rc = order_consent(c, order, &consent, e);
 	json_object_update(body, order);
@@ -267,12 +270,11 @@ static const struct opt opts[] = {
 const struct command command_run = {
 	.name = "run",
 	.group = "Work",
-	.synopsis = "RECIPE|DIRECTORY|SCRIPT --on FLEET | --gpu GPU[:N] [options] [-- ARGUMENT ...]",
+	.synopsis = "RECIPE|DIRECTORY|SCRIPT|--preset PRESET --on FLEET | --gpu GPU[:N] [options] [-- ARGUMENT ...]",
 	.summary = "run a benchmark or script, show its output, collect its results",
 	.details =
 	    "A file is sent and executed; a directory with recipe.yaml or run.sh is sent whole; anything else is a recipe that is part "
 	    "of gpufleet, see: gpufleetctl recipes. Returns the exit status of the script; own failures are 120 + the code.",
-	.min = 1,
 	.max = 1,
 	.operand = "recipe",
 	.rest = true,

@@ -30,6 +30,7 @@ const struct command *const ctl_commands[] = {
 	&command_wait,
 	&command_cancel,
 	&command_recipes,
+	&command_presets,
 	&command_cost,
 	&command_forecast,
 	&command_what_if,

@@ -7,6 +7,8 @@
 /* Options of what is run, for both commands' tables. */
 #define RUN_OPTS \
 	{ "gpu", 'g', ARG_TEXT, "GPU[:N]", "rent a machine for it and give it back afterwards; takes the options of up", NULL, 0, 0, false }, \
+	{ "preset", 0, ARG_TEXT, "PRESET", "a documented stack; what else is given takes the place of its words; see: gpufleetctl presets", NULL, 0, 0, \
+	  false }, \
 	{ "set", 's', ARG_PAIR, "NAME=VALUE", "a parameter of the recipe", NULL, 0, 0, true }, \
 	{ "secret", 0, ARG_NAME, "NAME", "a secret it may have: this variable here, else the daemon's configuration", NULL, 0, 0, true }, \
 	{ "title", 0, ARG_TEXT, "TEXT", "what the run is called", NULL, 0, 0, false }, \

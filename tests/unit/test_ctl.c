@@ -487,6 +487,43 @@ static void test_run_gpu(void **state)
 	mock_stop(m);
 }
 
+/* A preset is what was not typed: each of its words gives way to the command line. */
+static void test_run_preset(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "POST", "/v1/plans", .body = PLAN },
+		{ "POST", "/v1/runs", .status = 201, .body = "{\"run\":" RUN("QUEUED", "") "}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+	char *file = xasprintf("%s/mine.yaml", mock_dir(m));
+
+	(void)state;
+	EXPECT(m, 122, NULL, "what? name a recipe", "run", "--on", "perf-1");
+	EXPECT(m, 122, NULL, "did you mean h200-runpod?", "run", "--preset", "h200-runpd", "-y");
+	write_file(mock_dir(m), "mine.yaml",
+	    "preset: mine\nrecipe: vllm-serve\ngpu: \"MI300X:8\"\nproviders: [runpod, hotaisle]\nimage: a/b:c\ndisk: 200\nfor: 4h\n"
+	    "secrets: [HF_TOKEN]\nwith: { model: x/y, max_model_len: 8192, concurrency: 1 8 }\n", 0600);
+	EXPECT(m, 0, "run 12", "$63.68", "run", "--preset", file, "-y", "-d");
+	assert_has(mock_log(m), "POST /v1/runs key {\"recipe\":\"vllm-serve\",\"set\":{\"model\":\"x/y\",\"max_model_len\":\"8192\","
+				"\"concurrency\":\"1 8\"},\"secrets\":{\"HF_TOKEN\":null},\"gpu\":\"MI300X\",\"count\":8,\"instances\":1,"
+				"\"for\":14400,\"image\":\"a/b:c\",\"disk\":200,\"providers\":[\"runpod\",\"hotaisle\"]}");
+	EXPECT(m, 0, "run 12", "$63.68", "run", "gpu-check", "--preset", file, "-y", "-d", "--gpu", "H100:8", "--provider", "vastai", "--set",
+	    "Max-Model-Len=1", "--for", "1h", "--image", "d", "--disk", "9");
+	assert_has(mock_log(m), "POST /v1/runs key {\"recipe\":\"gpu-check\",\"set\":{\"Max-Model-Len\":\"1\",\"model\":\"x/y\","
+				"\"concurrency\":\"1 8\"},\"secrets\":{\"HF_TOKEN\":null},\"gpu\":\"H100\",\"count\":8,\"instances\":1,"
+				"\"for\":3600,\"image\":\"d\",\"disk\":9,\"providers\":[\"vastai\"]}");
+	/* The machine is there: only what is run, and how. */
+	EXPECT(m, 0, "run 12", NULL, "run", "--preset", file, "--on", "perf-1", "-d");
+	assert_has(mock_log(m), "POST /v1/runs key {\"recipe\":\"vllm-serve\",\"set\":{\"model\":\"x/y\",\"max_model_len\":\"8192\","
+				"\"concurrency\":\"1 8\"},\"secrets\":{\"HF_TOKEN\":null},\"fleet\":\"perf-1\"}");
+	EXPECT(m, 0, "h200-runpod          vllm-serve", NULL, "presets");
+	EXPECT(m, 0, "preset: h200-runpod\n", NULL, "presets", "h200-runpod");
+	EXPECT(m, 0, "{\"option\":\"gpu\",\"value\":\"H100:2\"}", NULL, "presets", "--json");
+	mock_stop(m);
+	free(file);
+}
+
 static void test_run_directory(void **state)
 {
 	static const struct mock_row rows[] = { { "POST", "/v1/runs", .status = 201, .body = "{\"run\":" RUN("QUEUED", "") "}" }, { 0 } };
@@ -1048,6 +1085,7 @@ int main(void)
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_run_log_goes_on),
 		cmocka_unit_test(test_run_gpu),
+		cmocka_unit_test(test_run_preset),
 		cmocka_unit_test(test_run_directory),
 		cmocka_unit_test(test_run_interrupted),
 		cmocka_unit_test(test_results),
