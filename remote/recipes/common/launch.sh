@@ -23,6 +23,30 @@ docker_works()
 	has docker && limited 30 docker info </dev/null >/dev/null 2>&1
 }
 
+# A rented VM without docker (DigitalOcean's gpu-amd-base) gets it; a host of one's own is left as it is, and in a container there is none.
+get_docker()
+{
+	case ${MODE:-auto}:${GPUFLEET_PROVIDER:-} in
+	native:*) return 0 ;;
+	*:digitalocean | *:hotaisle) ;;
+	*) return 0 ;;
+	esac
+	! has docker && has apt-get || return 0
+	progress "installing docker"
+	sudo=
+	[ "$(id -u)" -eq 0 ] || sudo="sudo -n"
+	# The first minutes of a VM belong to its own updates (benchmarks §5).
+	! has cloud-init || cloud-init status --wait >/dev/null 2>&1
+	# shellcheck disable=SC2086 # words
+	$sudo apt-get -q update >/dev/null 2>&1 && $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y docker.io >&2 || {
+		complain "docker is not here and cannot be installed; take another image (--image), or one that has vLLM"
+		return 1
+	}
+	# Membership in its group would count from the next login on; nobody else is on this machine.
+	# shellcheck disable=SC2086 # words
+	[ -z "$sudo" ] || $sudo chmod 666 /var/run/docker.sock
+}
+
 # $mode from the parameter MODE: docker or native.
 choose_mode()
 {

@@ -12,6 +12,7 @@ me=quantize
 # shellcheck source=remote/recipes/common/python.sh
 . ./common/python.sh
 
+[ -n "$(package_version torch)" ] || get_docker || exit 1
 find_place || exit 1
 if [ "$mode" = docker ]; then
 	pull_image

@@ -10,6 +10,7 @@ me=vllm-throughput
 # shellcheck source=remote/recipes/common/launch.sh
 . ./common/launch.sh
 
+has vllm || get_docker || exit 1
 find_place || exit 1
 if [ "$mode" = docker ]; then
 	pull_image
