@@ -204,6 +204,12 @@ same "what made it" "$(fields "$WORK/saved/manifest.json" scheme llmcompressor_v
 check "a model of the volume is measured" ctl run vllm-latency --on amd --set model=volume:quantized/m-FP8_DYNAMIC --set scenarios=128x64 --set repeats=1
 check "one that is not there is named" sh -c "! '$BUILD/gpufleetctl' run vllm-latency --on amd --set model=volume:nothing 2>&1 | tee '$WORK/o' | grep -q measured; grep -q 'there is no directory .*/volumes/kept/nothing' '$WORK/o'"
 
+mkdir "$WORK/mine" && printf 'name: mine\nrun: run.sh\ninclude: [shell.sh, nothere.sh]\n' >"$WORK/mine/recipe.yaml"
+printf '#!/bin/sh\nme=mine\n. ./common/shell.sh\nsay "$(limited 5 echo shared)"\n' >"$WORK/mine/run.sh"
+check "a shared file that does not exist" sh -c "'$BUILD/gpufleetctl' run '$WORK/mine' --on amd 2>&1 | grep -q \"there is no 'nothere.sh' to include\""
+sed -i 's/, nothere.sh//' "$WORK/mine/recipe.yaml"
+same "a recipe of one's own may share" "$(ctl run "$WORK/mine" --on amd 2>/dev/null)" "mine: shared"
+
 # ---- presets -------------------------------------------------------------------------------------------------------------------
 
 for file in config/presets/*.yaml; do
