@@ -1,11 +1,13 @@
 #include "remote/result.h"
 #include "base/str.h"
 #include "remote/result_jsonl.h"
+#include "remote/result_llama.h"
+#include "remote/result_pace.h"
 #include "remote/result_vllm_run.h"
 
 #include <math.h>
 
-static const struct result_reader *const readers[] = { &result_jsonl, &result_vllm_run };
+static const struct result_reader *const readers[] = { &result_jsonl, &result_vllm_run, &result_llama, &result_pace };
 
 const struct result_reader *result_reader_find(const char *name)
 {

@@ -4,6 +4,8 @@
  *
  *	gpufleet-jsonl   results.jsonl, one figure per line (result_jsonl.c)
  *	vllm-bench       documents of `vllm bench serve|throughput|latency` and the plan they belong to (result_vllm_run.c)
+ *	llama-bench      rows of llama-bench in any of its formats, what llama-speculative prints (result_llama.c)
+ *	pace             documents of AMD PACE's offline benchmark (result_pace.c)
  *
  * A figure is a number with a unit, or a text; labels say what it belongs to. Benchmarks use these labels, which reports and
  * comparisons group by: scenario, input, output, concurrency, repeat. A repeat has a row "status" (benchmarks §7.5) with the

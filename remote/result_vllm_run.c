@@ -4,13 +4,6 @@
 #include "remote/result_vllm.h"
 #include "remote/result_vllm_log.h"
 
-#define CELLS_MAX 2000
-
-struct planned {
-	struct result_cell cell;
-	char file[128], status[16];
-};
-
 void result_cell_labels(const struct result_cell *c, char labels[TEXT_MAX])
 {
 	json_t *o = json_object();
@@ -58,7 +51,7 @@ static int small(const json_t *line, const char *key)
 	return v > 0 && v < 100000000 ? (int)v : 0;
 }
 
-static bool read_planned(const json_t *line, struct planned *p)
+static bool read_planned(const json_t *line, struct result_planned *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->cell.input = small(line, "input");
@@ -78,8 +71,7 @@ static bool same_cell(const struct result_cell *a, const struct result_cell *b)
 	return !strcmp(a->scenario, b->scenario) && a->concurrency == b->concurrency && a->repeat == b->repeat;
 }
 
-/* In the order in which each was first named. */
-static size_t read_plan(const struct result_file *f, struct planned *all, struct results *out)
+size_t result_plan(const struct result_file *f, struct result_planned *all, struct results *out)
 {
 	size_t count = 0;
 
@@ -87,12 +79,12 @@ static size_t read_plan(const struct result_file *f, struct planned *all, struct
 		const char *nl = memchr(f->text + at, '\n', f->n - at);
 		size_t len = nl ? (size_t)(nl - f->text) - at : f->n - at, k = 0;
 		json_t *line = len ? json_read(f->text + at, len, NULL) : NULL;
-		struct planned p;
+		struct result_planned p;
 
 		if (line && read_planned(line, &p)) {
 			while (k < count && !same_cell(&all[k].cell, &p.cell))
 				k++;
-			if (k < CELLS_MAX) {
+			if (k < RESULT_CELLS_MAX) {
 				all[k] = p;
 				count = k == count ? count + 1 : count;
 			}
@@ -105,7 +97,7 @@ static size_t read_plan(const struct result_file *f, struct planned *all, struct
 	return count;
 }
 
-static void status_row(const struct result_cell *c, const char *status, const char *reason, const char *detail, struct results *out)
+void result_status(const struct result_cell *c, const char *status, const char *reason, const char *detail, struct results *out)
 {
 	struct result_cell said = *c;
 	char labels[TEXT_MAX];
@@ -137,7 +129,7 @@ static json_t *find_document(const struct result_file *files, size_t count, cons
 }
 
 /* Why a cell has no document: what its own command printed is nearer than the log of a server, `cause`. NULL: nobody says. */
-static const char *cause_of(const struct result_file *files, size_t count, const struct planned *p, const char *cause)
+static const char *cause_of(const struct result_file *files, size_t count, const struct result_planned *p, const char *cause)
 {
 	const struct result_file *f;
 	const char *own;
@@ -150,7 +142,7 @@ static const char *cause_of(const struct result_file *files, size_t count, const
 }
 
 /* `cause`: what the server's log says of its end, or NULL. */
-static void read_cell(const struct result_file *files, size_t count, const struct planned *p, const char *cause, struct results *out)
+static void read_cell(const struct result_file *files, size_t count, const struct result_planned *p, const char *cause, struct results *out)
 {
 	struct vllm_asked asked = { p->cell.input, p->cell.output, p->cell.concurrency };
 	struct result_cell plain = p->cell;
@@ -164,12 +156,12 @@ static void read_cell(const struct result_file *files, size_t count, const struc
 			cause = cause_of(files, count, p, cause);
 		else
 			cause = NULL;
-		status_row(&p->cell, p->status, cause ? cause : p->cell.reason, p->cell.detail, out);
+		result_status(&p->cell, p->status, cause ? cause : p->cell.reason, p->cell.detail, out);
 		return;
 	}
 	doc = find_document(files, count, p->file, &e);
 	if (!doc) {
-		status_row(&p->cell, "failed", "parse_error", e.msg, out);
+		result_status(&p->cell, "failed", "parse_error", e.msg, out);
 		return;
 	}
 	plain.reason[0] = plain.detail[0] = '\0';
@@ -177,9 +169,9 @@ static void read_cell(const struct result_file *files, size_t count, const struc
 	v = vllm_rows(doc, &asked, labels, out);
 	/* The recipe asked the server itself why nothing came: that is nearer to the cause. */
 	if (!strcmp(v.status, "failed") && *p->cell.reason)
-		status_row(&p->cell, v.status, p->cell.reason, p->cell.detail, out);
+		result_status(&p->cell, v.status, p->cell.reason, p->cell.detail, out);
 	else
-		status_row(&p->cell, v.status, v.reason, v.detail, out);
+		result_status(&p->cell, v.status, v.reason, v.detail, out);
 	json_decref(doc);
 }
 
@@ -207,7 +199,7 @@ static void read_loose(const struct result_file *f, int *repeat, struct results 
 			safe_text(c.scenario, sizeof(c.scenario), f->name);
 		result_cell_labels(&c, labels);
 		v = vllm_rows(doc, &(struct vllm_asked){ 0 }, labels, out);
-		status_row(&c, v.status, v.reason, v.detail, out);
+		result_status(&c, v.status, v.reason, v.detail, out);
 		json_decref(doc);
 	}
 }
@@ -231,8 +223,8 @@ static void read_files(const struct result_file *files, size_t count, struct res
 {
 	const struct result_file *plan = result_file_find(files, count, "scenarios.jsonl");
 	const struct result_file *log = result_file_find(files, count, "server.log");
-	struct planned *all = xcalloc(CELLS_MAX, sizeof(*all));
-	size_t cells = plan ? read_plan(plan, all, out) : 0;
+	struct result_planned *all = xcalloc(RESULT_CELLS_MAX, sizeof(*all));
+	size_t cells = plan ? result_plan(plan, all, out) : 0;
 	const char *cause = log ? vllm_log_reason(log->text, log->n) : NULL;
 	int repeat = 0;
 

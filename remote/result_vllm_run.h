@@ -26,5 +26,16 @@ struct result_cell {
 	char reason[32], detail[128];
 };
 void result_cell_labels(const struct result_cell *c, char labels[TEXT_MAX]);
+/* The row that says what became of a repeat; the cell's own reason and detail do not count. */
+void result_status(const struct result_cell *c, const char *status, const char *reason, const char *detail, struct results *out);
+
+#define RESULT_CELLS_MAX 2000
+
+struct result_planned {
+	struct result_cell cell;
+	char file[128], status[16]; /* "ran" "skipped" "failed" */
+};
+/* scenarios.jsonl: at most RESULT_CELLS_MAX, in the order in which each was first named. Lines that are none are counted as bad. */
+size_t result_plan(const struct result_file *f, struct result_planned *all, struct results *out);
 
 #endif

@@ -299,6 +299,17 @@ void str_base32(const uint8_t *data, size_t n, char *out)
 	*out = '\0';
 }
 
+char *str_trim(char *s)
+{
+	size_t n;
+
+	while (isspace((unsigned char)*s))
+		s++;
+	for (n = strlen(s); n && isspace((unsigned char)s[n - 1]);)
+		s[--n] = '\0';
+	return s;
+}
+
 char *str_split(char **rest, const char *seps)
 {
 	return strsep(rest, seps);

@@ -47,5 +47,7 @@ void str_base32(const uint8_t *data, size_t n, char *out);
 
 /* Cut `line` at any of `seps`; *rest moves behind it. NULL at the end. Modifies the string (a strsep that skips nothing). */
 char *str_split(char **rest, const char *seps);
+/* Without white space at either end; in place, what is returned lies in s. */
+char *str_trim(char *s);
 
 #endif
