@@ -243,7 +243,7 @@ static const struct option host_rows[] = {
 	  .sample = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5sP2cPRkvWUuXB4gtYgkDGSh2xGn1zPbRduRyeVGzP",
 	  .help = "Its public host key, the first two words of /etc/ssh/ssh_host_ed25519_key.pub there." },
 	{ "gpu", OPTION_TEXT, MEMBER(host_entry, gpu), .unset = "required", .sample = "R9700:2",
-	  .help = "Model and number of its GPUs." },
+	  .help = "Model and number of its GPUs; of its CPUs where it has none, like EPYC:2." },
 	{ "price_per_hour", OPTION_MONEY, MEMBER(host_entry, host.price_hour), .fallback = "0.00",
 	  .sample = "0.35",
 	  .help = "Dollars that an hour of the whole host is worth in reports." },

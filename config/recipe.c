@@ -8,7 +8,7 @@
 #define DEFAULT_RUN_TIMEOUT   "2h"
 
 static const char *const type_names[] = { "text", "int", "number", "bool", "duration", "choice", NULL };
-static const char *const vendor_names[] = { "any", "amd", "nvidia", NULL };
+static const char *const vendor_names[] = { "any", "amd", "nvidia", "cpu", NULL };
 
 /* The values of recipe.yaml that are plain options. */
 struct recipe_entry {
@@ -295,6 +295,8 @@ static void read_whole(struct parse *p, const struct node *root, struct recipe *
 		r->needs.vendor = GPU_VENDOR_AMD;
 	if (!strcmp(entry.vendor, "nvidia"))
 		r->needs.vendor = GPU_VENDOR_NVIDIA;
+	if (!strcmp(entry.vendor, "cpu"))
+		r->needs.vendor = GPU_VENDOR_CPU;
 	if (root->kind != NODE_MAP)
 		return;
 	check_whole(p, root, r, readers);

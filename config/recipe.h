@@ -48,7 +48,7 @@ struct recipe {
 	char description[256];
 	struct {
 		int gpu_memory_gb, disk_gb; /* per GPU; of the machine; 0: no matter */
-		enum gpu_vendor vendor;     /* GPU_VENDOR_UNKNOWN: any */
+		enum gpu_vendor vendor;     /* GPU_VENDOR_UNKNOWN: any; GPU_VENDOR_CPU: a host without a GPU */
 		bool docker;                /* docker must work on the machine */
 	} needs;
 	struct recipe_param *params; /* in the order of the file */

@@ -247,6 +247,10 @@ int wish_fits(const struct wish *w, const char *gpu, struct err *e)
 
 	if (!w->has_recipe || !g)
 		return 0;
+	if (w->recipe.needs.vendor == GPU_VENDOR_CPU && g->vendor != GPU_VENDOR_CPU)
+		return err_set(e, ERR_USAGE, "%s runs on a host without a GPU, declared by its CPU (gpu: \"EPYC:2\"); %s is a GPU", w->recipe.name, g->name);
+	if (w->recipe.needs.gpu_memory_gb && g->vendor == GPU_VENDOR_CPU)
+		return err_set(e, ERR_USAGE, "%s needs a GPU; %s is a CPU", w->recipe.name, g->name);
 	if (w->recipe.needs.vendor != GPU_VENDOR_UNKNOWN && w->recipe.needs.vendor != g->vendor)
 		return err_set(e, ERR_USAGE, "%s needs a GPU of %s; %s is of %s", w->recipe.name, gpu_vendor_name(w->recipe.needs.vendor), g->name,
 		    gpu_vendor_name(g->vendor));

@@ -14,6 +14,7 @@
  */
 #define AMD(name, gb, arch, gbs, keys)    { name, GPU_VENDOR_AMD, gb, arch, gbs, keys }
 #define NVIDIA(name, gb, arch, gbs, keys) { name, GPU_VENDOR_NVIDIA, gb, arch, gbs, keys }
+#define CPU(name, arch, keys)             { name, GPU_VENDOR_CPU, 0, arch, 0, keys }
 
 static const struct gpu rows[] = {
 	AMD("MI300X", 192, "gfx942", 5300, "mi300x|mi300"),
@@ -121,6 +122,9 @@ static const struct gpu rows[] = {
 	NVIDIA("RTX 2080 SUPER", 8, "sm_75", 496, "rtx2080super|rtx2080s|2080super|2080s"),
 	NVIDIA("RTX 2080", 8, "sm_75", 448, "rtx2080|2080"),
 	NVIDIA("GTX 1080 Ti", 11, "sm_61", 484, "gtx1080ti|1080ti"),
+
+	CPU("EPYC", "x86_64", "epyc"),
+	CPU("Xeon", "x86_64", "xeon|intelxeon"),
 };
 
 /* What somebody wrote, reduced to what tells models apart. */
@@ -352,6 +356,7 @@ const char *gpu_vendor_name(enum gpu_vendor v)
 	switch (v) {
 	case GPU_VENDOR_AMD: return "AMD";
 	case GPU_VENDOR_NVIDIA: return "NVIDIA";
+	case GPU_VENDOR_CPU: return "CPU";
 	case GPU_VENDOR_UNKNOWN: break;
 	}
 	return "unknown";

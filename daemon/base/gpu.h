@@ -2,19 +2,21 @@
  * The GPU catalogue: canonical names, vendor, memory and architecture for the GPUs that these clouds sell, and the many ways
  * in which people and providers write them ("mi300x", "AMD Instinct MI300X OAM", "H100_SXM", "InstinctMI210", "nvidia_h100").
  * A model that is not in the table is usable by its raw name.
+ *
+ * Hosts without a GPU are in it too, by their CPU: "EPYC:2" has two sockets. What is said per GPU is then said per socket.
  */
 #ifndef GPUFLEET_GPU_H
 #define GPUFLEET_GPU_H
 
 #include "mem.h"
 
-enum gpu_vendor { GPU_VENDOR_UNKNOWN, GPU_VENDOR_AMD, GPU_VENDOR_NVIDIA };
+enum gpu_vendor { GPU_VENDOR_UNKNOWN, GPU_VENDOR_AMD, GPU_VENDOR_NVIDIA, GPU_VENDOR_CPU /* no GPU, whoever made it */ };
 
 struct gpu {
 	const char *name; /* canonical: "MI300X", "H100", "H100 PCIe", "RTX 4090" */
 	enum gpu_vendor vendor;
-	int memory_gb;
-	const char *arch; /* "gfx942", "sm_90" */
+	int memory_gb;    /* of a GPU; 0 for CPUs */
+	const char *arch; /* "gfx942", "sm_90", "x86_64" */
 	int bandwidth_gbs; /* memory bandwidth, GB/s, data sheet; 0 unknown */
 	const char *keys; /* normalised spellings, '|' between; for gpu_find() only */
 };
@@ -30,6 +32,6 @@ const char *gpu_nearest(const char *text);
 const struct gpu *gpu_all(size_t *count);
 /* "MI300X", "MI300X:8" → name part canonical, count (0 when absent). False: malformed count (0, negative, huge, trailing text). */
 bool gpu_spec_parse(const char *text, char *name, size_t size, int *count);
-const char *gpu_vendor_name(enum gpu_vendor v); /* "AMD" */
+const char *gpu_vendor_name(enum gpu_vendor v); /* "AMD"; "CPU" */
 
 #endif

@@ -172,8 +172,13 @@ static void test_rows_are_sane(void **state)
 	assert_true(n >= 40);
 	for (size_t i = 0; i < n; i++) {
 		assert_int_not_equal(all[i].vendor, GPU_VENDOR_UNKNOWN);
-		assert_in_range(all[i].memory_gb, 8, 512);
-		assert_true(str_starts(all[i].arch, all[i].vendor == GPU_VENDOR_AMD ? "gfx" : "sm_"));
+		if (all[i].vendor == GPU_VENDOR_CPU) {
+			assert_int_equal(all[i].memory_gb, 0);
+			assert_string_equal(all[i].arch, "x86_64");
+		} else {
+			assert_in_range(all[i].memory_gb, 8, 512);
+			assert_true(str_starts(all[i].arch, all[i].vendor == GPU_VENDOR_AMD ? "gfx" : "sm_"));
+		}
 		assert_true(strlen(all[i].name) < 32);
 		/* a canonical name finds its own row, whatever the case and the separators */
 		if (gpu_find(all[i].name) != &all[i])
@@ -257,6 +262,7 @@ static void test_spec(void **state)
 		{ "h100_sxm:2", "H100", 2 },
 		{ "H100 PCIe:1", "H100 PCIe", 1 },
 		{ "Strange:4", "Strange", 4 },
+		{ "epyc:2", "EPYC", 2 }, /* a host without a GPU */
 	};
 	static const char *const bad[] = {
 		"", ":", ":8", " :8", "MI300X:", "MI300X:0", "MI300X:-1", "MI300X:x", "MI300X:8x", "MI300X:8 ", "MI300X: 8",

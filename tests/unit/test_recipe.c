@@ -101,6 +101,9 @@ static void least(void **state)
 	assert_string_equal(r.setup, "");
 	assert_string_equal(r.reader, "");
 	recipe_free(&r);
+	read_ok(&r, "name: x\nrun: run.sh\nneeds: { vendor: cpu }\n");
+	assert_int_equal(r.needs.vendor, GPU_VENDOR_CPU);
+	recipe_free(&r);
 }
 
 static void mistakes(void **state)
@@ -123,7 +126,7 @@ static void mistakes(void **state)
 	read_bad("name: x\nrun: r\nneed: {docker: true}\n",
 	    "r.yaml:3:1: unknown key 'need' (did you mean 'needs'?)\n");
 	read_bad("name: x\nrun: r\nneeds: {vendor: intel, docker: 2, disk_gb: -1, gpu_memory: 3}\n",
-	    "r.yaml:3:17: 'needs.vendor' wants one of any, amd, nvidia, not 'intel'\n"
+	    "r.yaml:3:17: 'needs.vendor' wants one of any, amd, nvidia, cpu, not 'intel'\n"
 	    "r.yaml:3:32: 'needs.docker' wants true or false, not '2'\n"
 	    "r.yaml:3:44: 'needs.disk_gb' wants a number from 0 to 1000000, not -1\n"
 	    "r.yaml:3:48: unknown key 'gpu_memory' (did you mean 'gpu_memory_gb'?)\n");
