@@ -40,6 +40,12 @@ static struct word dollars(const json_t *o, const char *key)
 	return w;
 }
 
+/* What a cell's speed is called: where nothing was answered, it is that of the prompt's tokens. */
+static const char *speed_key(const json_t *cell)
+{
+	return json_num(cell, "output_throughput", 0) > 0 ? "output_throughput" : "total_throughput";
+}
+
 static enum style status_style(const json_t *cell)
 {
 	const char *status = json_str(cell, "status", "");
@@ -74,7 +80,7 @@ static void print_cells(const json_t *cells, FILE *to)
 		table_cell(&t, STYLE_PLAIN, "%s", json_str(c, "scenario", "?"));
 		table_cell(&t, STYLE_PLAIN, "%s", show_count(c, "concurrency").s);
 		table_cell(&t, status_style(c), "%s", json_str(c, "status", "?"));
-		table_cell(&t, STYLE_BOLD, "%s", decimals(c, "output_throughput", 1).s);
+		table_cell(&t, STYLE_BOLD, "%s", decimals(c, speed_key(c), 1).s);
 		table_cell(&t, STYLE_PLAIN, "%s", decimals(c, "mad", 2).s);
 		table_cell(&t, STYLE_PLAIN, "%zu", json_array_size(json_object_get(c, "values")));
 		table_cell(&t, STYLE_PLAIN, "%s", decimals(c, "ttft_p50_ms", 1).s);
@@ -176,9 +182,9 @@ static void print_rows(const json_t *doc, FILE *to)
 		table_cell(&t, STYLE_PLAIN, "%s", show_count(row, "concurrency").s);
 		json_array_foreach(json_object_get(row, "cells"), c, cell) {
 			const char *why = json_str(cell, "reason", json_str(cell, "status", "-"));
-			double v = json_num(cell, "output_throughput", 0), ratio = json_num(cell, "ratio", 0);
+			double v = json_num(cell, speed_key(cell), 0), ratio = json_num(cell, "ratio", 0);
 
-			table_cell(&t, v > 0 ? STYLE_BOLD : STYLE_DIM, "%s", v > 0 ? decimals(cell, "output_throughput", 1).s : why);
+			table_cell(&t, v > 0 ? STYLE_BOLD : STYLE_DIM, "%s", v > 0 ? decimals(cell, speed_key(cell), 1).s : why);
 			if (c)
 				table_cell(&t, ratio >= 1 ? STYLE_GREEN : ratio > 0 ? STYLE_YELLOW : STYLE_DIM, "%s", ratio_text(cell).s);
 		}

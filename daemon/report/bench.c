@@ -183,6 +183,7 @@ static void read_facts(struct bench *b, const json_t *source)
 	const char *version = json_str(row_of(rows, "vllm_version"), "text", json_str(m, "vllm_version", ""));
 	const struct gpu *g;
 	const char *quantization = json_str(m, "quantization", ""), *dtype = json_str(m, "dtype", "");
+	const char *said = json_str(row_of(rows, "framework"), "text", "");
 	char framework[64] = "";
 	double x;
 
@@ -198,7 +199,9 @@ static void read_facts(struct bench *b, const json_t *source)
 	CHOOSE(b->server, json_str(import, "server", ""), json_str(run, "provider", ""), json_str(m, "provider", ""));
 	CHOOSE(b->precision, json_str(import, "precision", ""), json_str(run, "params.PRECISION", ""),
 	    *quantization && !str_ieq(quantization, "none") ? quantization : str_starts(dtype, "torch.") ? dtype + 6 : dtype);
-	CHOOSE(b->framework, json_str(import, "framework", ""), framework, NULL);
+	/* The manifest knows the version where the documents do not. */
+	CHOOSE(b->framework, json_str(import, "framework", ""), framework, *json_str(m, "framework", "") ? json_str(m, "framework", "") : said);
+	CHOOSE(b->quality, json_str(row_of(rows, "quality"), "text", ""), NULL, NULL);
 	CHOOSE(b->recipe, json_str(run, "recipe", ""), json_str(import, "recipe", ""), NULL);
 	CHOOSE(b->fleet, json_str(run, "fleet", ""), NULL, NULL);
 	CHOOSE(b->made, json_str(import, "timestamp", ""), json_str(run, "ended", ""), json_str(run, "created", ""));
@@ -225,6 +228,11 @@ bool bench_median(const struct bench_cell *c, enum bench_figure f, double *out)
 	return true;
 }
 
+enum bench_figure bench_headline(const struct bench_cell *c)
+{
+	return c->input && !c->output ? BENCH_TOTAL : BENCH_OUTPUT;
+}
+
 void bench_read(struct bench *b, const json_t *source)
 {
 	const json_t *rows = json_object_get(source, "results");
@@ -239,10 +247,10 @@ void bench_read(struct bench *b, const json_t *source)
 		struct bench_cell *c = &b->cells[k];
 		double rate;
 
-		c->left_out = c->repeats - (int)c->figures[BENCH_OUTPUT].n;
+		c->left_out = c->repeats - (int)c->figures[bench_headline(c)].n;
 		if (bench_median(c, BENCH_OUTPUT, &rate))
 			c->usd_per_million = stats_usd_per_million(b->usd_per_hour, rate);
-		else if (!strcmp(c->status, "ok"))
+		else if (!strcmp(c->status, "ok") && !bench_median(c, bench_headline(c), &rate))
 			str_copy(c->status, "failed");
 	}
 	bench_doubts(b);
@@ -307,6 +315,7 @@ static json_t *text_or_null(const char *s)
 static json_t *cell_json(const struct bench *b, const struct bench_cell *c)
 {
 	json_t *o = json_object(), *all = json_array();
+	const struct bench_values *speed = &c->figures[bench_headline(c)];
 	struct stats s;
 
 	json_put_str(o, "scenario", c->scenario);
@@ -318,12 +327,12 @@ static json_t *cell_json(const struct bench *b, const struct bench_cell *c)
 	json_put(o, "detail", text_or_null(c->detail));
 	json_put_int(o, "repeats", c->repeats);
 	json_put_int(o, "left_out", c->left_out);
-	for (size_t k = 0; k < c->figures[BENCH_OUTPUT].n; k++)
-		json_array_append_new(all, json_real(c->figures[BENCH_OUTPUT].v[k]));
+	for (size_t k = 0; k < speed->n; k++)
+		json_array_append_new(all, json_real(speed->v[k]));
 	json_put(o, "values", all);
 	for (enum bench_figure f = 0; f < BENCH_FIGURES; f++)
 		json_put(o, bench_keys[f], stats_of(c->figures[f].v, c->figures[f].n, &s) ? json_real(s.median) : json_null());
-	if (stats_of(c->figures[BENCH_OUTPUT].v, c->figures[BENCH_OUTPUT].n, &s)) {
+	if (stats_of(speed->v, speed->n, &s)) {
 		json_put(o, "mad", json_real(s.mad));
 		json_put(o, "mean", json_real(s.mean));
 		json_put(o, "sd", json_real(s.sd));
@@ -372,6 +381,7 @@ json_t *bench_json(const struct bench *b)
 	json_put(o, "framework", text_or_null(b->framework));
 	json_put(o, "made", text_or_null(b->made));
 	json_put(o, "stack_id", text_or_null(b->stack_id));
+	json_put(o, "quality", text_or_null(b->quality));
 	json_put(o, "usd_per_hour", number_or_null(b->usd_per_hour));
 	json_put(o, "weights_gib", number_or_null(b->weights_gib));
 	json_put(o, "kv_cache_gib", number_or_null(b->kv_cache_gib));

@@ -47,6 +47,7 @@ struct bench {
 	double usd_per_hour; /* of the whole instance; 0: not known */
 	double weights_gib, kv_cache_gib; /* per GPU; 0: not known */
 	int max_model_len;
+	char quality[16];    /* "pass" or "fail": what the run itself found about its answers; "": it did not look */
 	json_t *manifest;    /* NULL: there is none */
 	struct bench_cell *cells;
 	size_t cell_count;
@@ -66,6 +67,8 @@ json_t *bench_json(const struct bench *b);
 
 /* The median of a figure; false: it was not measured. */
 bool bench_median(const struct bench_cell *c, enum bench_figure f, double *out);
+/* The speed that a cell is about: of its answers, or of all tokens where only a prompt was read and nothing answered. */
+enum bench_figure bench_headline(const struct bench_cell *c);
 const struct bench_cell *bench_find(const struct bench *b, const char *scenario, int concurrency);
 /* Statistics of the medians of all ok cells with this concurrency (§7.4 "Performance Characteristics"). */
 bool bench_summary(const struct bench *b, int concurrency, struct stats *out);

@@ -87,7 +87,10 @@ struct overall {
 	double ratio, low, high, per_gpu, per_dollar; /* sums of logarithms */
 	size_t n, with_interval, with_price;
 	int lost;
+	double spread; /* the widest coefficient of variation of the other's repeats */
 };
+
+#define STABLE 0.05 /* repeats that vary by more are no ground for a decision */
 
 static double per_gpu(const struct bench *b, double v)
 {
@@ -101,10 +104,10 @@ static json_t *cell_json(const struct bench *b, const struct bench_cell *c)
 
 	json_put_str(o, "status", c->status);
 	json_put(o, "reason", *c->reason ? json_string(c->reason) : json_null());
-	json_put_int(o, "n", (int64_t)c->figures[BENCH_OUTPUT].n);
+	json_put_int(o, "n", (int64_t)c->figures[bench_headline(c)].n);
 	for (enum bench_figure f = 0; f < BENCH_FIGURES; f++)
 		json_put(o, bench_keys[f], bench_median(c, f, &v) ? json_real(v) : json_null());
-	if (!bench_median(c, BENCH_OUTPUT, &v))
+	if (!bench_median(c, bench_headline(c), &v))
 		return o;
 	json_put(o, "per_gpu", json_real(per_gpu(b, v)));
 	json_put(o, "usd_per_million_output", c->usd_per_million > 0 ? json_real(c->usd_per_million) : json_null());
@@ -115,8 +118,9 @@ static json_t *cell_json(const struct bench *b, const struct bench_cell *c)
 static void set_against(json_t *o, const struct bench *base, const struct bench_cell *a, const struct bench *b,
     const struct bench_cell *c, struct overall *sum)
 {
-	const struct bench_values *x = &c->figures[BENCH_OUTPUT], *y = &a->figures[BENCH_OUTPUT];
+	const struct bench_values *x = &c->figures[bench_headline(c)], *y = &a->figures[bench_headline(a)];
 	struct stats_ratio r;
+	struct stats s;
 	double gpus, dollars;
 
 	if (!strcmp(a->status, "ok") && strcmp(c->status, "ok") != 0)
@@ -129,6 +133,8 @@ static void set_against(json_t *o, const struct bench *base, const struct bench_
 	json_put(o, "high", r.confidence > 0 ? json_real(r.high) : json_null());
 	json_put(o, "confidence", r.confidence > 0 ? json_real(r.confidence) : json_null());
 	json_put(o, "per_gpu_ratio", json_real(gpus));
+	if (stats_of(x->v, x->n, &s))
+		sum->spread = fmax(sum->spread, s.cv);
 	sum->n++;
 	sum->ratio += log(r.ratio);
 	sum->per_gpu += log(gpus);
@@ -166,7 +172,13 @@ static json_t *row_json(const struct bench *all, size_t count, const struct benc
 	return row;
 }
 
-static void decide(json_t *o, const struct overall *s, double wanted)
+/* What the other found about its answers, behind a verdict; an unknown quality is said, too. */
+static const char *quality_words(const char *quality)
+{
+	return !strcmp(quality, "pass") ? ", and its answers are right" : *quality ? "" : "; nothing is known of its answers";
+}
+
+static void decide(json_t *o, const struct overall *s, const char *quality, double wanted)
 {
 	double ratio = s->n ? exp(s->ratio / (double)s->n) : 0, low = ratio, high = ratio;
 	const char *verdict;
@@ -182,12 +194,18 @@ static void decide(json_t *o, const struct overall *s, double wanted)
 	} else if (s->lost) {
 		verdict = "keep";
 		snprintf(why, sizeof(why), "%d of the scenarios that the base passes do not pass", s->lost);
+	} else if (!strcmp(quality, "fail")) {
+		verdict = "keep";
+		snprintf(why, sizeof(why), "its answers are not as good, whatever its speed (%.2fx)", ratio);
 	} else if (s->with_interval < s->n) {
 		verdict = "undecided";
 		snprintf(why, sizeof(why), "%.2fx, from single repeats: at least 2 on both sides are needed for an interval", ratio);
+	} else if (low >= wanted && s->spread > STABLE) {
+		verdict = "undecided";
+		snprintf(why, sizeof(why), "%.2fx, but its repeats vary by %.0f %%: it is not stable", ratio, s->spread * 100);
 	} else if (low >= wanted) {
 		verdict = "adopt";
-		snprintf(why, sizeof(why), "%.2fx (%.2f to %.2f) is at least the wanted %.2fx", ratio, low, high, wanted);
+		snprintf(why, sizeof(why), "%.2fx (%.2f to %.2f) is at least the wanted %.2fx%s", ratio, low, high, wanted, quality_words(quality));
 	} else if (high < wanted) {
 		verdict = "keep";
 		snprintf(why, sizeof(why), "%.2fx (%.2f to %.2f) does not reach the wanted %.2fx", ratio, low, high, wanted);
@@ -199,7 +217,7 @@ static void decide(json_t *o, const struct overall *s, double wanted)
 	json_put_str(o, "why", why);
 }
 
-static json_t *overall_json(const struct overall *s, double wanted)
+static json_t *overall_json(const struct overall *s, const char *quality, double wanted)
 {
 	json_t *o = json_object();
 	double n = (double)s->n;
@@ -212,7 +230,7 @@ static json_t *overall_json(const struct overall *s, double wanted)
 	json_put(o, "per_gpu_ratio", s->n ? json_real(exp(s->per_gpu / n)) : json_null());
 	json_put(o, "per_dollar_ratio", s->n && s->with_price == s->n ? json_real(exp(s->per_dollar / n)) : json_null());
 	if (wanted > 0)
-		decide(o, s, wanted);
+		decide(o, s, quality, wanted);
 	return o;
 }
 
@@ -265,7 +283,7 @@ json_t *compare_json(const struct bench *all, size_t count, const struct compare
 		}
 	}
 	for (size_t k = 0; k < count; k++)
-		json_array_append_new(overall, k ? overall_json(&sums[k], options->adopt_if) : json_null());
+		json_array_append_new(overall, k ? overall_json(&sums[k], all[k].quality, options->adopt_if) : json_null());
 	json_put(o, "runs", runs);
 	json_put(o, "rows", rows);
 	json_put(o, "overall", overall);

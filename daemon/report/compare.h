@@ -20,7 +20,8 @@ struct compare_options {
  * "warnings":[…]}.
  *
  * Overall is the geometric mean over the rows that both have; `lost` counts rows that only the base passes. The rule adopts when
- * the low end of the interval reaches adopt_if and nothing is lost, keeps the base when the high end does not, and is else undecided.
+ * the low end of the interval reaches adopt_if, nothing is lost and the repeats are stable; it keeps the base when the high end does not,
+ * or when the run itself found its answers worse (bench.quality), and is else undecided.
  */
 json_t *compare_json(const struct bench *all, size_t count, const struct compare_options *o);
 

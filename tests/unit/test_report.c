@@ -329,6 +329,63 @@ static void test_compared(void **state)
 	json_decref(doc);
 }
 
+/* Twice as fast is not enough: the repeats must agree with each other, and the run must not have found its answers wrong. */
+static void test_adopted_only_if_stable_and_right(void **state)
+{
+	static const double shaky[] = { 70, 78, 90, 69, 85 };
+	static const struct {
+		const double *speeds;
+		const char *quality, *verdict, *word;
+	} cases[] = {
+		{ fast, NULL, "adopt", "nothing is known of its answers" },
+		{ fast, "pass", "adopt", "its answers are right" },
+		{ fast, "fail", "keep", "not as good" },
+		{ shaky, "pass", "undecided", "not stable" },
+	};
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		json_t *b = run_of(2, "EPYC", 2, 5.0, cases[k].speeds, 5), *doc;
+
+		if (cases[k].quality)
+			json_array_append_new(json_object_get(b, "results"),
+			    json_pack("{s:s, s:s, s:{}}", "metric", "quality", "text", cases[k].quality, "labels"));
+		doc = compared(run_of(1, "EPYC", 2, 2.0, slow, 5), b, 2.0);
+		assert_string_equal(json_str(doc, "overall.1.verdict", ""), cases[k].verdict);
+		if (!strstr(json_str(doc, "overall.1.why", ""), cases[k].word))
+			fail_msg("%s", json_str(doc, "overall.1.why", ""));
+		json_decref(doc);
+	}
+}
+
+/* A prompt that nothing answers has the speed of its own tokens, no price per answer, and compares with its like. */
+static void test_prompts_alone(void **state)
+{
+	json_t *sources[2], *doc;
+	struct bench b;
+
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		json_t *rows = json_array();
+
+		for (int r = 1; r <= 3; r++) {
+			json_array_append_new(rows, json_pack("{s:s, s:f, s:{s:s, s:i, s:i, s:i}}", "metric", "total_token_throughput", "value",
+							1000.0 * (k + 1), "labels", "scenario", "pp512", "input", 512, "concurrency", 1, "repeat", r));
+			json_array_append_new(rows, json_pack("{s:s, s:s, s:{s:s, s:i, s:i, s:i}}", "metric", "status", "text", "ok", "labels",
+							"scenario", "pp512", "input", 512, "concurrency", 1, "repeat", r));
+		}
+		sources[k] = json_pack("{s:{s:i, s:s, s:f}, s:o}", "run", "id", k + 1, "gpu", "MI300X", "price_hour", 2.0, "results", rows);
+	}
+	bench_read(&b, sources[0]);
+	assert_string_equal(b.cells[0].status, "ok");
+	assert_int_equal(b.cells[0].left_out, 0);
+	is_near(b.cells[0].usd_per_million, 0, 0);
+	bench_free(&b);
+	doc = compared(sources[0], sources[1], 0);
+	is_near(json_num(doc, "rows.0.cells.1.ratio", 0), 2, 1e-12);
+	json_decref(doc);
+}
+
 /* One stream and maximum load never meet in a ratio. */
 static void test_equal_concurrency_only(void **state)
 {
@@ -466,6 +523,8 @@ int main(void)
 		cmocka_unit_test(test_failures_are_written),
 		cmocka_unit_test(test_repeats),
 		cmocka_unit_test(test_compared),
+		cmocka_unit_test(test_adopted_only_if_stable_and_right),
+		cmocka_unit_test(test_prompts_alone),
 		cmocka_unit_test(test_equal_concurrency_only),
 		cmocka_unit_test(test_lost_scenario),
 		cmocka_unit_test(test_manifests),
