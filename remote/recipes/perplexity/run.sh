@@ -1,0 +1,167 @@
+#!/bin/sh
+# The slice through llama-perplexity, its beginning twice, the baseline, the verdict. Reader: gpufleet-jsonl.
+# shellcheck disable=SC2034 # what is set here is read by what is sourced
+set -u
+me=perplexity
+# shellcheck source=remote/recipes/common/shell.sh
+. ./common/shell.sh
+# shellcheck source=remote/recipes/common/gpu.sh
+. ./common/gpu.sh
+# shellcheck source=remote/recipes/common/launch.sh
+. ./common/launch.sh
+# shellcheck source=remote/recipes/common/manifest.sh
+. ./common/manifest.sh
+# shellcheck source=remote/recipes/common/llama.sh
+. ./common/llama.sh
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/perplexity.XXXXXX") || exit 1
+trap 'llama_end; rm -rf "$work"' EXIT
+trap 'exit 143' TERM INT HUP
+results=$GPUFLEET_RESULTS/results.jsonl
+twice=2 # chunks
+
+# The archive and the text in it, as published by ggml-org; both are fixed.
+wikitext_revision=927b3642933080f1b0e811e2f916e14c292992f9
+wikitext_sha256=173c87a53759e0201f33e0ccf978e510c2042d7f2cb78229d9a50d79b9e7dd08
+
+number()
+{
+	printf '{"metric":"%s","value":%s,"unit":"%s"}\n' "$1" "$2" "$3" >>"$results"
+}
+
+text()
+{
+	printf '{"metric":"%s","text":"%s"}\n' "$1" "$(json_text "$2")" >>"$results"
+}
+
+unpack()
+{
+	if has unzip; then
+		unzip -p "$1" "$2"
+	else
+		python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))' "$1" "$2"
+	fi
+}
+
+# $slice is the text, $slice_sha256 what it is.
+find_text()
+{
+	case $DATASET in
+	/*) slice=$DATASET ;;
+	wikitext-2)
+		slice=$store/datasets/wiki.test.raw
+		hub_file ggml-org/ci wikitext-2-raw-v1.zip "$wikitext_revision" "$store/datasets" datasets || return 1
+		[ -s "$slice" ] || unpack "$store/datasets/wikitext-2-raw-v1.zip" wikitext-2-raw/wiki.test.raw >"$slice" || {
+			complain "wikitext-2-raw-v1.zip cannot be unpacked: neither unzip nor python3 does it"
+			return 1
+		}
+		;;
+	*)
+		complain "'$DATASET' is neither wikitext-2 nor the path of a text"
+		return 1
+		;;
+	esac
+	[ -r "$slice" ] || {
+		complain "there is no text $slice here"
+		return 1
+	}
+	slice_sha256=$(sha256sum "$slice" | sed 's/ .*//')
+	[ "$DATASET" != wikitext-2 ] || [ "$slice_sha256" = "$wikitext_sha256" ] || {
+		rm -f "$slice" "$store/datasets/wikitext-2-raw-v1.zip"
+		complain "what was downloaded is not the test set of wikitext-2: its SHA-256 is $slice_sha256"
+		return 1
+	}
+}
+
+# measure FILE CHUNKS LOG: the last estimate is in the log
+measure()
+{
+	{
+		printf '%s\n' -m "$1" -f "$slice" -c "$CONTEXT" --chunks "$2" -ngl "$(gpu_layers)"
+		[ "$THREADS" -eq 0 ] || printf '%s\n' -t "$THREADS"
+		llama_flash llama-perplexity on
+	} >"$work/bench_args"
+	limited "$CELL_LIMIT" with_words "$work/bench_args" exec_inside "$llama/build/bin/llama-perplexity" >"$3" 2>&1 </dev/null
+	rc=$?
+	[ "$rc" -ne 124 ] || fail "it took longer than $CELL_LIMIT s"
+	estimate=$(sed -n 's/.*Final estimate: PPL = \([0-9.]*\) .*/\1/p' "$3" | tail -n 1)
+	error=$(sed -n 's/.*Final estimate: PPL = [0-9.]* +\/- \([0-9.]*\).*/\1/p' "$3" | tail -n 1)
+	[ -n "$estimate" ] || {
+		text status failed
+		text reason "$(llama_reason "$3")"
+		fail "llama-perplexity gave no estimate ($(llama_reason "$3")): $(llama_complaint "$3")"
+	}
+}
+
+# What it said behind the chunk with this number: "[2]5.1234,"
+running()
+{
+	tr ',' '\n' <"$1" | sed -n "s/.*\[$2\]\([0-9.]*\).*/\1/p" | head -n 1
+}
+
+# $baseline from BASELINE, "" without one
+find_baseline()
+{
+	baseline=
+	case $BASELINE in
+	'') return 0 ;;
+	*:* | /*)
+		model_file "$BASELINE" || exit 1
+		progress "measuring the baseline"
+		measure "$gguf" "$chunks" "$GPUFLEET_RESULTS/baseline.log"
+		baseline=$estimate
+		;;
+	*[!0-9.]* | *.*.* | .) fail "the baseline '$BASELINE' is neither a perplexity nor a model" ;;
+	*) baseline=$BASELINE ;;
+	esac
+	awk -v b="$baseline" 'BEGIN { exit !(b >= 1) }' || fail "the baseline $baseline is no perplexity: none is below 1"
+}
+
+llama_place || exit 1
+chunks=$CHUNKS
+[ "$chunks" -gt 0 ] || chunks=-1
+mkdir -p "$store"
+find_text && model_file "$MODEL" || exit 1
+model=$gguf
+say "llama.cpp $REF for $vendor $arch, $mode${image:+, image $image}; $DATASET, $CHUNKS chunks of $CONTEXT tokens"
+llama_begin && llama_build || exit 1
+find_baseline
+progress "measuring $CHUNKS chunks of $CONTEXT tokens"
+measure "$model" "$chunks" "$GPUFLEET_RESULTS/perplexity.log"
+perplexity=$estimate spread=$error
+[ "$chunks" -lt 0 ] || [ "$chunks" -ge "$twice" ] || twice=$chunks
+progress "the first $twice chunks once more"
+measure "$model" "$twice" "$GPUFLEET_RESULTS/again.log"
+first=$(running "$GPUFLEET_RESULTS/perplexity.log" "$twice") again=$(running "$GPUFLEET_RESULTS/again.log" "$twice")
+number perplexity "$perplexity" 1
+[ -z "$spread" ] || number perplexity_error "$spread" 1
+number chunks "$(tr ',' '\n' <"$GPUFLEET_RESULTS/perplexity.log" | grep -c '\[[0-9][0-9]*\][0-9]')" 1
+number context "$CONTEXT" tokens
+text dataset "$DATASET"
+text dataset_sha256 "$slice_sha256"
+verdict=
+if [ -n "$baseline" ]; then
+	number perplexity_baseline "$baseline" 1
+	change=$(awk -v p="$perplexity" -v b="$baseline" 'BEGIN { printf "%.4f", (p / b - 1) * 100 }')
+	number perplexity_change "$change" %
+	number perplexity_limit "$LIMIT" %
+	verdict=fail
+	! awk -v c="$change" -v l="$LIMIT" 'BEGIN { exit !(c <= l) }' || verdict=pass
+fi
+deterministic=true
+[ -n "$first" ] && [ "$first" = "$again" ] || deterministic=false
+text deterministic "$deterministic"
+[ "$deterministic" = true ] || verdict=fail
+[ -z "$verdict" ] || text quality "$verdict"
+progress "writing the manifest"
+gguf=$model
+manifest_begin
+manifest_host
+manifest_llama
+put_text dataset "$DATASET"
+put_text dataset_sha256 "$slice_sha256"
+manifest_end
+[ "$deterministic" = true ] ||
+	fail "the same $twice chunks gave a perplexity of ${first:-nothing} and then of ${again:-nothing}: neither is to be believed"
+say "perplexity $perplexity${spread:+ +/- $spread}${baseline:+, $change % against the baseline $baseline (limit $LIMIT %)}"
+[ "$verdict" != fail ] || fail "perplexity $perplexity is $change % worse than the baseline $baseline; $LIMIT % are allowed"
