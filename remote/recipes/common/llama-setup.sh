@@ -15,6 +15,7 @@ me=llama.cpp
 work=$(mktemp -d "${TMPDIR:-/tmp}/llama.XXXXXX") || exit 1
 trap 'llama_end; rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
+! find_gpu || [ "${BACKEND:-auto}" = cpu ] || compiler_here || get_docker || exit 1
 llama_place || exit 1
 [ "$mode" = native ] || pull_image || exit 1
 llama_begin && llama_build
