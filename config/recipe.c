@@ -38,10 +38,13 @@ static const struct option recipe_rows[] = {
 	{ "setup_once", OPTION_BOOL, MEMBER(r.setup_once) },
 	{ "run", OPTION_WORD, MEMBER(r.run) },
 	{ "prepare", OPTION_WORD, MEMBER(r.prepare) },
+	{ "serve", OPTION_WORD, MEMBER(r.serve) },
+	{ "directory", OPTION_NAME, MEMBER(r.directory) },
 	{ "timeouts.setup", OPTION_DURATION, MEMBER(r.setup_timeout), .min = SECOND, .max = 30 * DAY,
 	  .fallback = DEFAULT_SETUP_TIMEOUT },
 	{ "timeouts.run", OPTION_DURATION, MEMBER(r.run_timeout), .min = SECOND, .max = 30 * DAY,
 	  .fallback = DEFAULT_RUN_TIMEOUT },
+	{ "usual", OPTION_DURATION, MEMBER(r.usual), .min = SECOND, .max = 30 * DAY },
 	{ "reader", OPTION_NAME, MEMBER(r.reader) },
 };
 static const struct option_table recipe_options = {
@@ -264,6 +267,7 @@ static void check_whole(
 		parse_error(p, root, "the recipe has no 'run' (the script that does the work)");
 	check_script(p, root, "setup", r->setup);
 	check_script(p, root, "prepare", r->prepare);
+	check_script(p, root, "serve", r->serve);
 	check_script(p, root, "run", r->run);
 	for (int i = 0; i < r->secret_count; i++)
 		if (!bind_is_variable(r->secrets[i]))

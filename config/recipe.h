@@ -13,6 +13,7 @@
  *	run: run.sh
  *	prepare: prepare.sh
  *	timeouts: { setup: 20m, run: 30m }
+ *	usual: 5m
  *	reader: gpufleet-jsonl
  *
  * The same rules as for the configuration: unknown keys, wrong types and duplicates are mistakes with file,
@@ -59,10 +60,13 @@ struct recipe {
 	int include_count;
 	char setup[128], run[128]; /* paths in the payload; setup "": none */
 	char prepare[128];         /* what `gpufleetctl prepare` runs instead of run, behind setup; "": nothing */
+	char serve[128];           /* the same for `gpufleetctl serve`: it says where it serves, and stays until it is ended */
+	char directory[64];        /* where in the payload a tree of the caller's is put (`run NAME DIRECTORY`); "": it takes none */
 	char model[64];                  /* the parameter that names a model of the hub; "": none */
 	bool qualify;    /* gpu-check says first whether the machine is fit; if not, another one is ordered */
 	bool setup_once; /* what setup does stays on the machine, outside of the payload: a second run there skips it */
 	duration setup_timeout, run_timeout;
+	duration usual;  /* how long both together take as a rule, with the defaults; 0: it depends on what is run */
 	char reader[64]; /* how results are read; "": they are only kept */
 };
 

@@ -41,6 +41,10 @@ void get_recipes(struct request *r)
 		json_put_int(needs, "disk_gb", recipe.needs.disk_gb);
 		json_put_str(needs, "vendor", recipe.needs.vendor ? gpu_vendor_name(recipe.needs.vendor) : "any");
 		json_put_bool(needs, "docker", recipe.needs.docker);
+		json_put_bool(one, "directory", *recipe.directory != '\0');
+		json_put_bool(one, "prepares", *recipe.prepare != '\0');
+		json_put_bool(one, "serves", *recipe.serve != '\0');
+		json_put(one, "usual", recipe.usual ? json_integer(recipe.usual / SECOND) : json_null());
 		json_put(one, "parameters", params);
 		json_put(one, "secrets", secrets);
 		json_put(one, "needs", needs);

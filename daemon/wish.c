@@ -14,14 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILES_MAX 2000
+#define FILES_MAX   2000
+#define TIMEOUT_MAX (30 * DAY)
 
 /* ---- the payload ---- */
 
 struct payload {
 	struct archive_file files[FILES_MAX];
-	void *owned[FILES_MAX]; /* what must be freed with it */
-	size_t count;
+	void *owned[2 * FILES_MAX]; /* what must be freed with it: content, names */
+	size_t count, owned_count;
 };
 
 struct wish *wish_new(void)
@@ -34,7 +35,7 @@ struct wish *wish_new(void)
 
 void wish_free(struct wish *w)
 {
-	for (size_t k = 0; k < w->payload->count; k++)
+	for (size_t k = 0; k < w->payload->owned_count; k++)
 		free(w->payload->owned[k]);
 	free(w->payload);
 	if (w->has_recipe)
@@ -49,8 +50,9 @@ static int add_file(struct payload *p, const char *name, const void *data, size_
 {
 	if (p->count == FILES_MAX)
 		return err_set(e, ERR_USAGE, "a payload has at most %d files", FILES_MAX);
-	p->files[p->count] = (struct archive_file){ name, data, n, executable };
-	p->owned[p->count++] = owned;
+	p->files[p->count++] = (struct archive_file){ name, data, n, executable };
+	if (owned)
+		p->owned[p->owned_count++] = owned;
 	return 0;
 }
 
@@ -79,13 +81,15 @@ static int shipped_recipe(struct wish *w, const char *name, struct err *e)
 	return -1;
 }
 
-static int payload_files(struct wish *w, const json_t *list, struct err *e)
+/* `below`: the directory of the payload that they come into; "": its own. */
+static int payload_files(struct wish *w, const char *below, const json_t *list, struct err *e)
 {
 	const json_t *v;
 	size_t k;
 
 	json_array_foreach(list, k, v) {
 		const char *name = json_str(v, "name", ""), *text = json_str(v, "text", NULL), *b64 = json_str(v, "base64", NULL);
+		char *inside = NULL;
 		uint8_t *data = NULL;
 		size_t n = text ? strlen(text) : 0;
 
@@ -96,12 +100,18 @@ static int payload_files(struct wish *w, const json_t *list, struct err *e)
 			if (!data)
 				return err_set(e, ERR_USAGE, "payload file '%.60s' has neither text nor valid base64", name);
 		}
-		if (add_file(w->payload, name, data ? (void *)data : (const void *)text, n, json_bool(v, "executable", false), data, e) < 0) {
+		if (*below)
+			inside = xasprintf("%s/%s", below, name);
+		if (add_file(w->payload, inside ? inside : name, data ? (void *)data : (const void *)text, n, json_bool(v, "executable", false), data,
+			e) < 0) {
 			free(data);
+			free(inside);
 			return -1;
 		}
+		if (inside)
+			w->payload->owned[w->payload->owned_count++] = inside;
 	}
-	return w->payload->count ? 0 : err_set(e, ERR_USAGE, "the payload has no files");
+	return json_array_size(list) ? 0 : err_set(e, ERR_USAGE, "the payload has no files");
 }
 
 static const struct archive_file *find_file(const struct payload *p, const char *name)
@@ -272,6 +282,24 @@ static int add_qualification(struct wish *w, const json_t *in, json_t *spec, str
 	return add_file(w->payload, QUALIFY, f->data, f->size, true, NULL, e);
 }
 
+/* What is run: files of the caller's, a shipped recipe, or one with a tree of the caller's inside. */
+static int collect_files(struct wish *w, const char *recipe, const json_t *payload, struct err *e)
+{
+	const json_t *files = json_object_get(payload, "files");
+
+	if (!payload && !*recipe)
+		return err_set(e, ERR_USAGE, "say what to run: 'recipe' or 'payload'");
+	if (!*recipe)
+		return payload_files(w, "", files, e) < 0 ? -1 : read_recipe(w, e);
+	if (shipped_recipe(w, recipe, e) < 0 || read_recipe(w, e) < 0)
+		return -1;
+	if (!payload)
+		return 0;
+	if (!*w->recipe.directory)
+		return err_set(e, ERR_USAGE, "recipe '%.60s' takes no directory; see: gpufleetctl recipes show %.60s", recipe, recipe);
+	return payload_files(w, w->recipe.directory, files, e);
+}
+
 /* Nothing is measured: the machine is left as later runs want to find it. */
 static int prepare_only(struct wish *w, char run[128], const char *setup, struct err *e)
 {
@@ -287,37 +315,60 @@ static int prepare_only(struct wish *w, char run[128], const char *setup, struct
 	return add_file(w->payload, "gpufleet-prepared.sh", nothing, sizeof(nothing) - 1, true, NULL, e);
 }
 
+/* The script that takes the place of run, where the recipe has one for what is asked. */
+static int other_script(struct wish *w, const json_t *in, char run[128], const char *setup, struct err *e)
+{
+	bool prepare = json_bool(in, "prepare", false), serve = json_bool(in, "serve", false);
+
+	if (prepare && serve)
+		return err_set(e, ERR_USAGE, "'prepare' or 'serve', not both");
+	if (prepare)
+		return prepare_only(w, run, setup, e);
+	if (!serve)
+		return 0;
+	if (!w->has_recipe || !*w->recipe.serve)
+		return err_set(e, ERR_USAGE, "it has no script that serves: 'serve' in its recipe.yaml names one");
+	str_copy_n(run, 128, w->recipe.serve);
+	return 0;
+}
+
+/* A server has no limit of its own, it ends with its machine. */
+static duration time_limit(const struct wish *w, const json_t *in)
+{
+	double timeout = json_num(in, "timeout", 0);
+
+	if (timeout > 0)
+		return (duration)(timeout * (double)SECOND);
+	return w->has_recipe && !json_bool(in, "serve", false) ? w->recipe.run_timeout : 0;
+}
+
 int wish_build(struct wish *w, struct engine *en, const char *user, const json_t *in, struct err *e)
 {
 	struct rng rng;
 	const json_t *payload = json_object_get(in, "payload");
 	const char *recipe = json_str(in, "recipe", "");
 	char run[128], setup[128] = "";
-	bool prepare = json_bool(in, "prepare", false);
+	bool measures = !json_bool(in, "prepare", false) && !json_bool(in, "serve", false);
 	double timeout = json_num(in, "timeout", 0);
 	uint8_t random[8];
 	json_t *spec;
 	int result;
 
-	if ((*recipe != '\0') == (payload != NULL))
-		return err_set(e, ERR_USAGE, "say what to run: 'recipe' or 'payload', one of them");
-	if (payload ? payload_files(w, json_object_get(payload, "files"), e) < 0 : shipped_recipe(w, recipe, e) < 0)
-		return -1;
-	if (read_recipe(w, e) < 0 || add_included(w, e) < 0)
+	if (collect_files(w, recipe, payload, e) < 0 || add_included(w, e) < 0)
 		return -1;
 	str_copy(run, w->has_recipe ? w->recipe.run : json_str(payload, "run", "run.sh"));
 	str_copy(setup, w->has_recipe ? w->recipe.setup : json_str(payload, "setup", ""));
-	if (prepare && prepare_only(w, run, setup, e) < 0)
+	if (other_script(w, in, run, setup, e) < 0)
 		return -1;
 	if (!find_file(w->payload, run) || (*setup && !find_file(w->payload, setup)))
 		return err_set(e, ERR_USAGE, "the payload has no file '%s'", find_file(w->payload, run) ? setup : run);
 	if (add_arguments(w, json_object_get(in, "args"), run, e) < 0 || bind_params(w, in, e) < 0 || check_secrets(w, engine_config(en), user, in, e) < 0 ||
 	    variables_read(json_object_get(in, "env"), &w->run.env, e) < 0)
 		return -1;
-	if (timeout < 0 || timeout > 30.0 * 86400)
+	if (timeout < 0 || timeout > (double)(TIMEOUT_MAX / SECOND))
 		return err_set(e, ERR_USAGE, "'timeout' must be from a second to 30 days");
 	w->run.setup_timeout = w->has_recipe ? w->recipe.setup_timeout : 0;
-	w->run.run_timeout = timeout > 0 ? (duration)(timeout * (double)SECOND) : w->has_recipe ? w->recipe.run_timeout : 0;
+	w->run.run_timeout = time_limit(w, in);
 	rng_kernel(&rng); /* not the model's: a trace must be able to draw the same numbers again */
 	rng_fill(&rng, random, sizeof(random));
 	str_base32(random, sizeof(random), w->run.key);
@@ -332,7 +383,7 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 	if (json_bool(in, "trust_first_use", false))
 		json_put_bool(spec, "trust_first_use", true);
 	result = add_qualification(w, in, spec, e);
-	json_put_str(spec, "reader", w->has_recipe && !prepare ? w->recipe.reader : "gpufleet-jsonl");
+	json_put_str(spec, "reader", w->has_recipe && measures ? w->recipe.reader : "gpufleet-jsonl");
 	w->run.spec = json_text(spec);
 	json_decref(spec);
 	return result;

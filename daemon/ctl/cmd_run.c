@@ -51,9 +51,16 @@ static int check_words(const struct args *a, struct err *e)
 
 int run_put_work(const struct args *a, json_t *body, struct err *e)
 {
+	if (payload_body(a->words[0], body, e) < 0 || (a->word_count > 1 && payload_directory(a->words[1], body, e) < 0))
+		return -1;
+	return run_put_options(a, body, e);
+}
+
+int run_put_options(const struct args *a, json_t *body, struct err *e)
+{
 	int64_t us;
 
-	if (check_words(a, e) < 0 || payload_body(a->words[0], body, e) < 0)
+	if (check_words(a, e) < 0)
 		return -1;
 	put_maps(a, body);
 	if (args_has(a, "title"))
@@ -270,12 +277,13 @@ static const struct opt opts[] = {
 const struct command command_run = {
 	.name = "run",
 	.group = "Work",
-	.synopsis = "RECIPE|DIRECTORY|SCRIPT|--preset PRESET --on FLEET | --gpu GPU[:N] [options] [-- ARGUMENT ...]",
+	.synopsis = "RECIPE [DIRECTORY] | DIRECTORY | SCRIPT | --preset PRESET --on FLEET | --gpu GPU[:N] [options] [-- ARGUMENT ...]",
 	.summary = "run a benchmark or script, show its output, collect its results",
 	.details =
 	    "A file is sent and executed; a directory with recipe.yaml or run.sh is sent whole; anything else is a recipe that is part "
-	    "of gpufleet, see: gpufleetctl recipes. Returns the exit status of the script; own failures are 120 + the code.",
-	.max = 1,
+	    "of gpufleet, see: gpufleetctl recipes; one that takes a directory, such as hip-kernel, has it sent along. Returns the exit "
+	    "status of the script; own failures are 120 + the code.",
+	.max = 2,
 	.operand = "recipe",
 	.rest = true,
 	.remote_status = true,

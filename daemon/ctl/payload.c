@@ -225,3 +225,29 @@ int payload_body(const char *what, json_t *body, struct err *e)
 	json_put_str(body, "recipe", what);
 	return 0;
 }
+
+int payload_directory(const char *dir, json_t *body, struct err *e)
+{
+	struct pack p = { .files = json_array() };
+	json_t *payload;
+	struct stat st;
+	int rc = 0;
+
+	if (!json_path(body, "recipe"))
+		rc = err_set(e, ERR_USAGE, "'%.64s' has no place: what stands in front of it is sent whole, and is no recipe of gpufleet's", dir);
+	else if (stat(dir, &st) < 0)
+		rc = err_errno(e, ERR_USAGE, "cannot read '%s'", dir);
+	else if (!S_ISDIR(st.st_mode))
+		rc = err_set(e, ERR_USAGE, "'%s' is no directory", dir);
+	else
+		rc = pack_dir(&p, dir, "", 0, e);
+	if (rc == 0 && !p.count)
+		rc = err_set(e, ERR_USAGE, "the directory '%s' is empty", dir);
+	if (rc == 0) {
+		payload = json_object();
+		json_object_set(payload, "files", p.files);
+		json_put(body, "payload", payload);
+	}
+	json_decref(p.files);
+	return rc;
+}

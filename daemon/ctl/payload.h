@@ -15,5 +15,7 @@
  * out; symbolic links, sockets and devices are refused by name.
  */
 int payload_body(const char *what, json_t *body, struct err *e);
+/* The tree that a recipe takes beside its own files (`run hip-kernel ./my-kernel`), as `payload`; `body` must name a recipe. */
+int payload_directory(const char *dir, json_t *body, struct err *e);
 
 #endif

@@ -1,10 +1,10 @@
-/* What `run` and `prepare` share: the body of a run from options; submitted, followed, reported. */
+/* What `run`, `prepare` and `serve` share: the body of a run from options; submitted, followed, reported. */
 #ifndef GPUFLEET_CTL_RUN_H
 #define GPUFLEET_CTL_RUN_H
 
 #include "ctl/ctl.h"
 
-/* Options of what is run, for both commands' tables. */
+/* Options of what is run, for the commands' tables. */
 #define RUN_OPTS \
 	{ "gpu", 'g', ARG_TEXT, "GPU[:N]", "rent a machine for it and give it back afterwards; takes the options of up", NULL, 0, 0, false }, \
 	{ "preset", 0, ARG_TEXT, "PRESET", "a documented stack; what else is given takes the place of its words; see: gpufleetctl presets", NULL, 0, 0, \
@@ -22,6 +22,8 @@
 
 /* Put the keys of POST /v1/runs into `body`, without where it runs. */
 int run_put_work(const struct args *a, json_t *body, struct err *e);
+/* The same without what is run: --set, --secret, --title … */
+int run_put_options(const struct args *a, json_t *body, struct err *e);
 /* Submit, follow its output to the end, say what came of it. Returns the exit status of the script. */
 int run_start(struct ctl *c, const json_t *body, struct err *e);
 

@@ -17,7 +17,8 @@ static const char whole[] =
     "  RATE: { type: number, default: 0.5 }\n"
     "  EAGER: { type: bool, default: FALSE }\n"
     "  WARM_UP: { type: duration, default: 2m }\n"
-    "secrets: [HF_TOKEN]\ninclude: [shell.sh, gpu.sh]\nsetup: setup.sh\nrun: bin/run.sh\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
+    "secrets: [HF_TOKEN]\ninclude: [shell.sh, gpu.sh]\nsetup: setup.sh\nrun: bin/run.sh\n"
+    "serve: bin/serve.sh\ndirectory: source\nusual: 90m\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
 
 static void read_ok(struct recipe *r, const char *text)
 {
@@ -80,6 +81,9 @@ static void reads_everything(void **state)
 	assert_string_equal(r.include[1], "gpu.sh");
 	assert_string_equal(r.setup, "setup.sh");
 	assert_string_equal(r.run, "bin/run.sh");
+	assert_string_equal(r.serve, "bin/serve.sh");
+	assert_string_equal(r.directory, "source");
+	assert_int_equal(r.usual, 90 * MINUTE);
 	assert_int_equal(r.setup_timeout, 20 * MINUTE);
 	assert_int_equal(r.run_timeout, 3 * HOUR);
 	assert_string_equal(r.reader, "vllm-bench-serve");
