@@ -2,6 +2,7 @@
  * A run's files, parameters and secrets, onto its machine. Small payloads go whole; of big ones only the pieces that the machine
  * does not have (remote/pieces.h): what an earlier run left there, or a push that was cut.
  */
+#include "base/gpu.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -108,7 +109,7 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	const struct extra *volume = model_extra(engine_model(op->x->en), i->volume_id);
 	struct vars vars = { .count = 0 };
 	json_t *owned[3];
-	char count[16], id[24], price[32];
+	char count[16], id[24], price[32], peak[32];
 
 	snprintf(count, sizeof(count), "%d", i->gpu_count);
 	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
@@ -118,6 +119,8 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	owned[2] = add_object(&vars, r->params);
 	add_var(&vars, "GPUFLEET_GPU", i->gpu);
 	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
+	snprintf(peak, sizeof(peak), "%.1f", gpu_peak_tflops(i->gpu));
+	add_var(&vars, "GPUFLEET_GPU_TFLOPS", peak);
 	add_var(&vars, "GPUFLEET_PROVIDER", i->provider);
 	add_var(&vars, "GPUFLEET_REGION", i->region);
 	snprintf(price, sizeof(price), "%lld.%06lld", (long long)(i->price_hour / USD), (long long)(i->price_hour % USD));

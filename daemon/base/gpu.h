@@ -32,6 +32,8 @@ const char *gpu_nearest(const char *text);
 const struct gpu *gpu_all(size_t *count);
 /* "MI300X", "MI300X:8" → name part canonical, count (0 when absent). False: malformed count (0, negative, huge, trailing text). */
 bool gpu_spec_parse(const char *text, char *name, size_t size, int *count);
+/* FP16 matrix multiplication, TFLOPS of one GPU by its data sheet, for a canonical name; 0: not known (gpu_peak.c). */
+double gpu_peak_tflops(const char *name);
 const char *gpu_vendor_name(enum gpu_vendor v); /* "AMD"; "CPU" */
 
 #endif
