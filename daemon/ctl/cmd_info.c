@@ -70,53 +70,6 @@ static int run_providers(struct ctl *c, struct err *e)
 	return 0;
 }
 
-/* ---- recipes ---- */
-
-static void show_parameter(const json_t *p)
-{
-	const char *fallback = json_str(p, "default", NULL);
-	struct buf line = BUF(4096);
-	const json_t *v;
-	size_t n;
-
-	buf_printf(&line, "    %s  %s", json_str(p, "name", "?"), json_str(p, "type", "text"));
-	json_array_foreach(json_path(p, "values"), n, v)
-		buf_printf(&line, "%s%s", n ? "|" : " ", json_is_string(v) ? json_string_value(v) : show_number(v).s);
-	if (fallback)
-		buf_printf(&line, " = %s", fallback);
-	else
-		buf_puts(&line, " (must be set)");
-	if (*json_str(p, "help", ""))
-		buf_printf(&line, "  %s", json_str(p, "help", ""));
-	ctl_print(stdout, STYLE_PLAIN, "%s", buf_str(&line));
-	buf_free(&line);
-}
-
-static int run_recipes(struct ctl *c, struct err *e)
-{
-	const json_t *r, *p;
-	json_t *answer;
-	size_t n, k, shown = 0;
-
-	if (ctl_get(c, "/v1/recipes", &answer, e) < 0)
-		return -1;
-	json_array_foreach(json_path(answer, "recipes"), n, r) {
-		if (c->json || (c->args.word_count && strcmp(c->args.words[0], json_str(r, "name", "")) != 0))
-			continue;
-		shown++;
-		ctl_print(stdout, STYLE_BOLD, "%s", json_str(r, "name", "?"));
-		ctl_print(stdout, STYLE_PLAIN, "    %s", json_str(r, "description", ""));
-		json_array_foreach(json_path(r, "parameters"), k, p)
-			show_parameter(p);
-	}
-	if (c->json)
-		ctl_print_json(answer);
-	json_decref(answer);
-	if (!c->json && !shown && c->args.word_count)
-		return err_set(e, ERR_NOT_FOUND, "no recipe is called '%.64s'; see: gpufleetctl recipes", c->args.words[0]);
-	return 0;
-}
-
 /* ---- version ---- */
 
 static int run_version(struct ctl *c, struct err *e)
@@ -160,16 +113,6 @@ const struct command command_providers = {
 	.opts = providers_opts,
 	.opt_count = ARRAY_LEN(providers_opts),
 	.run = run_providers,
-};
-
-const struct command command_recipes = {
-	.name = "recipes",
-	.group = "Work",
-	.synopsis = "[RECIPE]",
-	.summary = "workloads that are part of gpufleet, and their parameters",
-	.max = 1,
-	.operand = "recipe",
-	.run = run_recipes,
 };
 
 const struct command command_version = {
