@@ -13,7 +13,7 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers gpus up status extend resolve trust ssh exec cp down volumes snapshots run prepare runs logs results compare diff campaign wait cancel recipes presets cost forecast what-if budget events why providers audit doctor version completion help"
+	local commands="init offers gpus up status extend resolve trust ssh exec forward cp down volumes snapshots run prepare serve runs logs results compare diff campaign wait cancel recipes presets cost forecast what-if budget events why providers audit doctor version completion help"
 	local globals="--socket --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
@@ -132,6 +132,33 @@ _gpufleetctl()
 	prepare:--budget | prepare:-b) return ;;
 	prepare:--label | prepare:-l) return ;;
 	prepare:--retry-until-up) return ;;
+	serve:--on) _gpufleetctl_take "$(_gpufleetctl_names fleet)"; return ;;
+	serve:--port) return ;;
+	serve:--gpu | serve:-g) return ;;
+	serve:--preset) return ;;
+	serve:--set | serve:-s) return ;;
+	serve:--secret) return ;;
+	serve:--title) return ;;
+	serve:--timeout | serve:-t) return ;;
+	serve:--keep-on-failure) return ;;
+	serve:--count | serve:-c) return ;;
+	serve:--name | serve:-n) return ;;
+	serve:--for | serve:-f) return ;;
+	serve:--idle) return ;;
+	serve:--max-cost) return ;;
+	serve:--max-price) return ;;
+	serve:--accept-minimum) return ;;
+	serve:--provider | serve:-p) return ;;
+	serve:--region | serve:-r) return ;;
+	serve:--image) return ;;
+	serve:--volume | serve:-v) return ;;
+	serve:--snapshot) return ;;
+	serve:--env | serve:-e) return ;;
+	serve:--disk) return ;;
+	serve:--owner) return ;;
+	serve:--budget | serve:-b) return ;;
+	serve:--label | serve:-l) return ;;
+	serve:--retry-until-up) return ;;
 	runs:--limit | runs:-l) return ;;
 	results:--format | results:-f) _gpufleetctl_take "table json csv md html nvidia-json nvidia-csv extended-csv"; return ;;
 	results:--save) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -151,6 +178,7 @@ _gpufleetctl()
 	campaign:--output) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	wait:--until | wait:-u) _gpufleetctl_take "ready down"; return ;;
 	wait:--timeout | wait:-t) return ;;
+	recipes:--gpu | recipes:-g) return ;;
 	cost:--by | cost:-b) _gpufleetctl_take "owner budget campaign fleet provider account gpu region recipe run label: part day week month"; return ;;
 	cost:--since | cost:-s) _gpufleetctl_take "today yesterday this-week last-week this-month last-month"; return ;;
 	cost:--until | cost:-u) _gpufleetctl_take "today yesterday this-week last-week this-month last-month"; return ;;
@@ -194,12 +222,14 @@ _gpufleetctl()
 		snapshots) _gpufleetctl_take "--of --of-volume --keep --for --owner --budget --yes --detach $globals" ;;
 		run) _gpufleetctl_take "--on --gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		prepare) _gpufleetctl_take "--gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
+		serve) _gpufleetctl_take "--on --port --gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
 		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
 		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;
+		recipes) _gpufleetctl_take "--gpu $globals" ;;
 		cost) _gpufleetctl_take "--by --since --until --filter --efficiency --format --output $globals" ;;
 		forecast) _gpufleetctl_take "--by --filter $globals" ;;
 		what-if) _gpufleetctl_take "--gpu --hours --instances --volume --traffic --spot $globals" ;;
@@ -219,9 +249,11 @@ _gpufleetctl()
 	trust) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	ssh) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	exec) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
+	forward) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	down) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	run) _gpufleetctl_take "$(_gpufleetctl_names recipe)"; mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;
 	prepare) _gpufleetctl_take "$(_gpufleetctl_names recipe)"; mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;
+	serve) _gpufleetctl_take "$(_gpufleetctl_names recipe)"; mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$cur") ;;
 	runs) _gpufleetctl_take "$(_gpufleetctl_names fleet)" ;;
 	logs) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;
 	results) _gpufleetctl_take "$(_gpufleetctl_names run)" ;;

@@ -24,6 +24,7 @@ me=vllm-serve
 # shellcheck source=remote/recipes/vllm-serve/client.sh
 . ./client.sh
 
+server_flag=--no-enable-prefix-caching # else a repeated prompt would be answered from memory
 work=$(mktemp -d "${TMPDIR:-/tmp}/vllm-serve.XXXXXX") || exit 1
 measured=0
 max_model_len=
@@ -89,27 +90,6 @@ measure()
 }
 
 # ---- all of it --------------------------------------------------------------------------------------------------------------
-
-# On the next port when something else has this one: a second run on the host, or somebody's own server.
-start()
-{
-	last_port=$((PORT + 20))
-	while :; do
-		reason=
-		while get /health >/dev/null && [ "$PORT" -lt "$last_port" ]; do PORT=$((PORT + 1)); done
-		said=$(wc -c <"$server_log" 2>/dev/null || echo 0)
-		server_start && server_wait
-		rc=$?
-		[ $rc -ne 0 ] && [ "$reason" = server_exited ] && [ "$PORT" -lt "$last_port" ] &&
-			tail -c "+$((said + 1))" "$server_log" | grep -qi 'address already in use' || break
-		PORT=$((PORT + 1))
-	done
-	if [ $rc -ne 0 ]; then
-		reason=${reason:-server_exited}
-		detail=$(json_text "$(complaint "$server_log")")
-	fi
-	return $rc
-}
 
 find_place || exit 1
 write_plan "$CONCURRENCY"

@@ -9,7 +9,8 @@ logs_pid=
 server_words()
 {
 	{
-		printf '%s\n' serve "$MODEL" --host 127.0.0.1 --port "$PORT" --no-enable-prefix-caching
+		printf '%s\n' serve "$MODEL" --host 127.0.0.1 --port "$PORT"
+		[ -z "${server_flag:-}" ] || printf '%s\n' "$server_flag"
 		engine_words
 		for word in ${SERVE_ARGS:-}; do
 			printf '%s\n' "$word"
@@ -112,4 +113,25 @@ server_stop()
 		wait "$server_pid" 2>/dev/null
 		server_pid=
 	fi
+}
+
+# On the next port when something else has this one: a second run on the host, or somebody's own server.
+start()
+{
+	last_port=$((PORT + 20))
+	while :; do
+		reason=
+		while get /health >/dev/null && [ "$PORT" -lt "$last_port" ]; do PORT=$((PORT + 1)); done
+		said=$(wc -c <"$server_log" 2>/dev/null || echo 0)
+		server_start && server_wait
+		rc=$?
+		[ $rc -ne 0 ] && [ "$reason" = server_exited ] && [ "$PORT" -lt "$last_port" ] &&
+			tail -c "+$((said + 1))" "$server_log" | grep -qi 'address already in use' || break
+		PORT=$((PORT + 1))
+	done
+	if [ $rc -ne 0 ]; then
+		reason=${reason:-server_exited}
+		detail=$(json_text "$(complaint "$server_log")")
+	fi
+	return $rc
 }
