@@ -29,6 +29,7 @@ static const struct option recipe_rows[] = {
 	{ "needs.vendor", OPTION_CHOICE, MEMBER(vendor), .words = vendor_names, .fallback = "any" },
 	{ "needs.disk_gb", OPTION_INT, MEMBER(r.needs.disk_gb), .min = 0, .max = 1000000 },
 	{ "needs.docker", OPTION_BOOL, MEMBER(r.needs.docker) },
+	{ "needs.instances", OPTION_INT, MEMBER(r.needs.instances), .min = 1, .max = 100 },
 	{ .key = "parameters", .type = OPTION_TREE },
 	{ "secrets", OPTION_LIST, ARRAY(r.secrets, r.secret_count) },
 	{ "include", OPTION_LIST, ARRAY(r.include, r.include_count) },

@@ -51,6 +51,7 @@ struct recipe {
 		int gpu_memory_gb, disk_gb; /* per GPU; of the machine; 0: no matter */
 		enum gpu_vendor vendor;     /* GPU_VENDOR_UNKNOWN: any; GPU_VENDOR_CPU: a host without a GPU */
 		bool docker;                /* docker must work on the machine */
+		int instances;              /* at least so many at a time; 0: one is enough */
 	} needs;
 	struct recipe_param *params; /* in the order of the file */
 	size_t param_count;

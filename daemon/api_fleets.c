@@ -18,7 +18,7 @@
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
 	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for",
-	"accept_minimum", "offer", "keep_on_failure", "env", NULL };
+	"accept_minimum", "offer", "keep_on_failure", "env", "together", NULL };
 
 /* ---- the wish ---- */
 
@@ -177,6 +177,7 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 	str_copy(f->image, json_str(in, "image", ""));
 	f->spot = json_bool(in, "spot", false);
 	f->own_key = json_bool(in, "own_key", false);
+	f->together = json_bool(in, "together", false);
 	str_copy(f->budget, json_str(in, "budget", ""));
 	str_copy(f->volume, json_str(in, "volume", ""));
 	str_copy(f->snapshot, json_str(in, "snapshot", ""));
@@ -186,6 +187,9 @@ int fleet_from_body(struct request *r, const json_t *in, struct fleet *f, struct
 		return err_set(e, ERR_USAGE, "there is no budget '%.40s'; see: gpufleetctl budget list", f->budget);
 	if (f->own_key && !anywhere(engine_model(r->api->en), f))
 		return err_set(e, ERR_USAGE, "none of the accounts can give a machine a key of its own: hosts of one's own let in the site's");
+	if (f->together && !anywhere(engine_model(r->api->en), f))
+		return err_set(e, ERR_USAGE, "instances that reach each other are virtual machines (Hot Aisle, DigitalOcean) or hosts of your own: "
+		    "containers have mapped ports only");
 	return 0;
 }
 

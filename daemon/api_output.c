@@ -4,6 +4,7 @@
 #include "api_private.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "core/gang.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -49,6 +50,20 @@ static void list_files(const char *dir, const char *prefix, json_t *out, int dep
 		closedir(d);
 }
 
+/* What the other ranks of a run of several instances left, below rank-N/. */
+static void list_ranks(const struct engine *en, const json_t *run, json_t *files)
+{
+	int ranks = (int)json_int(run, "instances", 1);
+	char dir[1024], prefix[16], key[16];
+
+	for (int rank = 1; rank < ranks; rank++) {
+		gang_key(key, json_str(run, "key", "none"), rank);
+		snprintf(prefix, sizeof(prefix), "rank-%d", rank);
+		execute_run_path(en, key, "results", dir, sizeof(dir));
+		list_files(dir, prefix, files, 0);
+	}
+}
+
 static int ask_results(struct history *h, void *arg, json_t **out, struct err *e)
 {
 	struct results_query *q = arg;
@@ -60,6 +75,7 @@ static int ask_results(struct history *h, void *arg, json_t **out, struct err *e
 	}
 	execute_run_path(q->en, json_str(run, "key", "none"), "results", q->dir, sizeof(q->dir));
 	list_files(q->dir, "", files, 0);
+	list_ranks(q->en, run, files);
 	*out = json_object();
 	json_put(*out, "run", run);
 	json_put(*out, "results", json_incref(json_object_get(results, "results")));
@@ -77,9 +93,28 @@ void get_results(struct request *r)
 	request_history(r, ask_results, q);
 }
 
-/* One file below results/ of the run with this key. */
-static void send_file(struct request *r, const char *key, const char *file)
+/* "rank-2/log" of a run of three instances: `log` of rank 2, whose key is written to `key`. */
+static const char *of_rank(const char *file, int ranks, char key[16])
 {
+	const char *slash = strchr(file, '/');
+	char first[16], number[16];
+	int64_t rank;
+
+	str_copy(first, key);
+	if (!str_starts(file, "rank-") || !slash || slash - file >= 15)
+		return file;
+	snprintf(number, sizeof(number), "%.*s", (int)(slash - file - 5), file + 5);
+	if (!str_to_i64(number, 1, ranks - 1, &rank))
+		return file;
+	gang_key(key, first, (int)rank);
+	return slash + 1;
+}
+
+/* One file below results/ of the run with this key. */
+static void send_file(struct request *r, const char *first, int ranks, const char *file)
+{
+	char key[16];
+	const char *below;
 	struct buf data = BUF(64u * 1024 * 1024);
 	char path[1400], name[300], chunk[65536];
 	struct err e;
@@ -87,7 +122,9 @@ static void send_file(struct request *r, const char *key, const char *file)
 	size_t len;
 	int fd;
 
-	snprintf(name, sizeof(name), "results/%s", file);
+	str_copy(key, first);
+	below = of_rank(file, ranks, key);
+	snprintf(name, sizeof(name), "results/%s", below);
 	execute_run_path(r->api->en, key, name, path, sizeof(path));
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
@@ -105,7 +142,7 @@ static void send_file(struct request *r, const char *key, const char *file)
 static void old_file(struct request *r, json_t *out, void *arg)
 {
 	(void)arg;
-	send_file(r, json_str(out, "run.key", "none"), r->arg[1]);
+	send_file(r, json_str(out, "run.key", "none"), (int)json_int(out, "run.instances", 1), r->arg[1]);
 }
 
 void get_file(struct request *r)
@@ -117,7 +154,7 @@ void get_file(struct request *r)
 		err_set(&e, ERR_NOT_FOUND, "there is no such file");
 		request_error(r, &e);
 	} else if (run) {
-		send_file(r, run->key, r->arg[1]);
+		send_file(r, run->key, run->rank ? 1 : run->ranks, r->arg[1]);
 	} else {
 		request_history_then(r, ask_run, id_arg(run_in_path(r)), old_file, NULL);
 	}

@@ -4,12 +4,13 @@
 #include "api_private.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "core/gang.h"
 #include "wish.h"
 
 static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
 	"prepare", "serve", "snapshot_as", "volume", "snapshot", "trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle",
 	"max_cost", "max_price", "providers", "region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for",
-	"accept_minimum", "offer", "env", NULL };
+	"accept_minimum", "offer", "env", "together", NULL };
 
 static void run_durable(void *arg, int64_t id, const struct err *error)
 {
@@ -79,6 +80,34 @@ static void place_and_submit(struct request *r, struct fleet *f, const struct ma
 		submit(r, w, model_fleet(engine_model(r->api->en), fact.answer_id));
 }
 
+/* A fleet of its own for so many instances as the run has. */
+static int read_fleet(struct request *r, struct wish *w, struct err *e)
+{
+	bool several = w->run.ranks > 1;
+
+	if (several)
+		json_object_set_new(r->in, "together", json_true());
+	if (several && *json_str(r->in, "snapshot_as", ""))
+		return err_set(e, ERR_USAGE, "a machine is kept as a snapshot by a run of one instance");
+	if (!strcmp(json_str(r->in, "instances", ""), "all"))
+		return err_set(e, ERR_USAGE, "'instances' can be \"all\" on a fleet that is up; say how many are to be rented");
+	if (fleet_from_body(r, r->in, &w->fleet, e) < 0 || wish_fits(w, w->fleet.gpu, e) < 0)
+		return -1;
+	w->fleet.instances = several ? w->run.ranks : 1;
+	w->fleet.for_run = true;
+	return 0;
+}
+
+/* As many as it has, or as many as were asked for; nothing is written for a run that can never begin. */
+static int fit_fleet(struct request *r, struct wish *w, const struct fleet *f, struct err *e)
+{
+	bool all = !strcmp(json_str(r->in, "instances", ""), "all");
+
+	if (wish_fits(w, f->gpu, e) < 0 || (all && wish_instances(w, f->instances, e) < 0))
+		return -1;
+	return gang_admits(engine_model(r->api->en), f, w->run.ranks, e) ? 0 : -1;
+}
+
 /* Where it is to run: the body has been read, nothing has been bought. */
 static void find_place(struct request *r)
 {
@@ -93,15 +122,13 @@ static void find_place(struct request *r)
 	} else if (f) {
 		if (!may_touch(r, f->owner))
 			return;
-		if (wish_fits(w, f->gpu, &e) < 0)
+		if (fit_fleet(r, w, f, &e) < 0)
 			request_error(r, &e);
 		else
 			submit(r, w, f);
-	} else if (fleet_from_body(r, r->in, &w->fleet, &e) < 0 || wish_fits(w, w->fleet.gpu, &e) < 0) {
+	} else if (read_fleet(r, w, &e) < 0) {
 		request_error(r, &e);
 	} else {
-		w->fleet.instances = 1;
-		w->fleet.for_run = true;
 		str_copy(w->fleet.snapshot_as, json_str(r->in, "snapshot_as", ""));
 		fleet_market(r, &w->fleet, place_and_submit, w);
 	}
@@ -221,7 +248,7 @@ void delete_run(struct request *r)
 	}
 	if (!may_touch(r, run->owner))
 		return;
-	fact.id = run->object.id;
+	fact.id = gang_leader(engine_model(r->api->en), run)->object.id;
 	h = request_hold(r);
 	if (engine_request(r->api->en, &fact, run_durable, h) < 0) {
 		hold_take(h);

@@ -107,6 +107,8 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 	str_copy(p->name, f->name);
 	str_copy(p->owner, f->owner);
 	str_copy(p->budget, f->budget);
+	if (r->needs.instances > 1)
+		return err_set(e, ERR_USAGE, "recipe %s works on several instances at a time; a campaign's cells have one each", r->name);
 	str_copy(p->recipe, f->recipe);
 	p->schedule = f->schedule;
 	p->scheduled = *f->cron != '\0';

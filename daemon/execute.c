@@ -104,6 +104,7 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_RELEASE:
 	case ACTION_PUSH:
 	case ACTION_START:
+	case ACTION_GO:
 	case ACTION_POLL:
 	case ACTION_STOP:
 	case ACTION_COLLECT: remote_action(x, a); break;

@@ -34,6 +34,7 @@ struct op {
 	struct action action;
 	struct conn *conn;
 	char key[16];       /* of the run, for run actions */
+	char payload[16];   /* … of the run whose payload it has: rank 0's of a gang */
 	int step;           /* CONNECT: enum connect_step; others count */
 	struct job_probe probe; /* CONNECT: what the first step found */
 	duration leased;        /* CONNECT: what the second gave */

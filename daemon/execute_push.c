@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "collect.h"
+#include "core/gang.h"
 #include "execute_op.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ static void read_payload(struct op *op, struct buf *out)
 {
 	char path[1024];
 
-	execute_run_path(op->x->en, op->key, "payload.tar", path, sizeof(path));
+	execute_run_path(op->x->en, op->payload, "payload.tar", path, sizeof(path));
 	if (!collect_file(AT_FDCWD, path, out))
 		snprintf(op->message, sizeof(op->message), "cannot read '%.180s'", path);
 }
@@ -82,6 +83,13 @@ struct vars {
 	size_t count, cap;
 };
 
+/* What the variables of a run of several instances point into. */
+struct places {
+	char rank[16], ranks[16];
+	const char *own, *first;
+	struct buf addresses; /* one a line */
+};
+
 static void add_var(struct vars *v, const char *name, const char *value)
 {
 	if (v->count == v->cap) {
@@ -103,20 +111,62 @@ static json_t *add_object(struct vars *v, const char *text)
 	return object;
 }
 
+/* Where the instances of a run are to each other. */
+static void find_places(const struct model *m, const struct run *r, struct places *p)
+{
+	int ranks = r->ranks > 1 ? r->ranks : 1;
+
+	*p = (struct places){ .addresses = BUF((size_t)GANG_MOST * ADDRESS_MAX) };
+	for (int rank = 0; rank < ranks; rank++)
+		buf_printf(&p->addresses, "%s%s", rank ? "\n" : "", gang_address(m, r, rank));
+	snprintf(p->rank, sizeof(p->rank), "%d", r->rank);
+	snprintf(p->ranks, sizeof(p->ranks), "%d", ranks);
+	p->own = gang_address(m, r, r->rank);
+	p->first = gang_address(m, r, 0);
+}
+
+static void add_places(struct vars *v, const struct places *p)
+{
+	add_var(v, "GPUFLEET_RANK", p->rank);
+	add_var(v, "GPUFLEET_INSTANCES", p->ranks);
+	add_var(v, "GPUFLEET_ADDRESSES", buf_str(&p->addresses));
+	add_var(v, "GPUFLEET_ADDRESS", p->own);
+	add_var(v, "GPUFLEET_FIRST_ADDRESS", p->first);
+}
+
+/* The same under the names that torchrun, and users of SkyPilot, look for. Whoever sets one of them means it. */
+static void add_foreign_names(struct vars *v, const struct places *p, const char *gpus)
+{
+	add_var(v, "NODE_RANK", p->rank);
+	add_var(v, "NNODES", p->ranks);
+	add_var(v, "MASTER_ADDR", p->first);
+	add_var(v, "MASTER_PORT", GANG_PORT);
+	add_var(v, "SKYPILOT_NODE_RANK", p->rank);
+	add_var(v, "SKYPILOT_NUM_NODES", p->ranks);
+	add_var(v, "SKYPILOT_NODE_IPS", buf_str(&p->addresses));
+	add_var(v, "SKYPILOT_NUM_GPUS_PER_NODE", gpus);
+}
+
 static void push_env(struct op *op, const struct run *r, const struct instance *i, struct buf *cmd, struct buf *input)
 {
-	const struct fleet *f = model_fleet(engine_model(op->x->en), r->fleet_id);
-	const struct extra *volume = model_extra(engine_model(op->x->en), i->volume_id);
+	const struct model *m = engine_model(op->x->en);
+	const struct run *first = gang_leader(m, r);
+	const struct fleet *f = model_fleet(m, r->fleet_id);
+	const struct extra *volume = model_extra(m, i->volume_id);
 	struct vars vars = { .count = 0 };
+	struct places places;
 	json_t *owned[3];
 	char count[16], id[24], price[32], peak[32];
 
 	snprintf(count, sizeof(count), "%d", i->gpu_count);
-	snprintf(id, sizeof(id), "%lld", (long long)r->object.id);
+	snprintf(id, sizeof(id), "%lld", (long long)first->object.id);
+	find_places(m, r, &places);
+	if (r->ranks > 1)
+		add_foreign_names(&vars, &places, count);
 	/* Of two with one name the later one holds: a parameter of the recipe is what `--set` says. */
 	owned[0] = add_object(&vars, f ? f->env : NULL);
-	owned[1] = add_object(&vars, r->env);
-	owned[2] = add_object(&vars, r->params);
+	owned[1] = add_object(&vars, first->env);
+	owned[2] = add_object(&vars, first->params);
 	add_var(&vars, "GPUFLEET_GPU", i->gpu);
 	add_var(&vars, "GPUFLEET_GPU_COUNT", count);
 	snprintf(peak, sizeof(peak), "%.1f", gpu_peak_tflops(i->gpu));
@@ -132,16 +182,19 @@ static void push_env(struct op *op, const struct run *r, const struct instance *
 	add_var(&vars, "GPUFLEET_FLEET", f ? f->name : "");
 	add_var(&vars, "GPUFLEET_RUN_ID", id);
 	add_var(&vars, "GPUFLEET_RECIPE", r->recipe);
+	add_places(&vars, &places);
 	job_env_command(cmd, input, r->key, vars.items, vars.count);
 	for (size_t k = 0; k < ARRAY_LEN(owned); k++)
 		json_decref(owned[k]);
 	free(vars.items);
+	buf_free(&places.addresses);
 }
 
 /* Did whoever asked for this run accept a host key that was only seen? */
-static bool trusts_first_use(const struct run *r)
+static bool trusts_first_use(const struct op *op, const struct run *r)
 {
-	json_t *spec = r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
+	const char *text = gang_leader(engine_model(op->x->en), r)->spec;
+	json_t *spec = text ? json_read(text, strlen(text), NULL) : NULL;
 	bool yes = json_bool(spec, "trust_first_use", false);
 
 	json_decref(spec);
@@ -164,14 +217,14 @@ static int push_secrets(struct op *op, const struct run *r, const struct instanc
 		    "a port of its own can have them", i->address);
 		return -1;
 	}
-	if (*r->secrets && proven && i->trust == TRUST_TOFU && !trusts_first_use(r)) {
+	if (*r->secrets && proven && i->trust == TRUST_TOFU && !trusts_first_use(op, r)) {
 		snprintf(why, TEXT_MAX, "its secrets are not sent: the host key of the machine was only seen at first contact, and "
 		    "secrets_min_trust is 'proven'; run --trust-first-use sends them all the same");
 		return -1;
 	}
 	str_copy(names, r->secrets);
 	while ((name = str_split(&rest, ",")) && vars.count < ARRAY_LEN(read)) {
-		const char *value = *name ? kept_secret_find(op->x, r->key, name) : NULL;
+		const char *value = *name ? kept_secret_find(op->x, op->payload, name) : NULL;
 
 		if (!*name)
 			continue;
@@ -203,7 +256,7 @@ static void push_files(struct op *op, const struct run *r, const struct instance
 	char path[1024], why[TEXT_MAX];
 	struct stat st;
 
-	execute_run_path(op->x->en, r->key, "payload.tar", path, sizeof(path));
+	execute_run_path(op->x->en, op->payload, "payload.tar", path, sizeof(path));
 	if (stat(path, &st) < 0) {
 		snprintf(why, sizeof(why), "the files of the run are missing on this host: %s", strerror(errno));
 		op_end(op, SSH_OK, true, CAUSE_PUSH_FAILED, why);

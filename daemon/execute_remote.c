@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "core/gang.h"
 #include "execute_op.h"
 
 #include <errno.h>
@@ -140,7 +141,8 @@ static void op_free(struct op *op)
 static enum fact_kind fact_kind_of(enum action_kind k)
 {
 	static const enum fact_kind kinds[] = { [ACTION_CONNECT] = FACT_CONNECTED, [ACTION_CLEAN] = FACT_CLEANED, [ACTION_RELEASE] = FACT_RELEASED,
-		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_POLL] = FACT_RUN_STATUS,
+		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED,
+		[ACTION_GO] = FACT_RUN_RELEASED, [ACTION_POLL] = FACT_RUN_STATUS,
 		[ACTION_STOP] = FACT_RUN_STOPPED, [ACTION_COLLECT] = FACT_RUN_COLLECTED };
 
 	return kinds[k];
@@ -207,7 +209,7 @@ static void poll_answered(struct op *op)
 	size_t out_n, err_n;
 	struct err e = { 0 };
 	static const enum fact_job jobs[] = { [JOB_NONE] = FACT_JOB_NONE, [JOB_SETUP] = FACT_JOB_SETUP,
-		[JOB_RUNNING] = FACT_JOB_RUNNING, [JOB_DONE] = FACT_JOB_DONE, [JOB_VANISHED] = FACT_JOB_VANISHED };
+		[JOB_READY] = FACT_JOB_READY, [JOB_RUNNING] = FACT_JOB_RUNNING, [JOB_DONE] = FACT_JOB_DONE, [JOB_VANISHED] = FACT_JOB_VANISHED };
 
 	if (!r || job_poll_read(&s, buf_str(&op->out), op->out.len, &out, &out_n, &err, &err_n, &e) < 0) {
 		log_warn("run %lld: %s", (long long)op->action.id, e.msg);
@@ -396,13 +398,14 @@ void op_exec(struct op *op, const struct instance *i, const char *command, const
 	    .idle_limit = op->action.kind == ACTION_PUSH || op->action.kind == ACTION_COLLECT ? 2 * MINUTE : 30 * SECOND });
 }
 
-static void start_command(struct buf *cmd, const struct run *r)
+static void start_command(const struct model *m, struct buf *cmd, const struct run *r)
 {
-	json_t *spec = r->spec ? json_read(r->spec, strlen(r->spec), NULL) : NULL;
+	const char *text = gang_leader(m, r)->spec;
+	json_t *spec = text ? json_read(text, strlen(text), NULL) : NULL;
 	const char *setup = json_str(spec, "setup", ""), *qualify = json_str(spec, "qualify", "");
 	struct job_start s = { .qualify = *qualify ? qualify : NULL, .setup = *setup ? setup : NULL,
 		.run = json_str(spec, "run", "run.sh"), .setup_timeout = r->setup_timeout, .run_timeout = r->run_timeout,
-		.setup_once = json_bool(spec, "setup_once", false) };
+		.setup_once = json_bool(spec, "setup_once", false), .gate = r->ranks > 1 };
 
 	job_start_command(cmd, r->key, &s);
 	json_decref(spec);
@@ -449,8 +452,10 @@ void op_step(struct op *op)
 		op_end(op, SSH_UNREACHABLE, false, CAUSE_NONE, "no address");
 		return;
 	}
-	if (r)
+	if (r) {
 		str_copy(op->key, r->key);
+		str_copy(op->payload, gang_leader(m, r)->key);
+	}
 	switch ((int)op->action.kind) {
 	case ACTION_CONNECT:
 		if (op->step == CONNECT_PROBE && proof_wanted(op->x, i)) {
@@ -470,7 +475,8 @@ void op_step(struct op *op)
 	case ACTION_RELEASE: volume_command(model_extra(m, i->volume_id), true, &cmd); break;
 	case ACTION_PUSH: push_step(op, r, i); return;
 	case ACTION_COLLECT: collect_step(op, r, i); return;
-	case ACTION_START: start_command(&cmd, r); break;
+	case ACTION_START: start_command(m, &cmd, r); break;
+	case ACTION_GO: job_go_command(&cmd, r->key); break;
 	case ACTION_POLL: job_poll_command(&cmd, r->key, r->out_size - r->out_base, r->err_size - r->err_base, POLL_BYTES); break;
 	case ACTION_STOP: job_stop_command(&cmd, r->key, 10 * SECOND); break;
 	default: BUG("action %s is not for a machine", action_name(op->action.kind));

@@ -32,7 +32,7 @@ static const struct member offer_members[] = { TEXT(offer, account), TEXT(offer,
 	BOOL(offer, marketplace), INT(offer, reliability_ppm), I64(offer, stays) };
 
 static const struct member machine_members[] = { TEXT(machine, id), TEXT(machine, mark), ENUM(machine, state), TEXT(machine, address),
-	INT(machine, port), TEXT(machine, user), TEXT(machine, gpu), INT(machine, gpu_count), I64(machine, price_hour),
+	TEXT(machine, private_address), INT(machine, port), TEXT(machine, user), TEXT(machine, gpu), INT(machine, gpu_count), I64(machine, price_hour),
 	I64(machine, created), TEXT(machine, note) };
 
 static const struct member balance_members[] = { I64(balance, available), I64(balance, hourly), INT(balance, machines),

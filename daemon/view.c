@@ -1,6 +1,7 @@
 #include "view.h"
 #include "base/str.h"
 #include "core/cost.h"
+#include "core/gang.h"
 
 static void put_money_or_null(json_t *o, const char *key, money m, bool known)
 {
@@ -43,6 +44,14 @@ json_t *view_offer(const struct offer *v)
 	return o;
 }
 
+/* What people call it: of several instances all are at the run of rank 0. */
+static json_t *shown_run(const struct model *m, int64_t id)
+{
+	const struct run *r = model_run(m, id);
+
+	return id ? json_integer(r ? gang_leader(m, r)->object.id : id) : json_null();
+}
+
 json_t *view_instance(const struct model *m, const struct instance *i, instant now)
 {
 	json_t *o = json_object();
@@ -65,6 +74,7 @@ json_t *view_instance(const struct model *m, const struct instance *i, instant n
 	json_put_str(o, "name", i->mark);
 	json_put_str(o, "provider_id", i->provider_id);
 	json_put_str(o, "address", i->address);
+	json_put_str(o, "private_address", i->private_address);
 	json_put_int(o, "port", i->port);
 	json_put_str(o, "user", i->user);
 	json_put_str(o, "host_key", i->host_key);
@@ -77,7 +87,7 @@ json_t *view_instance(const struct model *m, const struct instance *i, instant n
 	json_put_money(o, "metered", a ? cost_of_instance(&a->facts, i, now) : i->metered);
 	put_money_or_null(o, "billed", i->billed, i->billed_known);
 	json_put_bool(o, "settled", i->settled != 0);
-	json_put(o, "run", i->run_id ? json_integer(i->run_id) : json_null());
+	json_put(o, "run", shown_run(m, i->run_id));
 	put_money_or_null(o, "leak_bound", a ? cost_leak_bound(&a->facts, i, now) : 0, a && i->state != INSTANCE_GONE);
 	json_put_str(o, "watchdog", watchdog_name(i->watchdog));
 	json_put_str(o, "trust", *i->host_key ? trust_name(i->trust) : "");
@@ -182,6 +192,7 @@ json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
 	put_seconds(o, "lifetime", f->lifetime);
 	put_seconds(o, "idle_limit", f->idle_limit);
 	json_put_bool(o, "own_key", f->own_key);
+	json_put_bool(o, "together", f->together);
 	json_put_str(o, "budget", f->budget);
 	put_money_or_null(o, "max_cost", f->max_cost, f->max_cost != 0);
 	json_put_money(o, "held", s.held);
@@ -196,7 +207,8 @@ json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
 		json_array_append_new(instances, view_instance(m, INSTANCE_OF(n), now));
 	json_put(o, "instances", instances);
 	list_for_each(n, &f->run_list)
-		json_array_append_new(runs, json_integer(RUN_OF(n)->object.id));
+		if (RUN_OF(n)->rank == 0)
+			json_array_append_new(runs, json_integer(RUN_OF(n)->object.id));
 	json_put(o, "runs", runs);
 	return o;
 }
@@ -208,6 +220,40 @@ static money run_cost(const struct model *m, const struct run *r, instant now)
 	instant until = r->done ? r->done : now;
 
 	return i && r->assigned ? money_for(i->price_hour, until - r->assigned) : 0;
+}
+
+/* Each instance of a run of several; `instances` and this are there for every run, so that nobody must ask which kind it is. */
+static json_t *ranks_json(const struct model *m, const struct run *r)
+{
+	json_t *list = json_array();
+
+	for (int rank = 0; rank < r->ranks && r->rank == 0; rank++) {
+		const struct run *o = gang_rank(m, r, rank);
+		json_t *one = json_object();
+
+		if (o) {
+			json_put_int(one, "rank", rank);
+			json_put_int(one, "run", o->object.id);
+			json_put(one, "instance", o->instance_id ? json_integer(o->instance_id) : json_null());
+			json_put_str(one, "address", gang_address(m, r, rank));
+			json_put_str(one, "state", run_fsm.state_names[o->state]);
+			json_put_str(one, "outcome", outcome_name(o->outcome));
+			json_put_str(one, "reason", o->reason);
+			json_put(one, "exit_status", o->exit_status >= 0 && o->ended ? json_integer(o->exit_status) : json_null());
+		}
+		json_array_append_new(list, one);
+	}
+	return list;
+}
+
+static money gang_cost(const struct model *m, const struct run *r)
+{
+	money sum = run_cost(m, r, m->now);
+
+	for (int rank = 1; rank < r->ranks && r->rank == 0; rank++)
+		if (gang_rank(m, r, rank))
+			sum = money_add(sum, run_cost(m, gang_rank(m, r, rank), m->now));
+	return sum;
 }
 
 json_t *view_run(const struct model *m, const struct run *r)
@@ -236,7 +282,10 @@ json_t *view_run(const struct model *m, const struct run *r)
 	json_put_time(o, "done", r->done);
 	json_put_int(o, "out_size", r->out_size);
 	json_put_int(o, "err_size", r->err_size);
-	json_put_money(o, "metered", run_cost(m, r, m->now));
+	json_put_money(o, "metered", gang_cost(m, r));
+	json_put_int(o, "instances", r->ranks > 1 && r->rank == 0 ? r->ranks : 1);
+	json_put_int(o, "rank", r->rank);
+	json_put(o, "ranks", ranks_json(m, r));
 	json_put(o, "params", params ? params : json_object());
 	json_put(o, "env", r->env ? json_read(r->env, strlen(r->env), NULL) : json_object());
 	json_put_str(o, "secrets", r->secrets);

@@ -3,6 +3,7 @@
 #include "base/embed.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "core/gang.h"
 #include "execute.h"
 #include "remote/archive.h"
 #include "remote/job.h"
@@ -342,6 +343,31 @@ static duration time_limit(const struct wish *w, const json_t *in)
 	return w->has_recipe && !json_bool(in, "serve", false) ? w->recipe.run_timeout : 0;
 }
 
+/* "all" is known when its fleet is: until then it is left to the caller. */
+static int read_instances(struct wish *w, const json_t *in, struct err *e)
+{
+	int least = w->has_recipe && w->recipe.needs.instances ? w->recipe.needs.instances : 1;
+	const json_t *v = json_object_get(in, "instances");
+	int64_t n = json_int(in, "instances", least);
+
+	if (!strcmp(json_str(in, "instances", ""), "all") || json_bool(in, "prepare", false))
+		return 0; /* a machine is prepared by itself, whatever works on it later */
+	if ((v && !json_is_null(v) && !json_is_integer(v)) || n < 1 || n > GANG_MOST)
+		return err_set(e, ERR_USAGE, "'instances' must be a whole number from 1 to %d, or \"all\" on a fleet that is up", GANG_MOST);
+	return wish_instances(w, (int)n, e);
+}
+
+int wish_instances(struct wish *w, int n, struct err *e)
+{
+	if (w->has_recipe && n < w->recipe.needs.instances)
+		return err_set(e, ERR_USAGE, "%s works on %d instances at least; say --instances %d", w->recipe.name, w->recipe.needs.instances,
+		    w->recipe.needs.instances);
+	if (n > GANG_MOST)
+		return err_set(e, ERR_USAGE, "a run has at most %d instances", GANG_MOST);
+	w->run.ranks = n > 1 ? n : 0;
+	return 0;
+}
+
 int wish_build(struct wish *w, struct engine *en, const char *user, const json_t *in, struct err *e)
 {
 	struct rng rng;
@@ -354,7 +380,7 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 	json_t *spec;
 	int result;
 
-	if (collect_files(w, recipe, payload, e) < 0 || add_included(w, e) < 0)
+	if (collect_files(w, recipe, payload, e) < 0 || add_included(w, e) < 0 || read_instances(w, in, e) < 0)
 		return -1;
 	str_copy(run, w->has_recipe ? w->recipe.run : json_str(payload, "run", "run.sh"));
 	str_copy(setup, w->has_recipe ? w->recipe.setup : json_str(payload, "setup", ""));
@@ -395,10 +421,15 @@ int wish_write(const struct wish *w, struct engine *en, struct err *e)
 	char path[1024];
 	int fd = -1, result = -1;
 
-	execute_run_path(en, w->run.key, "", path, sizeof(path));
-	if (mkdir(path, 0700) < 0) {
-		err_errno(e, ERR_FAILED, "cannot make '%s'", path);
-		goto out;
+	for (int rank = 0; rank == 0 || rank < w->run.ranks; rank++) {
+		char key[16];
+
+		gang_key(key, w->run.key, rank);
+		execute_run_path(en, key, "", path, sizeof(path));
+		if (mkdir(path, 0700) < 0) {
+			err_errno(e, ERR_FAILED, "cannot make '%s'", path);
+			goto out;
+		}
 	}
 	if (archive_pack(&tar, w->payload->files, w->payload->count, e) < 0)
 		goto out;

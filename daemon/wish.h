@@ -31,10 +31,12 @@ void wish_free(struct wish *w);
 /*
  * With `prepare` (true) the recipe's prepare script takes the place of run; one without leaves what its setup leaves. With `serve` (true)
  * its serve script does, without a limit of time. A payload beside a recipe is the tree that the recipe's `directory` asks for.
- * recipe, payload, title, set, args, secrets, timeout, qualify, trust_first_use of `in`; ERR_USAGE says what is wrong. Secrets are
+ * recipe, payload, instances, title, set, args, secrets, timeout, qualify, trust_first_use of `in`; ERR_USAGE says what is wrong. Secrets are
  * looked for among those that `user` may use; a null in `secrets` names one that must be configured.
  */
 int wish_build(struct wish *w, struct engine *en, const char *user, const json_t *in, struct err *e);
+/* How many instances it is to have; ERR_USAGE: its recipe wants more. wish_build() takes `instances` of `in`, unless that is "all". */
+int wish_instances(struct wish *w, int n, struct err *e);
 /* Can its recipe work on such a GPU? */
 int wish_fits(const struct wish *w, const char *gpu, struct err *e);
 /* The payload onto disk, before anybody hears of the run. */

@@ -199,6 +199,7 @@ static const struct column fleet_columns[] = {
 	TEXT(fleet, budget), /* since 0009 */
 	TEXT(fleet, volume), TEXT(fleet, snapshot), TEXT(fleet, snapshot_as), /* since 0010 */
 	OWNED(fleet, env), /* since 0011 */
+	BOOL(fleet, together), /* since 0012 */
 };
 
 static const struct column instance_columns[] = {
@@ -223,6 +224,7 @@ static const struct column instance_columns[] = {
 	NAMED(instance, part, part), I64(instance, part_run), I64(instance, rate_before), I64(instance, rate_since), /* since 0009 */
 	TEXT(instance, host), NAMED(instance, gap, gap), I64(instance, volume_id), I64(instance, snapshot_id),
 	I64(instance, traffic_hold), /* since 0010 */
+	TEXT(instance, private_address), /* since 0012 */
 };
 
 static const struct column run_columns[] = {
@@ -235,6 +237,7 @@ static const struct column run_columns[] = {
 	I64(run, out_base), I64(run, err_base), /* since 0005 */
 	I64(run, trial_id), /* since 0007 */
 	OWNED(run, env), /* since 0011 */
+	I64(run, gang_id), INT(run, rank), INT(run, ranks), I64(run, set_up), I64(run, released), /* since 0012 */
 };
 
 static const struct column account_columns[] = {

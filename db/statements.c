@@ -18,6 +18,10 @@
 	"AS exit_status, r.signal, r.created AS t_created, nullif(r.started, 0) AS t_started, nullif(r.ended, 0) AS t_ended, "     \
 	"nullif(r.done, 0) AS t_done, r.out_size, r.err_size, r.params AS j_params, " \
 	"coalesce(r.env, '{}') AS j_env, r.secrets, r.results_bytes, r.requeues, "      \
+	"r.rank, CASE WHEN r.ranks > 1 AND r.rank = 0 THEN r.ranks ELSE 1 END AS instances, CASE WHEN r.ranks > 1 AND r.rank = 0 "       \
+	"THEN (SELECT json_group_array(json_object('rank', g.rank, 'run', g.id, 'instance', g.instance_id, 'state', g.state, 'outcome', " \
+	"g.outcome, 'reason', g.reason, 'exit_status', CASE WHEN g.exit_status >= 0 THEN g.exit_status END)) FROM runs g WHERE "          \
+	"g.gang_id > 0 AND g.gang_id = r.id) ELSE '[]' END AS j_ranks, "                                                              \
 	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout, i.gpu, i.gpu_count, i.provider, i.region, "           \
 	"i.price_hour AS m_price_hour FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id LEFT JOIN instances i ON i.id = "         \
 	"r.instance_id "
@@ -73,8 +77,8 @@ const char *const statements[STATEMENTS] = {
 	[SQL_NEWEST_EVENTS_OF_RUN] = NEWEST(OF_RUN),
 	[SQL_NEWEST_EVENTS_OF_INSTANCE] = NEWEST(OF_INSTANCE),
 
-	[SQL_RUNS] = RUN_FIELDS "ORDER BY r.id DESC LIMIT ?1",
-	[SQL_RUNS_OF_FLEET] = RUN_FIELDS "WHERE r.fleet_id = ?2 ORDER BY r.id DESC LIMIT ?1",
+	[SQL_RUNS] = RUN_FIELDS "WHERE r.rank = 0 ORDER BY r.id DESC LIMIT ?1",
+	[SQL_RUNS_OF_FLEET] = RUN_FIELDS "WHERE r.rank = 0 AND r.fleet_id = ?2 ORDER BY r.id DESC LIMIT ?1",
 	[SQL_RUN] = RUN_FIELDS "WHERE r.id = ?1",
 	[SQL_RESULTS] = "SELECT metric, value, text, unit, labels AS j_labels FROM results WHERE run_id = ?1 ORDER BY seq",
 	[SQL_IMPORTS] = "SELECT name, owner, created AS t_created, length(source) AS bytes FROM imports WHERE source IS NOT NULL ORDER BY name",

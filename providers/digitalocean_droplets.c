@@ -204,14 +204,16 @@ static void read_address(const struct op_args *a, const json_t *droplet, struct 
 	size_t i;
 
 	json_array_foreach (nets, i, net) {
-		const char *ip = json_str(net, "ip_address", "");
+		const char *ip = json_str(net, "ip_address", ""), *type = json_str(net, "type", "");
 
-		if (strcmp(json_str(net, "type", ""), "public") != 0 || !*ip || strlen(ip) > 15 ||
-		    strspn(ip, "0123456789.") != strlen(ip))
+		if (!*ip || strlen(ip) > 15 || strspn(ip, "0123456789.") != strlen(ip))
 			continue;
-		str_copy(m->address, ip);
-		m->port = a->account->ssh_port ? a->account->ssh_port : DIGITALOCEAN_SSH_PORT;
-		return;
+		if (!strcmp(type, "private") && !*m->private_address) {
+			str_copy(m->private_address, ip);
+		} else if (!strcmp(type, "public") && !*m->address) {
+			str_copy(m->address, ip);
+			m->port = a->account->ssh_port ? a->account->ssh_port : DIGITALOCEAN_SSH_PORT;
+		}
 	}
 }
 

@@ -5,7 +5,7 @@ cd "$dir" 2>/dev/null || fail "the run has no directory on this machine"
 said=attached
 if mkdir started 2>/dev/null; then
 	said=started
-	detach sh ./supervisor.sh run "$key" "$setup" "$run" "$setup_seconds" "$run_seconds" "$output_max" "$once" "$qualify"
+	detach sh ./supervisor.sh run "$key" "$setup" "$run" "$setup_seconds" "$run_seconds" "$output_max" "$once" "$qualify" "$gate"
 elif [ ! -d started ]; then
 	fail "cannot write in $dir: no permission, read-only or full"
 fi

@@ -18,7 +18,7 @@ bool job_key_ok(const char *key)
 static bool reserved(const char *name)
 {
 	static const char *const names[] = { "BASH_ENV", "BASHOPTS", "CDPATH", "ENV", "EUID",
-		"GPUFLEET_BOOT_ID", "GPUFLEET_PAYLOAD", "GPUFLEET_PHASE", "GPUFLEET_RESULTS",
+		"GPUFLEET_BOOT_ID", "GPUFLEET_HOSTFILE", "GPUFLEET_PAYLOAD", "GPUFLEET_PHASE", "GPUFLEET_RESULTS",
 		"GPUFLEET_RUN", "GPUFLEET_SECRET_DIR", "HOME", "IFS", "LC_ALL", "OPTIND", "PATH",
 		"PPID", "PS1", "PS2", "PS4", "PWD", "SHELL", "SHELLOPTS", "UID" };
 
@@ -216,8 +216,15 @@ void job_start_command(struct buf *out, const char *key, const struct job_start 
 	put_number(out, "setup_seconds", whole_seconds(s->setup_timeout));
 	put_number(out, "run_seconds", whole_seconds(s->run_timeout));
 	put_number(out, "once", s->setup_once);
+	put_number(out, "gate", s->gate);
 	put_number(out, "output_max", s->output_max ? s->output_max : JOB_STREAM_MAX);
 	put_command(out, "remote/job-start.sh");
+}
+
+void job_go_command(struct buf *out, const char *key)
+{
+	begin(out, key);
+	put_command(out, "remote/job-go.sh");
 }
 
 void job_poll_command(

@@ -5,6 +5,7 @@
  *
  *	order on a machine:  probe → lease … lease
  *	order of a run:  push → env → secrets (if any) → start → poll … poll → collect → clean
+ *	of one instance of several:          … start → poll … poll → go → poll … poll → collect → clean
  *
  * Every command may be given again after a lost connection. A command that could not do its work exits with JOB_FAILED and
  * has one line on standard error for people; job_complaint() makes it presentable.
@@ -13,6 +14,8 @@
  *	~/.gpufleet/runs/<key>/payload/            the recipe's files as pushed
  *	                      /env                 parameters as exported variables, 0600, no secrets
  *	                      /supervisor.sh       ours; each run has its own copy, so a newer daemon cannot disturb an old run
+ *	                      /hostfile            "ADDRESS slots=GPUS", a line for each of GPUFLEET_ADDRESSES
+ *	                      /go                  every instance of the run is set up
  *	                      /started/            mkdir gate: the script starts at most once; holds the supervisor's identity
  *	                      /stdout /stderr      output of setup and run, append only
  *	                      /status              "state=… exit=… …" one line, by rename
@@ -23,7 +26,7 @@
  *
  * What a script finds: its working directory is payload/; its input is /dev/null; GPUFLEET_RUN (the key, also how strays
  * are found), GPUFLEET_PHASE (setup or run), GPUFLEET_PAYLOAD and GPUFLEET_RESULTS (directories), GPUFLEET_VOLUME (where its
- * volume is; unset: it has none), GPUFLEET_BOOT_ID; its
+ * volume is; unset: it has none), GPUFLEET_HOSTFILE, GPUFLEET_BOOT_ID; its
  * parameters and secrets under their own names. What setup leaves running lives until the run ends. A line
  * "gpufleet: progress <text>" on standard output is shown to people. Containers labelled gpufleet.run=$GPUFLEET_RUN are
  * ended with the run.
@@ -116,13 +119,17 @@ struct job_start {
 	const char *run;                     /* script in payload */
 	duration setup_timeout, run_timeout; /* enforced there too; 0: none */
 	bool setup_once;    /* skip setup where the same payload with the same parameters was set up before */
+	bool gate;          /* one instance of several: the script waits for job_go_command() */
 	int64_t output_max; /* a run that writes more to stdout or stderr is ended; 0: JOB_STREAM_MAX */
 };
 void job_start_command(struct buf *out, const char *key, const struct job_start *s);
+/* Behind JOB_READY: the script begins. Repeatable. */
+void job_go_command(struct buf *out, const char *key);
 
 enum job_state {
 	JOB_NONE, /* never started */
 	JOB_SETUP,
+	JOB_READY, /* set up, and waits to be told to go */
 	JOB_RUNNING,
 	JOB_DONE,
 	JOB_VANISHED, /* started, no final status, no supervisor: reboot or kill; compare boot_id */

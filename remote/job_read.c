@@ -100,6 +100,8 @@ static void read_status_line(struct job_status *s, const char *line, char starte
 		return;
 	if (!strcmp(state, "setup"))
 		s->state = JOB_SETUP;
+	else if (!strcmp(state, "ready"))
+		s->state = JOB_READY;
 	else if (!strcmp(state, "running"))
 		s->state = JOB_RUNNING;
 	else if (!strcmp(state, "done"))

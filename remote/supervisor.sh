@@ -1,9 +1,10 @@
 # Runs on the rented machine, detached, one per run. POSIX sh: dash, busybox, bash --posix; needs neither setsid nor timeout.
 #
-#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX ONCE QUALIFY
+#	sh supervisor.sh run   KEY SETUP RUN SETUP_SECONDS RUN_SECONDS OUTPUT_MAX ONCE QUALIFY GATE
 #	                                          in the run's directory; SETUP, RUN and QUALIFY name files in payload/; a run that
 #	                                          writes more than OUTPUT_MAX bytes of output is ended; ONCE=1: setup is skipped
-#	                                          where the same was set up before; QUALIFY says first whether the machine is fit
+#	                                          where the same was set up before; QUALIFY says first whether the machine is fit;
+#	                                          GATE=1: RUN begins when the file "go" is there
 #	sh supervisor.sh sweep KEY GRACE                                   end whatever is left of a run whose supervisor is gone
 #
 # It lives through the loss of the connection, runs setup and then run, ends them when their time is up or when it is asked to
@@ -176,7 +177,8 @@ complain() {
 # People call their variables what they like, key and home too: from here on nothing is read that theirs could have replaced.
 environment() {
 	GPUFLEET_RUN=$key GPUFLEET_PHASE=$state GPUFLEET_PAYLOAD=$home/payload GPUFLEET_RESULTS=$results GPUFLEET_BOOT_ID=$boot
-	export PATH GPUFLEET_RUN GPUFLEET_PHASE GPUFLEET_PAYLOAD GPUFLEET_RESULTS GPUFLEET_BOOT_ID
+	GPUFLEET_HOSTFILE=$home/hostfile
+	export PATH GPUFLEET_RUN GPUFLEET_PHASE GPUFLEET_PAYLOAD GPUFLEET_RESULTS GPUFLEET_BOOT_ID GPUFLEET_HOSTFILE
 	set -- "$home/env" "$secrets/gf-$key/env"
 	# shellcheck disable=SC1090
 	[ ! -f "$1" ] || . "$1"
@@ -383,6 +385,26 @@ qualify() {
 	echo "$boot" >"$fit.$$" && mv -f "$fit.$$" "$fit"
 }
 
+# As MPI's programs read it: a line for each instance, with as many slots as it has GPUs.
+write_hostfile() {
+	(
+		# shellcheck disable=SC1091
+		[ ! -f env ] || . ./env
+		for address in ${GPUFLEET_ADDRESSES:-}; do
+			echo "$address slots=$GPUFLEET_GPU_COUNT"
+		done
+	) >hostfile
+}
+
+# One of several instances is set up: its script begins when all of them are.
+await_go() {
+	state=ready
+	write_status
+	while [ ! -f "$home/go" ] && [ "$stopped" = 0 ]; do
+		nap 0.2
+	done
+}
+
 run() {
 	home=$(pwd)
 	results=$home/results
@@ -400,10 +422,12 @@ run() {
 	# Room for the last status on a disk that the script has filled.
 	dd if=/dev/zero of=reserve bs=8192 count=2 2>/dev/null
 	write_status
+	write_hostfile
 	if { [ -n "$7" ] && ! qualify "$7"; } || { [ -n "$1" ] && ! set_up "$1" "$3" "$6"; }; then
 		setup_failed=1
 		finish
 	fi
+	[ "$8" != 1 ] || [ "$stopped" = 1 ] || await_go
 	[ "$stopped" = 0 ] || finish
 	state=running
 	write_status

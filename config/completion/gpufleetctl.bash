@@ -79,6 +79,7 @@ _gpufleetctl()
 	snapshots:--owner) return ;;
 	snapshots:--budget | snapshots:-b) return ;;
 	run:--on) _gpufleetctl_take "$(_gpufleetctl_names fleet)"; return ;;
+	run:--instances | run:-m) return ;;
 	run:--gpu | run:-g) return ;;
 	run:--preset) return ;;
 	run:--set | run:-s) return ;;
@@ -160,6 +161,7 @@ _gpufleetctl()
 	serve:--label | serve:-l) return ;;
 	serve:--retry-until-up) return ;;
 	runs:--limit | runs:-l) return ;;
+	logs:--rank) return ;;
 	results:--format | results:-f) _gpufleetctl_take "table json csv md html nvidia-json nvidia-csv extended-csv"; return ;;
 	results:--save) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	results:--name) return ;;
@@ -211,7 +213,7 @@ _gpufleetctl()
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
 		gpus) _gpufleetctl_take "--all $globals" ;;
-		up) _gpufleetctl_take "--instances --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
+		up) _gpufleetctl_take "--instances --together --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
 		resolve) _gpufleetctl_take "--machine --absent $globals" ;;
@@ -224,7 +226,7 @@ _gpufleetctl()
 		prepare) _gpufleetctl_take "--gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --size --keep --snapshot-as --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		serve) _gpufleetctl_take "--on --port --gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
-		logs) _gpufleetctl_take "--console --follow $globals" ;;
+		logs) _gpufleetctl_take "--console --rank --follow $globals" ;;
 		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
 		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
 		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;

@@ -31,6 +31,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from gpus' -l all -s a -d 'ev
 
 complete -c gpufleetctl -n __fish_use_subcommand -a up -d 'rent machines and wait until they are ready'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l instances -s m -x -d 'how many such instances; 1 when not given'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l together -d 'in one account and region, where they reach each other: for runs of several instances'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l count -s c -x -d 'GPUs in each instance (GPU:N says the same)'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l name -s n -x -d 'what the fleet is called'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l for -s f -x -d 'how long it lives, counted from the moment when it is ready'
@@ -117,6 +118,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from snapshots' -l detach -s 
 
 complete -c gpufleetctl -n __fish_use_subcommand -a run -d 'run a benchmark or script, show its output, collect its results'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l on -x -a '(gpufleetctl help --names fleet 2>/dev/null)' -d 'a fleet that is up'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l instances -s m -x -d 'so many instances at a time, each with its rank; all begin together'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l gpu -s g -x -d 'rent a machine for it and give it back afterwards; takes the options of up'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l preset -x -d 'a documented stack; what else is given takes the place of its words; see: gpufleetctl presets'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l set -s s -x -d 'a parameter of the recipe'
@@ -238,6 +240,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from runs' -a '(gpufleetctl h
 
 complete -c gpufleetctl -n __fish_use_subcommand -a logs -d 'what a run has written, to standard output and standard error'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -l console -d 'what a machine that failed wrote to its console, by the number of the instance'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -l rank -x -d 'of a run of several instances: another one than rank 0, or all, each line behind [N]'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -l follow -s f -d 'go on until the run has ended'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from logs' -a '(gpufleetctl help --names run 2>/dev/null)'
 

@@ -29,6 +29,7 @@ enum action_kind {
 	ACTION_RELEASE,  /* instance: its volume is written and unmounted, before the machine goes → FACT_RELEASED */
 	ACTION_PUSH,     /* run → FACT_RUN_PUSHED */
 	ACTION_START,    /* run → FACT_RUN_STARTED */
+	ACTION_GO,       /* run, set up like every other of its gang: its script begins → FACT_RUN_RELEASED */
 	ACTION_POLL,     /* run → FACT_RUN_STATUS */
 	ACTION_STOP,     /* run → FACT_RUN_STOPPED */
 	ACTION_COLLECT,  /* run → FACT_RUN_COLLECTED */

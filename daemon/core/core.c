@@ -121,6 +121,7 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_RUN_WATCH:
 	case FACT_RUN_PUSHED:
 	case FACT_RUN_STARTED:
+	case FACT_RUN_RELEASED:
 	case FACT_RUN_STATUS:
 	case FACT_RUN_STOPPED:
 	case FACT_RUN_COLLECTED: run_apply(m, f); break;
@@ -281,7 +282,7 @@ const char *action_name(enum action_kind k)
 {
 	static const char *const names[] = { "offers", "list", "balance", "charges", "create", "describe", "mark", "destroy", "bill", "end_extra", "storage",
 		"storage_make", "volume_attach", "volume_detach", "storage_look", "connect",
-		"disconnect", "clean", "release", "push", "start", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
+		"disconnect", "clean", "release", "push", "start", "go", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
 
 	return names[k];
 }
@@ -289,7 +290,7 @@ const char *action_name(enum action_kind k)
 bool action_spends(enum action_kind k)
 {
 	/* Counting reads what was booked: all of it must be on the disk. */
-	return k == ACTION_CREATE || k == ACTION_STORAGE_MAKE || k == ACTION_START || k == ACTION_COUNT;
+	return k == ACTION_CREATE || k == ACTION_STORAGE_MAKE || k == ACTION_START || k == ACTION_GO || k == ACTION_COUNT;
 }
 
 void actions_add(struct actions *a, enum action_kind kind, int64_t id)

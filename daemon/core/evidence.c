@@ -160,6 +160,10 @@ void instance_seen(struct model *m, struct instance *i, const struct machine *se
 		i->port = seen->port;
 		core_dirty(m, &i->object);
 	}
+	if (*seen->private_address && strcmp(i->private_address, seen->private_address) != 0) {
+		str_copy(i->private_address, seen->private_address);
+		core_dirty(m, &i->object);
+	}
 	if (*seen->user)
 		str_copy(i->user, seen->user);
 	if (seen->price_hour > 0 && i->state < INSTANCE_DELETING)

@@ -52,6 +52,7 @@ enum fact_kind {
 	FACT_RELEASED,     /* id: instance; contact */
 	FACT_RUN_PUSHED,   /* id: run; contact, flag = refused for good (message), cause */
 	FACT_RUN_STARTED,  /* id: run; contact, message */
+	FACT_RUN_RELEASED, /* id: run; contact */
 	FACT_RUN_STATUS,   /* id: run; contact, status */
 	FACT_RUN_STOPPED,  /* id: run; contact */
 	FACT_RUN_COLLECTED,/* id: run; contact, count = bytes, message */
@@ -76,7 +77,7 @@ struct fact_probe {
 	duration leased; /* how long the lease lasts that it was given */
 };
 
-enum fact_job { FACT_JOB_NONE, FACT_JOB_SETUP, FACT_JOB_RUNNING, FACT_JOB_DONE, FACT_JOB_VANISHED };
+enum fact_job { FACT_JOB_NONE, FACT_JOB_SETUP, FACT_JOB_READY, FACT_JOB_RUNNING, FACT_JOB_DONE, FACT_JOB_VANISHED };
 struct fact_status {
 	enum fact_job job;
 	int exit_status; /* -1 unknown */

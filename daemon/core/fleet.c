@@ -551,10 +551,10 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 		start_extension(m, f);
 		finish_extension(m, f);
 	}
-	/* A machine that became free takes what waits. */
-	if (f->state == FLEET_OPEN && t.ready > t.busy)
+	/* A machine that became free takes what waits; whoever waits for several hears also that there will never be enough. */
+	if (f->state == FLEET_OPEN)
 		list_for_each(n, &f->run_list)
-			if (RUN_OF(n)->state == RUN_QUEUED)
+			if (RUN_OF(n)->state == RUN_QUEUED && (t.ready > t.busy || RUN_OF(n)->ranks > 1))
 				core_touch(m, &RUN_OF(n)->object);
 	if (f->state == FLEET_OPEN)
 		wake = check_endings(m, f, &t, now);

@@ -67,7 +67,17 @@ void run_decide(struct model *m, struct run *r, instant now, struct actions *out
 void run_machine_lost(struct model *m, struct run *r, const char *why);
 /* A spot machine was taken away under it: it begins again on another one, or is lost. */
 void run_preempted(struct model *m, struct run *r);
+/* The instance is its from now on. */
+void run_assign(struct model *m, struct run *r, struct instance *i);
 void run_stop(struct model *m, struct run *r, enum cause cause, const char *actor, const char *why);
+
+/* Runs of several instances (gang.c). */
+void gang_make(struct model *m, struct run *first); /* rows for the other ranks */
+bool gang_is_before(const struct fleet *f, const struct run *r); /* does an older one wait for machines? */
+void gang_assign(struct model *m, struct run *first, const struct fleet *f); /* all of its machines, or none */
+void gang_set_up(struct model *m, struct run *r); /* it waits; if it was the last, all are released */
+void gang_changed(struct model *m, struct run *r);
+bool gang_over(const struct model *m, const struct run *r, bool but_first); /* are all of its ranks DONE? */
 
 void campaign_apply(struct model *m, struct fact *f);
 void campaign_loaded(struct model *m, struct campaign *c);

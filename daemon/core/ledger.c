@@ -64,9 +64,10 @@ static void book_hold(struct model *m, struct object *about, int *count, money h
 static int64_t run_of(const struct model *m, const struct instance *i)
 {
 	const struct fleet *f = model_fleet(m, i->fleet_id);
+	const struct run *r = model_run(m, i->run_id);
 
 	if (i->run_id)
-		return i->run_id;
+		return r && r->ranks > 1 ? r->gang_id : i->run_id; /* what several instances cost is one run's */
 	return f && f->for_run && !list_empty(&f->run_list) ? RUN_OF(f->run_list.next)->object.id : 0;
 }
 

@@ -105,6 +105,7 @@ struct fleet {
 	bool for_run;       /* made by `run --gpu`: closes when its run has ended */
 	int64_t night_id;   /* opened for a night of a campaign; 0: not */
 	char budget[NAME_MAX_]; /* which it names; "": none (others may count it all the same) */
+	bool together;      /* its machines reach each other: one account and region, no containers */
 	duration keep_on_failure; /* for_run: keep this long when the run did not end ok */
 
 	/* life */
@@ -134,7 +135,7 @@ extern const struct fsm instance_fsm;
 enum activity {
 	ACTIVITY_NONE, ACTIVITY_CREATE, ACTIVITY_CONNECT, ACTIVITY_MARK, ACTIVITY_DESCRIBE, ACTIVITY_DESTROY, ACTIVITY_CLEAN, ACTIVITY_RELEASE,
 	ACTIVITY_BILL, ACTIVITY_END, ACTIVITY_MAKE, ACTIVITY_LOOK, ACTIVITY_MOVE, ACTIVITY_SUBMIT, ACTIVITY_JUDGE, ACTIVITY_NOTIFY, ACTIVITY_COUNT,
-	ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
+	ACTIVITY_PUSH, ACTIVITY_START, ACTIVITY_GO, ACTIVITY_POLL, ACTIVITY_STOP, ACTIVITY_COLLECT
 };
 
 /* What an instance's money went for (architecture §8). Stored by name. */
@@ -179,6 +180,7 @@ struct instance {
 	/* the machine */
 	char provider_id[ID_MAX];
 	char address[ADDRESS_MAX];
+	char private_address[ADDRESS_MAX]; /* by which machines of its account and region reach it; "": not told */
 	int port;
 	char user[32];
 	char host_key[512]; /* pinned at first contact */
@@ -270,6 +272,11 @@ struct run {
 	instant created, assigned, started, run_started, ended, done;
 	bool stop_requested;
 	int64_t trial_id; /* of a night; 0: somebody's own */
+	/* of several instances: one row for each (gang.c) */
+	int64_t gang_id;   /* the run of rank 0, which is what people see; 0: it has one instance */
+	int rank, ranks;   /* 0 … ranks-1; ranks 0 or 1: one instance */
+	instant set_up;    /* it waits for the others */
+	instant released;  /* all were set up: the scripts begin */
 	int requeues; /* how often it was taken from a machine and given to another */
 	int64_t version;
 
@@ -277,7 +284,9 @@ struct run {
 	struct list fleet_link;
 	enum activity activity;
 	instant retry_at, stop_deadline;
-	bool pushed, stop_said;
+	bool pushed, stop_said, go_said;
+	bool collected; /* rank 0: its results are here, and it waits for the others */
+	bool halted;    /* it is stopped because another rank ended */
 	int tries;
 	bool watched; /* somebody follows: poll faster */
 };

@@ -27,7 +27,7 @@ static bool in_list(const char *list, const char *word)
 
 bool place_account_allowed(const struct fleet *f, const struct account_state *a)
 {
-	return a->configured && (!f->own_key || a->facts.takes_key) &&
+	return a->configured && (!f->own_key || a->facts.takes_key) && (!f->together || !a->facts.container) &&
 	       (!*f->accounts || in_list(f->accounts, a->facts.name) || in_list(f->accounts, a->facts.provider));
 }
 
@@ -112,6 +112,32 @@ static bool host_taken(const struct account_state *a, const struct offer *o)
 	return false;
 }
 
+/* Machines that are to reach each other are all where the first one is, and the first one where there are enough. */
+static bool fits_others(const struct fleet *f, const struct offer *o, char why[TEXT_MAX])
+{
+	bool alone = true;
+
+	if (!f->together)
+		return true;
+	if (f->object.id)
+		list_for_each(n, &f->instance_list) {
+			const struct instance *i = INSTANCE_OF(n);
+
+			if (i->state >= INSTANCE_DRAINING)
+				continue;
+			alone = false;
+			if (!strcmp(i->account, o->account) && str_ieq(i->region, o->region))
+				continue;
+			snprintf(why, TEXT_MAX, "is not at %s%s%s, where the other machines are", i->account, *i->region ? " in " : "", i->region);
+			return false;
+		}
+	if (alone && o->available > 0 && o->available < f->instances) {
+		snprintf(why, TEXT_MAX, "has only %d left of the %d that are wanted together", o->available, f->instances);
+		return false;
+	}
+	return true;
+}
+
 /* Not this one: what the wish has nothing to do with. */
 static bool is_shunned(const struct model *m, const struct account_state *a, const struct offer *o, instant now, char why[TEXT_MAX])
 {
@@ -173,7 +199,7 @@ static const struct offer **collect(const struct model *m, const struct fleet *f
 			const struct offer *o = &a->offers[j];
 			struct ranked one;
 
-			if (!fit(f, &a->facts, o, why) || !storage_fits(m, f, o, why) || is_shunned(m, a, o, now, why))
+			if (!fit(f, &a->facts, o, why) || !fits_others(f, o, why) || !storage_fits(m, f, o, why) || is_shunned(m, a, o, now, why))
 				continue;
 			if (*count == cap) {
 				cap = cap ? 2 * cap : 16;
@@ -406,8 +432,8 @@ static bool nearer(const struct fleet *f, const struct offer *a, const struct of
 static bool would_take(const struct model *m, const struct fleet *f, const struct account_state *a, struct passed *one, int slot,
     instant now)
 {
-	return place_fits(f, &a->facts, one->offer, one->why) && storage_fits(m, f, one->offer, one->why) &&
-	       !is_shunned(m, a, one->offer, now, one->why) && !was_tried(m, f, one->offer, slot, now, one->why) &&
+	return place_fits(f, &a->facts, one->offer, one->why) && fits_others(f, one->offer, one->why) &&
+	       storage_fits(m, f, one->offer, one->why) && !is_shunned(m, a, one->offer, now, one->why) && !was_tried(m, f, one->offer, slot, now, one->why) &&
 	       !is_used_up(a, one->offer, one->why);
 }
 

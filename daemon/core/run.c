@@ -4,11 +4,14 @@
  *	QUEUED ─▶ PUSHING ─▶ SETUP ─▶ RUNNING ─▶ COLLECTING ─▶ DONE
  *	              └──────────┴───────┴─▶ STOPPING ─┘
  *
+ * A run of several instances is one of these for each (gang.c): in SETUP, set up, it waits until all are.
+ *
  * Everything on the machine is repeatable: push and start find what is there already (reliability §2.14 C14–C18), so a restart
  * continues from the state that was stored.
  */
 #include "base/str.h"
 #include "base/mutant.h"
+#include "core/gang.h"
 #include "core/internal.h"
 
 #define PUSH_TRIES     5
@@ -67,7 +70,8 @@ static void finished(struct model *m, struct run *r)
 		if (i->state == INSTANCE_BUSY || i->state == INSTANCE_DRAINING)
 			instance_move(m, i, INSTANCE_EV_RELEASED, CAUSE_NONE, NULL, "run %lld is done", (long long)r->object.id);
 	}
-	end_fleet(m, r);
+	if (gang_over(m, r, false))
+		end_fleet(m, gang_leader(m, r));
 	if (r->trial_id)
 		trial_run_ended(m, r);
 }
@@ -111,6 +115,8 @@ bool run_move(struct model *m, struct run *r, enum run_event ev, enum cause caus
 			r->ended = m->now;
 		if (r->state == RUN_DONE)
 			finished(m, r);
+		if (r->ranks > 1)
+			gang_changed(m, r);
 	}
 	touch_around(m, r);
 	return true;
@@ -169,8 +175,9 @@ static void submit(struct model *m, struct fact *f)
 		free(row.spec);
 		return;
 	}
-	if (!fleet || fleet->state != FLEET_OPEN) {
+	if (!fleet || fleet->state != FLEET_OPEN)
 		err_set(&f->error, ERR_CONFLICT, "the fleet is %s and takes no runs", !fleet ? "not there" : "closing");
+	if (f->error.code || !gang_admits(m, fleet, row.ranks, &f->error)) {
 		free(row.params);
 		free(row.env);
 		free(row.spec);
@@ -183,6 +190,8 @@ static void submit(struct model *m, struct fact *f)
 	r = model_add_run(m, &row);
 	core_event(m, &r->object, "", "submit", "QUEUED", CAUSE_NONE, f->actor, "%s on %s", r->recipe, fleet->name);
 	core_dirty(m, &r->object);
+	if (r->ranks > 1)
+		gang_make(m, r);
 	touch_around(m, r);
 	if (trial)
 		trial_has_run(m, trial, r);
@@ -255,16 +264,34 @@ static void started(struct model *m, struct run *r, const struct fact *f)
 	}
 }
 
+/* It was told to begin, as all of its gang are. */
+static void released(struct model *m, struct run *r, const struct fact *f)
+{
+	answered(r, ACTIVITY_GO);
+	if (r->state != RUN_SETUP)
+		return;
+	if (f->contact == SSH_OK) {
+		contact_made(m, r);
+		r->tries = 0;
+		r->retry_at = 0;
+		r->go_said = true;
+	} else if (f->contact == SSH_REFUSED && r->tries + 1 >= PUSH_TRIES) {
+		run_stop(m, r, CAUSE_FAILED, NULL, f->message && *f->message ? f->message : "it could not be told to begin");
+	} else {
+		again(m, r);
+	}
+}
+
 /*
  * The run leaves its machine, to begin again on another one, which the fleet orders. NULL: it has seen enough machines, or there
- * will be no other; else the machine that it left.
+ * will be no other; else the machine that it left. One of several shares its work with the others: it does not leave.
  */
 static struct instance *leave_machine(struct model *m, struct run *r, int most)
 {
 	struct instance *i = model_instance(m, r->instance_id);
 	const struct fleet *f = model_fleet(m, r->fleet_id);
 
-	if (!i || !f || f->state != FLEET_OPEN || m->closing || r->requeues >= most)
+	if (!i || !f || f->state != FLEET_OPEN || m->closing || r->ranks > 1 || r->requeues >= most)
 		return NULL;
 	r->requeues++;
 	r->out_base = r->out_size;
@@ -308,8 +335,11 @@ static void ended(struct model *m, struct run *r, const struct fact_status *s)
 
 	if (unfit && moved_on(m, r, s))
 		return;
-	r->exit_status = s->exit_status;
-	str_copy(r->signal, s->signal);
+	/* A gang's status is that of the rank that failed, not of those that were stopped for it. */
+	if (r->ranks < 2 || !r->stop_requested || r->exit_status < 0) {
+		r->exit_status = s->exit_status;
+		str_copy(r->signal, s->signal);
+	}
 	if (r->outcome == OUTCOME_NONE) {
 		if (s->stopped) {
 			r->outcome = OUTCOME_LOST;
@@ -329,6 +359,8 @@ static void ended(struct model *m, struct run *r, const struct fact_status *s)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "it was ended on the machine: nobody had renewed its lease");
 	else if (unfit)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "the machine is not fit: %.200s", s->progress);
+	else if (s->stopped && r->set_up && !r->run_started)
+		run_move(m, r, RUN_EV_EXITED, cause, NULL, "stopped before it began");
 	else if (s->timed_out)
 		run_move(m, r, RUN_EV_EXITED, cause, NULL, "%s took longer than its limit", s->setup_failed ? "setup" : "the script");
 	else if (*s->signal)
@@ -361,6 +393,13 @@ static void status(struct model *m, struct run *r, const struct fact *f)
 		str_copy(r->progress, s->progress);
 		core_dirty(m, &r->object);
 	}
+	if (r->state == RUN_SETUP && s->job == FACT_JOB_READY && !r->set_up) {
+		r->set_up = m->now;
+		core_dirty(m, &r->object);
+		gang_set_up(m, r);
+	}
+	if (r->state == RUN_SETUP && r->released && !r->go_said)
+		r->retry_at = m->now; /* the others begin just now */
 	if (r->state == RUN_SETUP && (s->job == FACT_JOB_RUNNING || (s->job == FACT_JOB_DONE && !s->setup_failed)))
 		run_move(m, r, RUN_EV_SETUP_DONE, CAUSE_NONE, NULL, "running");
 	if (s->more)
@@ -383,11 +422,23 @@ static void collected(struct model *m, struct run *r, const struct fact *f)
 		return;
 	if (f->contact == SSH_OK || ++r->tries >= COLLECT_TRIES) {
 		r->results_bytes = f->contact == SSH_OK ? f->count : 0;
+		if (r->ranks > 1 && r->rank == 0 && !gang_over(m, r, true)) {
+			r->collected = true;
+			return;
+		}
 		run_move(m, r, RUN_EV_COLLECTED, CAUSE_NONE, NULL, "%s",
 		    f->message && *f->message ? f->message : f->contact == SSH_OK ? "results are here" : "results could not be collected");
 	} else {
 		r->retry_at = m->now + core_backoff(r->tries, RETRY_MOST);
 	}
+}
+
+static void watch(struct model *m, struct run *r, bool on)
+{
+	r->watched = on;
+	if (on && r->retry_at > m->now + m->policy.run_poll_watched)
+		r->retry_at = m->now;
+	core_touch(m, &r->object);
 }
 
 void run_apply(struct model *m, struct fact *f)
@@ -407,12 +458,13 @@ void run_apply(struct model *m, struct fact *f)
 	switch ((int)f->kind) {
 	case FACT_RUN_CANCEL: run_stop(m, r, CAUSE_CANCELLED, f->actor, "cancelled"); break;
 	case FACT_RUN_WATCH:
-		r->watched = f->flag;
-		if (f->flag && r->retry_at > m->now + m->policy.run_poll_watched)
-			r->retry_at = m->now;
+		watch(m, r, f->flag);
+		for (int rank = 1; rank < r->ranks && r->rank == 0; rank++) /* it goes on when all of them do */
+			watch(m, gang_rank(m, r, rank), f->flag);
 		break;
 	case FACT_RUN_PUSHED: pushed(m, r, f); break;
 	case FACT_RUN_STARTED: started(m, r, f); break;
+	case FACT_RUN_RELEASED: released(m, r, f); break;
 	case FACT_RUN_STATUS: status(m, r, f); break;
 	case FACT_RUN_STOPPED:
 		answered(r, ACTIVITY_STOP);
@@ -425,18 +477,31 @@ void run_apply(struct model *m, struct fact *f)
 	core_touch(m, &r->object);
 }
 
+void run_assign(struct model *m, struct run *r, struct instance *i)
+{
+	i->run_id = r->object.id;
+	r->instance_id = i->object.id;
+	r->assigned = m->now;
+	instance_move(m, i, INSTANCE_EV_ASSIGNED, CAUSE_NONE, NULL, "run %lld", (long long)r->object.id);
+	run_move(m, r, RUN_EV_ASSIGNED, CAUSE_NONE, NULL, "on %s/%d", model_fleet(m, r->fleet_id)->name, i->slot);
+}
+
+/* The machines of a gang come together at last only if nobody younger takes one of them. */
 static void assign(struct model *m, struct run *r, struct fleet *f)
 {
+	if (gang_is_before(f, r))
+		return;
+	if (r->ranks > 1) {
+		if (r->rank == 0)
+			gang_assign(m, r, f);
+		return;
+	}
 	list_for_each(n, &f->instance_list) {
 		struct instance *i = INSTANCE_OF(n);
 
 		if (i->state != INSTANCE_READY || i->run_id)
 			continue;
-		i->run_id = r->object.id;
-		r->instance_id = i->object.id;
-		r->assigned = m->now;
-		instance_move(m, i, INSTANCE_EV_ASSIGNED, CAUSE_NONE, NULL, "run %lld", (long long)r->object.id);
-		run_move(m, r, RUN_EV_ASSIGNED, CAUSE_NONE, NULL, "on %s/%d", f->name, i->slot);
+		run_assign(m, r, i);
 		return;
 	}
 }
@@ -451,7 +516,8 @@ static instant decide_running(struct model *m, struct run *r, instant now, struc
 {
 	duration limit = r->state == RUN_SETUP ? r->setup_timeout : r->run_timeout;
 	instant since = r->state == RUN_SETUP ? r->started : r->run_started;
-	instant late = limit ? since + limit + LATE_BY : FOREVER;
+	bool waits = r->state == RUN_SETUP && r->set_up; /* for others, whose limits count */
+	instant late = limit && !waits ? since + limit + LATE_BY : FOREVER;
 
 	if (now >= late) {
 		run_stop(m, r, CAUSE_TIMED_OUT, NULL, "took longer than its limit, and its supervisor did not end it");
@@ -459,6 +525,10 @@ static instant decide_running(struct model *m, struct run *r, instant now, struc
 	}
 	if (now < r->retry_at)
 		return instant_min(late, r->retry_at);
+	if (waits && r->released && !r->go_said) {
+		act(r, ACTIVITY_GO, out, ACTION_GO);
+		return FOREVER;
+	}
 	act(r, ACTIVITY_POLL, out, ACTION_POLL);
 	return late;
 }
@@ -510,9 +580,11 @@ void run_decide(struct model *m, struct run *r, instant now, struct actions *out
 	case RUN_RUNNING: wake = decide_running(m, r, now, out); break;
 	case RUN_STOPPING: wake = decide_stopping(m, r, now, out); break;
 	case RUN_COLLECTING:
-		if (now < r->retry_at)
+		if (r->collected && gang_over(m, r, true))
+			run_move(m, r, RUN_EV_COLLECTED, CAUSE_NONE, NULL, "every rank has ended");
+		else if (now < r->retry_at)
 			wake = r->retry_at;
-		else
+		else if (!r->collected)
 			act(r, ACTIVITY_COLLECT, out, ACTION_COLLECT);
 		break;
 	case RUN_DONE:

@@ -101,6 +101,7 @@ struct machine {
 	enum machine_state state;
 	bool over;                 /* ENDED, and the provider's word that it bills no more: as good as not listed */
 	char address[ADDRESS_MAX]; /* "" until known */
+	char private_address[ADDRESS_MAX]; /* in the network of its account and region; "": none is told */
 	int port;                  /* SSH; 0 until known */
 	char user[32];             /* "" : the account's */
 	char gpu[GPU_MAX];         /* "" when the provider does not say */

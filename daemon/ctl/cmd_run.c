@@ -76,6 +76,26 @@ int run_put_options(const struct args *a, json_t *body, struct err *e)
 	return 0;
 }
 
+/* How many instances it works on at a time; what is rented for it are as many. */
+static int put_instances(const struct args *a, json_t *body, json_t *order, struct err *e)
+{
+	const char *text = args_text(a, "instances");
+	bool all = text && !strcmp(text, "all");
+	int64_t n = 1;
+
+	if (all && !order)
+		json_put_str(body, "instances", "all");
+	if (all)
+		return order ? err_set(e, ERR_USAGE, "--instances all is for --on FLEET; say how many are to be rented") : 0;
+	if (text && !str_to_i64(text, 1, 100, &n))
+		return err_set(e, ERR_USAGE, "--instances is a number from 1 to 100, or all; not '%.40s'", text);
+	if (order && n > 1)
+		json_put_bool(order, "together", true);
+	if (order || text)
+		json_put_int(order ? order : body, "instances", n);
+	return 0;
+}
+
 /* `body` for POST /v1/runs; with --gpu *order is the part that is planned. */
 static int run_body(const struct args *a, json_t *body, json_t *order, struct err *e)
 {
@@ -86,10 +106,10 @@ static int run_body(const struct args *a, json_t *body, json_t *order, struct er
 	if (run_put_work(a, body, e) < 0)
 		return -1;
 	if (args_has(a, "gpu"))
-		return order_body(a, args_text(a, "gpu"), order, e);
+		return order_body(a, args_text(a, "gpu"), order, e) < 0 ? -1 : put_instances(a, body, order, e);
 	order_env(a, body);
 	json_put_str(body, "fleet", args_text(a, "on"));
-	return 0;
+	return put_instances(a, body, NULL, e);
 }
 
 /* ---- waiting for it to start ---- */
@@ -211,6 +231,9 @@ static int report(struct ctl *c, const json_t *run, struct err *e)
 	json_decref(bench);
 	json_decref(answer);
 	rc = ctl_run_exit(run, e);
+	/* The status of one script speaks for itself; of several it must be said whose it is. */
+	if (!e->code && rc && json_int(run, "instances", 1) > 1)
+		err_set(e, ERR_FAILED, "%s", json_str(run, "reason", ""));
 	ctl_print(stderr, show_run_style(run), "run %lld: %s%s%s, %s%s%s", (long long)json_int(run, "id", 0),
 	    show_run_state(run).s, *took.s ? " in " : "", took.s, show_money(run, "metered").s, e->code ? "; " : "",
 	    e->code ? e->msg : "");
@@ -269,6 +292,7 @@ static int run_run(struct ctl *c, struct err *e)
 
 static const struct opt opts[] = {
 	{ "on", 0, ARG_NAME, "FLEET", "a fleet that is up", NULL, 0, 0, false },
+	{ "instances", 'm', ARG_TEXT, "M|all", "so many instances at a time, each with its rank; all begin together", NULL, 0, 0, false },
 	RUN_OPTS,
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return", NULL, 0, 0, false },
 	ORDER_OPTS,
@@ -282,7 +306,10 @@ const struct command command_run = {
 	.details =
 	    "A file is sent and executed; a directory with recipe.yaml or run.sh is sent whole; anything else is a recipe that is part "
 	    "of gpufleet, see: gpufleetctl recipes; one that takes a directory, such as hip-kernel, has it sent along. Returns the exit "
-	    "status of the script; own failures are 120 + the code.",
+	    "status of the script; own failures are 120 + the code.\n"
+	    "With --instances the script runs on several machines at a time, and finds in its environment which one it is and where the "
+	    "others are (GPUFLEET_RANK, GPUFLEET_ADDRESSES and more, see gpufleet-recipe(5)). When one fails, the others are stopped. "
+	    "What is shown is rank 0's output; see: gpufleetctl logs RUN --rank N.",
 	.max = 2,
 	.operand = "recipe",
 	.rest = true,

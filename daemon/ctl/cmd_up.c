@@ -131,6 +131,7 @@ static int run_up(struct ctl *c, struct err *e)
 
 static const struct opt opts[] = {
 	{ "instances", 'm', ARG_COUNT, "M", "how many such instances; 1 when not given", NULL, 1, 1000, false },
+	{ "together", 0, ARG_FLAG, NULL, "in one account and region, where they reach each other: for runs of several instances", NULL, 0, 0, false },
 	ORDER_OPTS,
 	{ "detach", 'd', ARG_FLAG, NULL, "do not wait until it is ready", NULL, 0, 0, false },
 };

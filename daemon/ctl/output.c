@@ -79,6 +79,18 @@ void output_init(struct output *o)
 	*o = (struct output){ .last_newline = true };
 }
 
+static void put_prefixed(const struct output *o, FILE *to, const char *text, size_t n)
+{
+	bool begins = o->last_newline;
+
+	for (size_t k = 0; k < n; k++) {
+		if (begins)
+			fputs(o->prefix, to);
+		fputc(text[k], to);
+		begins = text[k] == '\n';
+	}
+}
+
 void output_write(struct output *o, const char *stream, const char *text, size_t n)
 {
 	int which = !strcmp(stream, "stderr");
@@ -92,10 +104,12 @@ void output_write(struct output *o, const char *stream, const char *text, size_t
 		text = buf_str(&out);
 		n = out.len;
 	}
-	if (n) {
+	if (o->prefix)
+		put_prefixed(o, to, text, n);
+	else if (n)
 		fwrite(text, 1, n, to);
+	if (n)
 		o->last_newline = text[n - 1] == '\n';
-	}
 	fflush(to);
 	buf_free(&out);
 }

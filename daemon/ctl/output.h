@@ -22,6 +22,7 @@ void output_filter(struct output_filter *f, struct buf *out, const char *text, s
 
 struct output {
 	struct output_filter filter[2];
+	const char *prefix; /* in front of each line; NULL: none */
 	bool last_newline; /* the cursor stands at the beginning of a line */
 };
 

@@ -100,6 +100,8 @@ int order_body(const struct args *a, const char *gpu, json_t *body, struct err *
 	if (put_gpu(a, gpu, body, e) < 0)
 		return -1;
 	json_put_int(body, "instances", args_knows(a, "instances") && args_number(a, "instances", &n) ? n : 1);
+	if (args_knows(a, "together") && args_has(a, "together"))
+		json_put_bool(body, "together", true);
 	put_text(body, a, "name", "name");
 	put_seconds(body, a, "for", "for");
 	put_seconds(body, a, "idle", "idle");
@@ -184,7 +186,7 @@ static bool choose(struct ctl *c, const json_t *list, json_t *body)
 	char letters[CHOICES_MAX + 2] = "n", question[64], got;
 	const json_t *alt;
 
-	if (!count || !may_ask(c) || !args_knows(&c->args, "instances"))
+	if (!count || !may_ask(c) || !args_knows(&c->args, "together"))
 		return false;
 	show_alternatives(list);
 	for (size_t i = 0; i < count; i++)

@@ -6,7 +6,7 @@
 
 #include "ctl/ctl.h"
 
-/* Options of an order, for both commands' tables; `up` alone has --instances. */
+/* Options of an order, for both commands' tables; `up` alone has --together, `prepare` no --instances. */
 #define ORDER_OPTS \
 	{ "count", 'c', ARG_COUNT, "N", "GPUs in each instance (GPU:N says the same)", NULL, 1, 64, false }, \
 	{ "name", 'n', ARG_NAME, "NAME", "what the fleet is called", NULL, 0, 40, false }, \
@@ -41,7 +41,8 @@ enum consent { CONSENT_YES, CONSENT_NO, CONSENT_DRY };
 
 /*
  * Ask for the plan, print it (standard error; with --dry-run standard output) and get the yes. When nobody sells it in one piece
- * a person may take an alternative, which changes `body` (where the command knows --instances). -1: no capacity, not allowed to ask, …
+ * a person may take an alternative, which changes `body` (where the command knows --together, which is `up`: on more instances a
+ * run would be another run). -1: no capacity, not allowed to ask, …
  */
 int order_consent(struct ctl *c, json_t *body, enum consent *consent, struct err *e);
 

@@ -3,6 +3,7 @@
  * detached runs that go on whether anybody is connected or not (architecture §9). An errand is one command on its way.
  */
 #include "base/str.h"
+#include "core/gang.h"
 #include "night.h"
 
 struct errand {
@@ -86,6 +87,7 @@ static struct job *job_add(const struct sim_night *n, struct box *b, const struc
 	memset(j, 0, sizeof(*j));
 	str_copy(j->key, r->key);
 	j->run_id = r->object.id;
+	j->gated = r->ranks > 1;
 	j->setup = night_random(&chance, SECOND, 3 * MINUTE);
 	j->run = night_random(&chance, SECOND, 20 * MINUTE);
 	j->setup_limit = r->setup_timeout;
@@ -100,7 +102,8 @@ static struct job *job_add(const struct sim_night *n, struct box *b, const struc
 static bool job_over(const struct job *j, instant now, struct fact_status *s)
 {
 	bool setup_late = j->setup_limit && j->setup > j->setup_limit, late = j->run_limit && j->run > j->run_limit;
-	instant end = setup_late ? j->started + j->setup_limit : j->started + j->setup + (late ? j->run_limit : j->run);
+	instant begin = !j->gated ? j->started + j->setup : j->went ? j->went : FOREVER - DAY;
+	instant end = setup_late ? j->started + j->setup_limit : begin + (late ? j->run_limit : j->run);
 
 	if (j->stopped && j->stopped + 3 * SECOND < end) {
 		if (now < j->stopped + 3 * SECOND)
@@ -129,8 +132,10 @@ static void look(const struct sim_night *n, const struct job *j, struct fact_sta
 		s->job = FACT_JOB_VANISHED;
 	else if (job_over(j, n->now, s))
 		s->job = FACT_JOB_DONE;
+	else if (n->now < j->started + j->setup)
+		s->job = FACT_JOB_SETUP;
 	else
-		s->job = n->now < j->started + j->setup ? FACT_JOB_SETUP : FACT_JOB_RUNNING;
+		s->job = j->gated && !j->went ? FACT_JOB_READY : FACT_JOB_RUNNING;
 	if (j && j->started)
 		s->out_size = (n->now - j->started) / (30 * SECOND) * 100;
 }
@@ -148,6 +153,29 @@ bool box_finished_well(const struct sim_night *n, const char *key)
 }
 
 /* ---- one command ---- */
+
+/* Whoever is told to begin knows that every other one was set up: at whatever moment the daemon died in between. */
+static void release_job(struct sim_night *n, struct box *b, const struct run *r)
+{
+	struct job *j = job_of(b, r->key);
+	char key[16];
+
+	if (!j || j->went)
+		return;
+	j->went = n->now;
+	for (int rank = 0; rank < r->ranks; rank++) {
+		bool ready = false;
+
+		gang_key(key, gang_leader(&n->p->model, r)->key, rank);
+		for (size_t k = 0; k < n->box_count && !ready; k++) {
+			const struct job *other = job_of(n->boxes[k], key);
+
+			ready = other && other->started && n->now >= other->started + other->setup;
+		}
+		if (!ready)
+			night_violation(n, "I9: run %lld begins, but rank %d of it was never set up", (long long)r->object.id, rank);
+	}
+}
 
 static void start_job(struct sim_night *n, struct box *b, const struct run *r)
 {
@@ -200,6 +228,7 @@ static void command(struct sim_night *n, struct errand *e, struct box *b, const 
 		break;
 	case ACTION_PUSH: job_add(n, b, r)->pushed = n->now; break;
 	case ACTION_START: start_job(n, b, r); break;
+	case ACTION_GO: release_job(n, b, r); break;
 	case ACTION_POLL:
 		look(n, job_of(b, r->key), &e->status);
 		f->status = &e->status;
@@ -273,7 +302,7 @@ static void errand_arrives(struct sim_night *n, struct tick *t)
 void box_action(struct sim_night *n, const struct action *a)
 {
 	static const enum fact_kind kinds[] = { [ACTION_CONNECT] = FACT_CONNECTED, [ACTION_CLEAN] = FACT_CLEANED,
-		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_POLL] = FACT_RUN_STATUS,
+		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_GO] = FACT_RUN_RELEASED, [ACTION_POLL] = FACT_RUN_STATUS,
 		[ACTION_STOP] = FACT_RUN_STOPPED, [ACTION_COLLECT] = FACT_RUN_COLLECTED };
 	struct errand *e;
 

@@ -58,6 +58,8 @@ struct job {
 	char key[16];
 	int64_t run_id;
 	instant pushed, started, stopped; /* stopped: TERM was sent */
+	bool gated;   /* one of several: it waits to be told to go */
+	instant went;
 	duration setup, run, setup_limit, run_limit;
 	int status;
 	bool vanished; /* the machine was rebooted under it */

@@ -2,6 +2,7 @@
  * People: what the API would hand to the engine after it has checked a request. Some of it cannot be, and must be refused.
  */
 #include "base/str.h"
+#include "core/gang.h"
 #include "night.h"
 
 static const struct wish {
@@ -47,6 +48,7 @@ static void ask_up(struct sim_night *n, int index, struct rng *r)
 	f.retry_for = rng_below(r, 3) ? 0 : night_random(r, MINUTE, 30 * MINUTE);
 	f.max_price = rng_below(r, 4) ? 0 : 3 * USD;
 	f.max_cost = rng_below(r, 3) ? 0 : (money)night_random(r, 2 * USD, 40 * USD);
+	f.together = f.instances > 1 && index % 2;
 	f.accept_minimum = rng_below(r, 4) ? 20 * USD : 300 * USD;
 	f.spot = !rng_below(r, 8);
 	f.for_run = !rng_below(r, 5);
@@ -61,6 +63,8 @@ static void ask_run(struct sim_night *n, int index, const struct item *i, struct
 {
 	struct run run = { .fleet_id = n->fleet_ids[i->what] };
 	struct fact fact = { .kind = FACT_RUN_SUBMIT, .actor = "ann", .run = &run };
+	const struct fleet *f;
+	struct err e;
 	uint8_t random[8];
 
 	rng_fill(r, random, sizeof(random));
@@ -71,6 +75,10 @@ static void ask_run(struct sim_night *n, int index, const struct item *i, struct
 	run.run_timeout = rng_below(r, 4) ? HOUR : 5 * MINUTE;
 	run.params = xstrdup("{}");
 	run.spec = xstrdup("{}");
+	/* Half of those whose fleet has several machines that reach each other take all of them. */
+	f = n->p ? model_fleet(&n->p->model, run.fleet_id) : NULL;
+	if (f && run.key[0] < 'q' && gang_admits(&n->p->model, f, f->instances, &e))
+		run.ranks = f->instances;
 	if (!n->p || n->dying) {
 		free(run.params);
 		free(run.spec);

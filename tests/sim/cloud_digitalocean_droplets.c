@@ -103,14 +103,15 @@ static json_t *droplet(struct cloud *c, const struct sim_machine *m)
 	bool addressed = m->running != FOREVER && c->now >= m->running + c->options.timing.address;
 	bool tagged = c->now >= m->created + c->options.timing.tags;
 	const json_t *image = json_object_get(m->extra, "image"); /* the snapshot that it came from, which may be gone */
-	char text[32];
+	char text[32], private[32];
 	int64_t id = 0;
 
 	str_to_i64(m->id, 1, INT64_MAX, &id);
+	snprintf(private, sizeof(private), "10.118.%d.%d", (int)(id / 250 % 16), (int)(id % 250 + 2)); /* one VPC of the region */
 	instant_format(m->created, false, text);
 	if (addressed) {
 		json_array_append_new(
-		    v4, json_pack("{ss ss ss ss}", "ip_address", "10.118.0.2", "netmask",
+		    v4, json_pack("{ss ss ss ss}", "ip_address", private, "netmask",
 			    "255.255.240.0", "gateway", "nil", "type", "private"));
 		json_array_append_new(
 		    v4, json_pack("{ss ss ss ss}", "ip_address", m->address, "netmask",

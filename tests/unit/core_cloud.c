@@ -94,6 +94,17 @@ static void start_job(struct world *w, const struct answer *ans)
 	}
 }
 
+static void release_job(struct world *w, const struct answer *ans)
+{
+	const struct run *r = model_run(&w->m, ans->action.id);
+	struct job *j = job_of(w, r->object.id, r->instance_id);
+
+	assert_non_null(j);
+	assert_true(r->released && !r->object.dirty); /* never before it is on the disk */
+	if (w->k.contact[ACTION_GO] != SSH_UNREACHABLE && !j->went)
+		j->went = w->now;
+}
+
 static void stop_job(struct world *w, const struct answer *ans)
 {
 	const struct run *r = model_run(&w->m, ans->action.id);
@@ -141,6 +152,7 @@ void world_take(struct world *w, const struct action *a)
 	case ACTION_DESTROY: destroy_unit(w, &ans); break;
 	case ACTION_MARK: rename_unit(w, &ans); break;
 	case ACTION_START: start_job(w, &ans); break;
+	case ACTION_GO: release_job(w, &ans); break;
 	case ACTION_STOP: stop_job(w, &ans); break;
 	case ACTION_STORAGE_MAKE: storage_make(w, &ans); break;
 	case ACTION_END_EXTRA: storage_drop(w, &ans); break;
@@ -275,26 +287,33 @@ static void answer_status(struct world *w, struct fact *f)
 	const struct run *r = model_run(&w->m, f->id);
 	struct job *j = r ? job_of(w, f->id, r->instance_id) : NULL;
 	duration setup = w->k.setup_time ? w->k.setup_time : 10 * SECOND, run = w->k.run_time ? w->k.run_time : MINUTE;
+	bool bad = !w->k.one_rank || (r && r->rank == w->k.rank);
 	struct fact_status s = { .exit_status = -1 };
+	instant ready;
 
 	f->kind = FACT_RUN_STATUS;
 	f->status = &s;
+	setup += r ? r->rank * w->k.setup_more : 0;
+	run += r ? r->rank * w->k.run_more : 0;
+	ready = j ? j->started + setup : 0;
 	if (!j) {
 		s.job = FACT_JOB_NONE;
-	} else if (w->k.vanish) {
+	} else if (w->k.vanish && bad) {
 		s.job = FACT_JOB_VANISHED;
 	} else if (j->stopped || w->k.lapsed) {
 		s.job = FACT_JOB_DONE;
 		s.stopped = true;
 		str_copy(s.signal, "TERM");
-	} else if (w->now < j->started + setup) {
+	} else if (w->now < ready) {
 		s.job = FACT_JOB_SETUP;
-	} else if (w->now < j->started + setup + run && !w->k.setup_failed) {
+	} else if (r->ranks > 1 && !j->went && !(w->k.setup_failed && bad)) {
+		s.job = FACT_JOB_READY;
+	} else if (w->now < (j->went ? j->went : ready) + run && !(w->k.setup_failed && bad)) {
 		s.job = FACT_JOB_RUNNING;
 	} else {
 		s.job = FACT_JOB_DONE;
-		s.exit_status = w->k.exit_status;
-		s.setup_failed = w->k.setup_failed;
+		s.exit_status = bad ? w->k.exit_status : 0;
+		s.setup_failed = w->k.setup_failed && bad;
 		s.timed_out = w->k.timed_out;
 		str_copy(s.signal, w->k.signal ? w->k.signal : "");
 	}
@@ -320,7 +339,7 @@ void world_answer(struct world *w, const struct answer *a)
 {
 	static const enum fact_kind kinds[ACTION_NR] = { [ACTION_CREATE] = FACT_CREATED, [ACTION_MARK] = FACT_MARKED,
 		[ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED, [ACTION_CLEAN] = FACT_CLEANED, [ACTION_RELEASE] = FACT_RELEASED,
-		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_STOP] = FACT_RUN_STOPPED,
+		[ACTION_PUSH] = FACT_RUN_PUSHED, [ACTION_START] = FACT_RUN_STARTED, [ACTION_GO] = FACT_RUN_RELEASED, [ACTION_STOP] = FACT_RUN_STOPPED,
 		[ACTION_COLLECT] = FACT_RUN_COLLECTED };
 	struct fact f = { .kind = kinds[a->action.kind], .id = a->action.id, .verdict = a->verdict, .text = "", .message = "",
 		.contact = w->k.contact[a->action.kind], .retry_after = w->k.retry_after };

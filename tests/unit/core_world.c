@@ -117,7 +117,12 @@ struct fleet *world_up(struct world *w)
 
 struct run *world_submit(struct world *w, const struct fleet *fleet)
 {
-	struct run row = { .fleet_id = fleet->object.id, .recipe = "script", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
+	return world_submit_ranks(w, fleet, 0);
+}
+
+struct run *world_submit_ranks(struct world *w, const struct fleet *fleet, int ranks)
+{
+	struct run row = { .fleet_id = fleet->object.id, .ranks = ranks, .recipe = "script", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
 	struct fact f = { .kind = FACT_RUN_SUBMIT, .run = &row };
 
 	snprintf(row.key, sizeof(row.key), "run%d", ++w->names);

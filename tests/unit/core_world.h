@@ -41,6 +41,7 @@ struct unit {
 struct job {
 	int64_t run_id, instance_id;
 	instant started, ended;
+	instant went; /* of several instances: told to begin */
 	int starts;
 	bool stopped;
 };
@@ -66,6 +67,9 @@ struct knobs {
 	enum watchdog watchdog;
 	duration setup_time, run_time; /* 0: 10 s, 60 s */
 	int exit_status;
+	bool one_rank;         /* exit_status, setup_failed and vanish are of this rank only */
+	int rank;
+	duration setup_more, run_more; /* setup, the script, take this much longer on each next rank */
 	const char *signal;
 	bool timed_out, setup_failed, vanish, lapsed, refuse; /* lapsed: the watchdog ended the run; refuse: push and start answer "no" for good */
 	const char *again;     /* trials that the judge wants measured once more, as FACT_NIGHT_JUDGED says it; once */
@@ -149,6 +153,7 @@ struct unit *world_unit(struct world *w, const char *account, const char *mark, 
 
 struct fleet *world_up(struct world *w); /* opens a fleet like w->want */
 struct run *world_submit(struct world *w, const struct fleet *f);
+struct run *world_submit_ranks(struct world *w, const struct fleet *f, int ranks);
 void world_fact(struct world *w, struct fact *f);
 void world_close_fleet(struct world *w, const struct fleet *f);
 void world_cancel(struct world *w, const struct run *r);

@@ -3,6 +3,7 @@
  * daemon restarts, people change their minds, facts come twice and machines appear and die. world_check() asserts after every
  * turn; then the faults end, everything is closed, and within bounded time nothing of ours may be left and nothing foreign touched.
  */
+#include "core/gang.h"
 #include "core_world.h"
 
 #include <stdlib.h>
@@ -104,6 +105,7 @@ static void somebody_wants_something(struct world *w)
 {
 	struct fleet *f = any_fleet(w);
 	struct run *r;
+	struct err e;
 	size_t at = 0;
 
 	switch (rng_below(&w->rng, 7)) {
@@ -126,7 +128,7 @@ static void somebody_wants_something(struct world *w)
 	case 2:
 	case 3:
 		if (f && f->state == FLEET_OPEN && w->m.runs.count < 200 && w->job_count < 200)
-			world_submit(w, f);
+			world_submit_ranks(w, f, one_in(w, 2) && gang_admits(&w->m, f, f->instances, &e) ? f->instances : 0);
 		break;
 	case 4:
 		if ((r = model_each(&w->m.runs, &at)))

@@ -444,6 +444,30 @@ static void test_run(void **state)
 	run_ends(RUN("DONE", ",\"outcome\":\"failed\",\"cause\":\"money\",\"exit_status\":143"), 123, "run 12: failed");
 }
 
+/* Each rank of a run of several instances is a run with a number of its own. */
+static void test_logs_of_ranks(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/runs/12/logs?stdout=0&stderr=0&follow=0", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"offset\":0,\"text\":\"one\\ntwo\\n\"}\n" },
+		{ "GET", "/v1/runs/13/logs?stdout=0&stderr=0&follow=0", .stream = true,
+			.body = "{\"stream\":\"stdout\",\"offset\":0,\"text\":\"three\"}\n" },
+		{ "GET", "/v1/runs/12", .body = "{\"run\":{\"id\":12,\"instances\":2,\"ranks\":[{\"rank\":0,\"run\":12},{\"rank\":1,\"run\":13}]}}" },
+		{ "GET", "/v1/runs/14", .body = "{\"run\":{\"id\":14,\"instances\":1,\"ranks\":[]}}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start(rows);
+
+	(void)state;
+	EXPECT(m, 0, "three", NULL, "logs", "12", "--rank", "1");
+	EXPECT(m, 0, "[0] one\n[0] two\n[1] three\n", NULL, "logs", "12", "--rank", "all");
+	EXPECT(m, 2, NULL, "ranks 0 to 1", "logs", "12", "--rank", "2");
+	EXPECT(m, 2, NULL, "one instance", "logs", "14", "--rank", "1");
+	EXPECT(m, 2, NULL, "a number, or all", "logs", "12", "--rank", "first");
+	EXPECT(m, 2, NULL, "--rank N -f", "logs", "12", "--rank", "all", "-f");
+	mock_stop(m);
+}
+
 /* The daemon restarts while a run is followed: the log goes on behind the last byte. */
 static void test_run_log_goes_on(void **state)
 {
@@ -1084,6 +1108,7 @@ int main(void)
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_run_log_goes_on),
+		cmocka_unit_test(test_logs_of_ranks),
 		cmocka_unit_test(test_run_gpu),
 		cmocka_unit_test(test_run_preset),
 		cmocka_unit_test(test_run_directory),

@@ -389,6 +389,7 @@ static void a_droplet_is_a_machine(void **state)
 	assert_string_equal(m->mark, MARK);
 	assert_int_equal(m->state, MACHINE_RUNNING);
 	assert_string_equal(m->address, "198.51.100.154"); /* the public one */
+	assert_string_equal(m->private_address, "10.118.0.2");
 	assert_int_equal(m->port, 22);
 	assert_string_equal(m->gpu, "MI300X");
 	assert_int_equal(m->gpu_count, 1);

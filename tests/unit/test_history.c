@@ -212,7 +212,7 @@ static void write_life(const struct db_place *p)
 	"\"progress\":\"3 of 4\",\"exit_status\":3,\"signal\":\"\",\"created\":\"2026-11-20T02:00:00.000Z\","                        \
 	"\"started\":\"2026-11-20T02:07:00.000Z\",\"ended\":\"2026-11-20T02:17:00.250Z\",\"done\":null,\"out_size\":100,"            \
 	"\"err_size\":0,\"params\":{\"size\":\"big\"},\"env\":{\"HTTP_PROXY\":\"p\"},\"secrets\":\"HF_TOKEN\","                       \
-	"\"results_bytes\":0,\"requeues\":0,"                                                                                      \
+	"\"results_bytes\":0,\"requeues\":0,\"rank\":0,\"instances\":1,\"ranks\":[],"                                              \
 	"\"setup_timeout\":90.5,\"run_timeout\":3600.0,\"gpu\":\"MI300X\",\"gpu_count\":1,\"provider\":\"runpod\",\"region\":\"tor1\",\"price_hour\":1.99}"
 
 static void expect_runs(struct history *h, int64_t fleet, int limit, const char *wanted)

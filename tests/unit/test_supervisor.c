@@ -634,6 +634,69 @@ static void sets_up_once(void **state)
 	outcome_free(&o);
 }
 
+static void go(const char *key, int status)
+{
+	struct buf cmd = BUF(30000);
+	struct outcome o;
+
+	job_go_command(&cmd, keyed(key));
+	place_run(&here, buf_str(&cmd), NULL, 0, &o);
+	expect(&o, status);
+	outcome_free(&o);
+	buf_free(&cmd);
+}
+
+static void start_gated(const char *key, const char *setup)
+{
+	const struct job_var vars[] = { { "GPUFLEET_ADDRESSES", "10.0.0.1\n10.0.0.2" }, { "GPUFLEET_GPU_COUNT", "8" } };
+	struct buf cmd = BUF(30000);
+
+	push(key, setup, "cat $GPUFLEET_HOSTFILE; echo went\n", false);
+	put_env(key, vars, 2);
+	job_start_command(&cmd, keyed(key), &(struct job_start){ .setup = "setup.sh", .run = "run.sh", .gate = true });
+	command(&cmd, NULL, 0, "started\n");
+}
+
+/* One of several instances: set up, it waits until it is told to go, once or twice; stopped before, its script never begins. */
+static void waits_to_be_told(void **state)
+{
+	struct poll p;
+
+	(void)state;
+	start_gated("gate1", "exit 0\n");
+	await("gate1", JOB_READY, &p);
+	outcome_free(&p.o);
+	sleep_ms(500);
+	poll_once("gate1", &p);
+	assert_int_equal(p.s.state, JOB_READY);
+	assert_int_equal(p.s.out_size, 0);
+	outcome_free(&p.o);
+	go("gate1", 0);
+	go("gate1", 0);
+	await("gate1", JOB_DONE, &p);
+	assert_int_equal(p.s.exit_status, 0);
+	assert_true(has(p.out, p.out_n, "10.0.0.1 slots=8\n10.0.0.2 slots=8\nwent\n"));
+	outcome_free(&p.o);
+	clean("gate1");
+
+	start_gated("gate2", "exit 0\n");
+	await("gate2", JOB_READY, &p);
+	outcome_free(&p.o);
+	stop("gate2", SECOND);
+	await("gate2", JOB_DONE, &p);
+	assert_true(p.s.stopped);
+	assert_int_equal(p.s.out_size, 0);
+	outcome_free(&p.o);
+	clean("gate2");
+	go("gate2", JOB_FAILED); /* there is nothing to begin any more */
+
+	start_gated("gate3", "exit 5\n");
+	await("gate3", JOB_DONE, &p);
+	assert_true(p.s.setup_failed && p.s.exit_status == 5);
+	outcome_free(&p.o);
+	clean("gate3");
+}
+
 /* The machine is looked at before the first run since it booted; unfit ends the run before its setup, and is asked again. */
 static void qualifies_first(void **state)
 {
@@ -986,6 +1049,7 @@ static int in_shell(const struct shell *s)
 		cmocka_unit_test(vanishes),
 		cmocka_unit_test(starts_once),
 		cmocka_unit_test(sets_up_once),
+		cmocka_unit_test(waits_to_be_told),
 		cmocka_unit_test(qualifies_first),
 	};
 	int failed;
