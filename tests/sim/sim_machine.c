@@ -124,8 +124,8 @@ static int link_list(const struct sim *s, const struct host *h, const char *cons
 static int link_tools(
     const struct sim *s, const struct host *h, const struct sim_machine *m, struct err *e)
 {
-	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "hipcc", "vllm", "hf", "python3", "git", "cmake", "who", NULL },
-				 *const nvidia[] = { "nvidia-smi", "nvcc", "vllm", "hf", "python3", "git", "cmake", "who", NULL },
+	static const char *const amd[] = { "amd-smi", "rocm-smi", "rocminfo", "hipcc", "vllm", "ray", "hf", "python3", "git", "cmake", "who", NULL },
+				 *const nvidia[] = { "nvidia-smi", "nvcc", "vllm", "ray", "hf", "python3", "git", "cmake", "who", NULL },
 				 *const vm[] = { "docker", "sshd", "systemctl", NULL };
 
 	if (link_list(s, h, storage_tools(m), e))

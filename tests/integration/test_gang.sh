@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Runs of several instances on two simulated machines: what each finds in its environment, that all begin together or none, that one
+# rank's failure is the run's, and vLLM over Ray as shipped.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/integration/lib.sh
+. tests/integration/lib.sh
+trap stop_all EXIT
+trap 'exit 1' INT TERM
+
+# says NAME STATUS TEXT COMMAND…
+says() {
+	local name=$1 status=$2 text=$3 got
+	shift 3
+	ctl "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null
+	got=$?
+	same "$name: exit status" $got "$status"
+	check "$name: says so" grep -qi -- "$text" "$WORK/said.out" "$WORK/said"
+}
+
+start_sim
+write_config
+start_daemon
+
+says 'containers cannot' 2 'mapped ports only' up mi300x --instances 2 --together --provider runpod --name no --for 10m --yes
+says 'two machines' 0 'is ready' up mi300x --instances 2 --together --provider hotaisle --name pair --for 30m --yes
+first=$(ctl status pair --json | tr ',{' '\n\n' | sed -n 's/^ *"address": *"\(.*\)".*/\1/p' | sed -n 1p)
+second=$(ctl status pair --json | tr ',{' '\n\n' | sed -n 's/^ *"address": *"\(.*\)".*/\1/p' | sed -n 2p)
+
+# ---- what each finds -----------------------------------------------------------------------------------------------------------
+
+mkdir -p "$WORK/places"
+cat >"$WORK/places/setup.sh" <<-'SH'
+	#!/bin/sh
+	# The last one to be set up takes its time; nobody may begin before.
+	[ "$GPUFLEET_RANK" = 0 ] || sleep 1
+	date +%s.%N >"$GPUFLEET_RESULTS/set-up"
+SH
+cat >"$WORK/places/run.sh" <<-'SH'
+	#!/bin/sh
+	date +%s.%N >>"$GPUFLEET_RESULTS/began"
+	env | grep -e '^GPUFLEET_RANK=' -e '^GPUFLEET_INSTANCES=' -e '^GPUFLEET_FIRST' -e '^NODE_RANK=' -e '^NNODES=' -e '^MASTER_' \
+		-e '^SKYPILOT_N[A-Z_]*=' -e '^GPUFLEET_GPU_COUNT=' >"$GPUFLEET_RESULTS/env"
+	echo "$GPUFLEET_ADDRESSES" >"$GPUFLEET_RESULTS/addresses"
+	cp "$GPUFLEET_HOSTFILE" "$GPUFLEET_RESULTS/hostfile"
+	echo "rank $GPUFLEET_RANK is at $GPUFLEET_ADDRESS"
+SH
+printf 'name: places\nsetup: setup.sh\nrun: run.sh\n' >"$WORK/places/recipe.yaml"
+# The daemon dies while one waits for the other: it goes on from its database, and each script runs once.
+ctl run "$WORK/places" --on pair --instances all --detach >/dev/null 2>&1
+run=$(newest_run)
+waits() { ctl events --limit 500 --json | tr '{' '\n' | grep -c '"to": *"SETUP"' | grep -qx 2; }
+check 'both are being set up' wait_for 10 waits
+kill_daemon KILL
+start_daemon
+says 'a run of two, over a kill of the daemon' 0 '' wait "$run"
+says 'rank 0' 0 "^rank 0 is at $first" logs "$run"
+says 'the other rank' 0 "rank 1 is at $second" logs "$run" --rank 1
+says 'all ranks' 0 "^\[1\] rank 1 is at $second" logs "$run" --rank all
+same 'one run is listed' "$(ctl runs --json | grep -o '"id":' | wc -l)" 1
+ctl results "$run" -o "$WORK/out" >/dev/null 2>&1
+cat >"$WORK/wanted" <<-TEXT
+	GPUFLEET_FIRST_ADDRESS=$first
+	GPUFLEET_GPU_COUNT=1
+	GPUFLEET_INSTANCES=2
+	GPUFLEET_RANK=1
+	MASTER_ADDR=$first
+	MASTER_PORT=29500
+	NNODES=2
+	NODE_RANK=1
+	SKYPILOT_NODE_IPS=$first
+	SKYPILOT_NODE_RANK=1
+	SKYPILOT_NUM_GPUS_PER_NODE=1
+	SKYPILOT_NUM_NODES=2
+TEXT
+check 'rank 1 knows its place' sh -c "LC_ALL=C sort '$WORK/out/rank-1/env' | cmp - '$WORK/wanted'"
+same 'all addresses, one a line' "$(cat "$WORK/out/addresses")" "$first
+$second"
+same 'the host file' "$(cat "$WORK/out/rank-1/hostfile")" "$first slots=1
+$second slots=1"
+same 'each began once' "$(cat "$WORK/out/began" "$WORK/out/rank-1/began" | wc -l)" 2
+check 'nobody began before all were set up' sh -c "awk -v a=\"\$(cat '$WORK/out/began')\" -v b=\"\$(cat '$WORK/out/rank-1/set-up')\" 'BEGIN { exit !(b > 0 && a >= b) }'"
+
+# ---- all or none ---------------------------------------------------------------------------------------------------------------
+
+printf '#!/bin/sh\n[ "$GPUFLEET_RANK" = 0 ] || exit 4\n' >"$WORK/places/setup.sh"
+printf '#!/bin/sh\necho began\n' >"$WORK/places/run.sh"
+says 'one setup fails' 4 'rank 1: setup exited with 4' run "$WORK/places" --on pair --instances 2
+run=$(newest_run)
+same 'and none began' "$(ctl logs "$run" --rank all | grep -c began) of $(ctl results "$run" --json | grep -c '"exit_status": *4')" '0 of 1'
+
+rm "$WORK/places/setup.sh"
+printf 'name: places\nrun: run.sh\n' >"$WORK/places/recipe.yaml"
+printf '#!/bin/sh\n[ "$GPUFLEET_RANK" = 0 ] || exit 3\necho waits\nsleep 600\n' >"$WORK/places/run.sh"
+says 'one rank exits 3' 3 'rank 1: the script exited with 3' run "$WORK/places" --on pair --instances 2
+check 'the other one was stopped' sh -c "'$BUILD/gpufleetctl' runs --json | tr '{' '\n' | grep -q '\"rank\": *0.*\"reason\": *\"rank 1: the script'"
+
+# ---- vLLM over Ray -------------------------------------------------------------------------------------------------------------
+
+says 'the recipe wants two' 122 'say --instances 2' run vllm-ray --gpu mi300x --yes
+says 'vLLM over Ray' 0 '64x32' run vllm-ray --on pair --set MODEL=test/big --set NAP=1 --set SCENARIOS=64x32 --set CONCURRENCY=1 --set REPEATS=1 --set PROMPTS=2
+run=$(newest_run)
+rm -rf "$WORK/out"
+ctl results "$run" -o "$WORK/out" >/dev/null 2>&1
+check 'pipeline over both machines' grep -q 'pipeline_parallel_size=2' "$WORK/out/server.log"
+says 'the worker joined the head' 0 "joined $first:6379 as $second" logs "$run" --rank 1
