@@ -25,7 +25,7 @@ fields() {
 
 start_sim
 write_config
-printf '  static: { hosts: [ { name: lab, address: 192.0.2.1, user: root, gpu: "R9700:2" } ] }\n' >"$WORK/host"
+printf '  static: { hosts: [ { name: lab, address: 192.0.2.1, user: root, gpu: "R9700:2" }, { name: epyc, address: 192.0.2.2, user: root, gpu: "EPYC:2" } ] }\n' >"$WORK/host"
 sed -i "/^  vastai:/r $WORK/host" "$GPUFLEET_CONFIG"
 start_daemon
 
