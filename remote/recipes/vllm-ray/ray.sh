@@ -1,8 +1,7 @@
-# One node of the Ray cluster: a container, or natively a process. $mode says which.
-# shellcheck shell=sh disable=SC2154 # mode, image and models are set where this is sourced
+# One node of the Ray cluster: a container, or natively a process. Needs launch.sh and floor.sh.
+# shellcheck shell=sh disable=SC2154 # mode, container and models are launch.sh's
 
 head=$GPUFLEET_FIRST_ADDRESS:$RAY_PORT
-container=ray-$GPUFLEET_RUN
 ray_log=$GPUFLEET_RESULTS/ray.log
 node_pid=
 
@@ -12,17 +11,14 @@ interface()
 	ip -o -4 addr show 2>/dev/null | awk -v address="$GPUFLEET_ADDRESS/" 'index($4, address) == 1 { print $2; exit }'
 }
 
-# What every process of the cluster must agree on. A worker that hears nothing of its head gives up after 20 s.
-node_environment()
+# The words of env(1) that start the node, one per line. A worker that hears nothing of its head gives up after 20 s.
+node_words()
 {
+	floor_words
 	printf '%s\n' "VLLM_HOST_IP=$GPUFLEET_ADDRESS" RAY_gcs_rpc_server_reconnect_timeout_s=20
 	network=$(interface)
 	[ -z "$network" ] || printf '%s\n' "NCCL_SOCKET_IFNAME=$network" "GLOO_SOCKET_IFNAME=$network"
-}
-
-node_words()
-{
-	printf '%s\n' start --block --node-ip-address "$GPUFLEET_ADDRESS" --num-gpus "$GPUFLEET_GPU_COUNT" --disable-usage-stats
+	printf '%s\n' ray start --block --node-ip-address "$GPUFLEET_ADDRESS" --num-gpus "$GPUFLEET_GPU_COUNT" --disable-usage-stats
 	if [ "$GPUFLEET_RANK" = 0 ]; then
 		printf '%s\n' --head --port "$RAY_PORT" --include-dashboard false
 	else
@@ -30,39 +26,14 @@ node_words()
 	fi
 }
 
-docker_words()
-{
-	printf '%s\n' -d --name "$container" --label "gpufleet.run=$GPUFLEET_RUN" --network host --ipc=host --shm-size 32g \
-		-v "$models:/root/.cache/huggingface" -v "$GPUFLEET_RESULTS:/results" -e HF_TOKEN -e HF_HOME=/root/.cache/huggingface
-	if nvidia; then
-		printf '%s\n' --gpus all
-	else
-		printf '%s\n' --device /dev/kfd --device /dev/dri --group-add video --cap-add SYS_PTRACE --security-opt seccomp=unconfined
-	fi
-	node_environment | sed 's/^/-e\n/'
-	printf '%s\n' --entrypoint ray "$image"
-}
-
-# with_words COMMAND... <WORDS: becomes the command with the words behind it, one a line, so that none is taken apart.
-with_words()
-{
-	while IFS= read -r word; do
-		set -- "$@" "$word"
-	done
-	exec "$@" </dev/null
-}
-
 node_start()
 {
-	mkdir -p "$models"
+	node_words >"$work/node"
 	if [ "$mode" = docker ]; then
-		docker rm -f "$container" >/dev/null 2>&1
-		{ docker_words; node_words; } >"$work/words"
-		(with_words docker run <"$work/words") >>"$ray_log" 2>&1 || return 1
+		with_words "$work/node" container_start env >>"$ray_log" 2>&1 || return 1
 		docker logs -f "$container" >>"$ray_log" 2>&1 &
 	else
-		{ echo "HF_HOME=$models"; node_environment; echo ray; node_words; } >"$work/words"
-		(with_words env <"$work/words") >>"$ray_log" 2>&1 &
+		(HF_HOME=$models; export HF_HOME; with_words "$work/node" exec env) >>"$ray_log" 2>&1 </dev/null &
 		node_pid=$!
 	fi
 }
@@ -78,7 +49,7 @@ process_lives()
 node_lives()
 {
 	if [ "$mode" = docker ]; then
-		[ "$(docker inspect --format '{{.State.Running}}' "$container" 2>/dev/null)" = true ]
+		container_lives
 	else
 		process_lives "$node_pid"
 	fi
@@ -93,27 +64,17 @@ node_joined()
 node_stop()
 {
 	if [ "$mode" = docker ]; then
-		docker rm -f "$container" >/dev/null 2>&1
+		container_stop
 	elif [ -n "$node_pid" ]; then
 		kill "$node_pid" 2>/dev/null
 		wait "$node_pid" 2>/dev/null
 	fi
 }
 
-# inside COMMAND...: where Ray and vLLM are.
-inside()
-{
-	if [ "$mode" = docker ]; then
-		docker exec "$container" "$@"
-	else
-		HF_HOME=$models "$@"
-	fi
-}
-
 # All GPUs of the cluster, as "Usage: 0.0/16.0 GPU" says.
 cluster_gpus()
 {
-	inside ray status --address "$head" 2>/dev/null | sed -n 's|^ *[0-9.]*/\([0-9]*\)[0-9.]* GPU.*|\1|p' | head -n 1
+	inside ray status --address "$head" 2>/dev/null </dev/null | sed -n 's|^ *[0-9.]*/\([0-9]*\)[0-9.]* GPU.*|\1|p' | head -n 1
 }
 
 # A worker may be there before the head listens: it tries again, until $JOIN_LIMIT.

@@ -1,16 +1,27 @@
 #!/bin/sh
 # Rank 0: the head, the server, the measurements. The others: a node each, until the head is gone. Reader: vllm-bench.
+# shellcheck disable=SC2034 # what is set here is read by what is sourced
 set -u
-# shellcheck source=remote/recipes/vllm-ray/common.sh
-. ./common.sh
+me=vllm-ray
+# shellcheck source=remote/recipes/common/shell.sh
+. ./common/shell.sh
+# shellcheck source=remote/recipes/common/gpu.sh
+. ./common/gpu.sh
+# shellcheck source=remote/recipes/common/launch.sh
+. ./common/launch.sh
+# shellcheck source=remote/recipes/common/floor.sh
+. ./common/floor.sh
+# shellcheck source=remote/recipes/common/vllm.sh
+. ./common/vllm.sh
+# shellcheck source=remote/recipes/common/matrix.sh
+. ./common/matrix.sh
 # shellcheck source=remote/recipes/vllm-ray/ray.sh
 . ./ray.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/vllm-ray.XXXXXX") || exit 1
 server_log=$GPUFLEET_RESULTS/server.log
 server_pid=
-models=${MODELS:-${GPUFLEET_VOLUME:+$GPUFLEET_VOLUME/huggingface}}
-models=${models:-$HOME/.cache/huggingface}
+measured=0
 
 finish()
 {
@@ -20,11 +31,6 @@ finish()
 }
 trap finish EXIT
 trap 'exit 143' TERM INT HUP
-
-progress()
-{
-	echo "gpufleet: progress $*"
-}
 
 # Whether it went well is rank 0's to say.
 work_as_node()
@@ -53,20 +59,27 @@ answers()
 		curl -sf --max-time 10 "http://127.0.0.1:$PORT/health"
 	else
 		inside python3 -c 'import sys, urllib.request as u; u.urlopen(sys.argv[1], timeout=10)' "http://127.0.0.1:$PORT/health"
-	fi >/dev/null 2>&1
+	fi >/dev/null 2>&1 </dev/null
+}
+
+server_ended()
+{
+	fail "the server ended: $(complaint "$server_log")"
 }
 
 serve()
 {
-	set -- env "RAY_ADDRESS=$head" vllm serve "$MODEL" --host 127.0.0.1 --port "$PORT" --distributed-executor-backend ray \
-		--tensor-parallel-size "$GPUFLEET_GPU_COUNT" --pipeline-parallel-size "$GPUFLEET_INSTANCES" \
-		--gpu-memory-utilization "$UTILIZATION" --no-enable-prefix-caching
-	[ "$MAX_MODEL_LEN" -eq 0 ] || set -- "$@" --max-model-len "$MAX_MODEL_LEN"
-	# shellcheck disable=SC2086 # words
-	inside "$@" $SERVE_ARGS >"$server_log" 2>&1 </dev/null &
+	{
+		floor_words
+		printf '%s\n' "RAY_ADDRESS=$head" vllm serve "$MODEL" --host 127.0.0.1 --port "$PORT" --no-enable-prefix-caching \
+			--distributed-executor-backend ray --pipeline-parallel-size "$GPUFLEET_INSTANCES"
+		TENSOR_PARALLEL=$GPUFLEET_GPU_COUNT engine_words
+		for word in $SERVE_ARGS; do printf '%s\n' "$word"; done
+	} >"$work/server"
+	(with_words "$work/server" exec_inside env) >"$server_log" 2>&1 </dev/null &
 	server_pid=$! waited=0
 	until answers; do
-		process_lives "$server_pid" || fail "the server ended: $(grep -i error "$server_log" | tail -n 1)"
+		process_lives "$server_pid" || server_ended
 		[ "$waited" -lt "$START_LIMIT" ] || fail "the server is not ready after $waited s"
 		[ $((waited % 60)) -ge "$NAP" ] || progress "loading $MODEL: $((waited / 60)) min"
 		sleep "$NAP"
@@ -74,53 +87,44 @@ serve()
 	done
 }
 
-# measure NUMBER SCENARIO CONCURRENCY REPEAT
+# One cell of the plan, with the client of the pinned version.
 measure()
 {
-	input=${2%x*} output=${2#*x}
-	file=$(printf 's%02d_c%s_r%s' "$1" "$3" "$4")
-	results=$GPUFLEET_RESULTS status=failed reason=request_errors
-	[ "$mode" = native ] || results=/results
-	progress "$2 at concurrency $3, repeat $4 of $REPEATS"
 	inside vllm bench serve --backend openai --base-url "http://127.0.0.1:$PORT" --endpoint /v1/completions --model "$MODEL" \
 		--dataset-name random --random-range-ratio 0.0 --random-input-len "$input" --random-output-len "$output" --ignore-eos \
-		--temperature 0 --request-rate inf --max-concurrency "$3" --num-prompts "$((PROMPTS * $3))" --seed "$((SEED + $4 - 1))" \
-		--percentile-metrics ttft,tpot,itl,e2el --metric-percentiles 50,90,95,99 --disable-tqdm \
-		--save-result --result-dir "$results" --result-filename "$file.json" --metadata "scenario=$2" "repeat=$4" \
-		>"$GPUFLEET_RESULTS/$file.out" 2>&1 </dev/null
-	if grep -q '"completed": *[1-9]' "$GPUFLEET_RESULTS/$file.json" 2>/dev/null; then
-		status=ran reason= measured=$((measured + 1))
-	elif ! process_lives "$server_pid"; then
-		reason=server_exited
+		--temperature 0 --request-rate inf --max-concurrency "$streams_of" --num-prompts "$((PROMPTS * streams_of))" \
+		--seed "$((SEED + repeat - 1))" --percentile-metrics ttft,tpot,itl,e2el --metric-percentiles 50,90,95,99 --disable-tqdm \
+		--save-result --result-dir "$(inside_results)" --result-filename "$file_of.json" --metadata "scenario=$name" "repeat=$repeat" \
+		>"$GPUFLEET_RESULTS/$file_of.out" 2>&1 </dev/null
+	if grep -q '"completed": *[1-9]' "$GPUFLEET_RESULTS/$file_of.json" 2>/dev/null; then
+		measured=$((measured + 1))
+		record ran
+	elif process_lives "$server_pid"; then
+		record failed request_errors "$(json_text "$(tail -n 1 "$GPUFLEET_RESULTS/$file_of.out" | cut -c 1-110)")"
+	else
+		record failed server_exited "$(json_text "$(complaint "$server_log")")"
+		server_ended
 	fi
-	printf '{"scenario":"%s","input":%s,"output":%s,"concurrency":%s,"repeat":%s,"file":"%s","status":"%s","reason":"%s","detail":""}\n' \
-		"$2" "$input" "$output" "$3" "$4" "$file" "$status" "$reason" >>"$GPUFLEET_RESULTS/scenarios.jsonl"
-	[ "$reason" != server_exited ] || fail "the server ended: $(grep -i error "$server_log" | tail -n 1)"
 }
 
 measure_all()
 {
-	measured=0
-	for repeat in $(awk -v n="$REPEATS" 'BEGIN { for (i = 1; i <= n; i++) print i }'); do
-		number=0
-		for scenario in $SCENARIOS; do
-			number=$((number + 1))
-			for concurrency in $CONCURRENCY; do
-				measure "$number" "$scenario" "$concurrency" "$repeat"
-			done
-		done
-	done
-	[ "$measured" -gt 0 ] || fail "nothing could be measured"
-	say "$measured measured"
+	at=0 began=$(date +%s)
+	while read -r cell <&3; do
+		at=$((at + 1))
+		# shellcheck disable=SC2086 # words
+		take_cell $cell
+		progress "scenario $at of $cells: $name at concurrency $streams_of, repeat $repeat of $REPEATS$(eta)"
+		measure
+	done 3<"$work/plan"
+	say "$measured of $cells measured"
+	[ "$measured" -gt 0 ] || fail "nothing could be measured; see: gpufleetctl results"
 }
 
-choose_mode
-for scenario in $SCENARIOS; do
-	case $scenario in
-	[1-9]*x[1-9]*) ;;
-	*) fail "'$scenario' is no scenario like 1000x1000" ;;
-	esac
-done
+find_place || exit 1
+mkdir -p "$models"
+floor_of "$arch"
+[ "$GPUFLEET_RANK" != 0 ] || write_plan "$CONCURRENCY"
 join_cluster
 if [ "$GPUFLEET_RANK" != 0 ]; then
 	work_as_node
