@@ -6,8 +6,8 @@
 # unit         each program BUILD/unit/test_*, built from tests/unit, counted by cmocka's closing lines
 # integration  each tests/integration/test_*.sh, counted by its lines "ok ..." and "not ok ..."
 #
-# JOBS of a kind run at a time: as many unit suites as there are processors, and one integration suite more, as these mostly wait.
-# Each has its own directory and ports.
+# JOBS of a kind run at a time: as many unit suites as there are processors, and twice as many integration suites, as these mostly
+# wait. Each has its own directory and ports. Those that take longest begin first, so that none of them is left over at the end.
 #
 # A suite that ends with an error, counts nothing, skips something or runs longer than LIMIT seconds has failed. An integration suite
 # that lacks what no package can bring says so in a line "not run: why" and counts nothing; it is named below all others.
@@ -92,22 +92,24 @@ if [ "$1" = --suite ]; then
 	exit 0
 fi
 
+long='test_vllm test_failures test_campaign test_clouds test_recovery test_watchdog test_kill test_host_keys test_lost_answer test_ssh test_supervisor'
 passed=0
 failed=0
 absent=
 for kind in "$@"; do
 	began_kind=$(now_ms)
 	names=
-	for source in "tests/$kind"/test_*; do
+	for source in $(for name in $long; do ls "tests/$kind/$name".* 2>/dev/null; done) "tests/$kind"/test_*; do
 		name=${source##*/}
 		name=${name%.*}
+		case " $names " in *" $name "*) continue ;; esac
 		case $source in "tests/$kind/$name.c" | "tests/$kind/$name.sh") ;; *) continue ;; esac
 		[ -f "$source" ] || continue
 		case $name in *"${ONLY:-}"*) names="$names $name" ;; esac
 		rm -f "$log/$name.result"
 	done
 	jobs=$(nproc 2>/dev/null || echo 1)
-	[ "$kind" = unit ] || jobs=$((jobs + 1))
+	[ "$kind" = unit ] || jobs=$((2 * jobs))
 	jobs=${JOBS:-$jobs}
 	# shellcheck disable=SC2086 # names are words
 	[ -z "$names" ] || printf '%s\n' $names | xargs -P "$jobs" -n 1 sh "$0" "$BUILD" --suite "$kind"

@@ -75,6 +75,7 @@ for tool in idle wget python3 none; do
 	mkdir -p "$WORK/tools/$tool"
 	ln -s /usr/bin/* /bin/* "$WORK/tools/$tool/" 2>/dev/null
 	rm -f "$WORK/tools/$tool/curl" "$WORK/tools/$tool"/python3*
+	rm -f "$machine/bin/python3"
 	[ $tool = wget ] || rm -f "$WORK/tools/$tool/wget"
 	[ $tool != python3 ] || ln -s "$python" "$WORK/tools/$tool/python3"
 	sed -i "s|^export PATH=.*|export PATH=\"\$M/bin:$WORK/tools/$tool\"|" "$machine/shell"
