@@ -54,7 +54,7 @@ static void list_files(const char *dir, const char *prefix, json_t *out, int dep
 static void list_ranks(const struct engine *en, const json_t *run, json_t *files)
 {
 	int ranks = (int)json_int(run, "instances", 1);
-	char dir[1024], prefix[16], key[16];
+	char dir[1024], prefix[24], key[16];
 
 	for (int rank = 1; rank < ranks; rank++) {
 		gang_key(key, json_str(run, "key", "none"), rank);

@@ -7,10 +7,11 @@
 #define TOLERANCE  0.001 /* samples have six digits (benchmarks §2) */
 #define TESTS_MAX  500
 #define TOKENS_MAX 100000000
+#define TEST_NAME_MAX 64 /* "512x128@d4096 fa-auto", and any three integers */
 
 /* A scenario as it has been named so far, and with which settings. */
 struct test {
-	char name[32], settings[300];
+	char name[TEST_NAME_MAX], settings[300];
 	int repeats;
 };
 
@@ -55,7 +56,7 @@ static void settings_of(const json_t *row, char out[300])
 	buf_free(&b);
 }
 
-static void name_of(const json_t *row, char out[32])
+static void name_of(const json_t *row, char out[TEST_NAME_MAX])
 {
 	int prompt = tokens(row, "n_prompt"), answer = tokens(row, "n_gen"), depth = tokens(row, "n_depth");
 	char behind[32] = "";
@@ -68,14 +69,14 @@ static void name_of(const json_t *row, char out[32])
 	if (flash <= 0)
 		snprintf(behind + strlen(behind), sizeof(behind) - strlen(behind), flash < 0 ? " fa-auto" : " fa0");
 	if (prompt && answer)
-		snprintf(out, 32, "%dx%d%s", prompt, answer, behind);
+		snprintf(out, TEST_NAME_MAX, "%dx%d%s", prompt, answer, behind);
 	else
-		snprintf(out, 32, "%s%d%s", prompt ? "pp" : "tg", prompt ? prompt : answer, behind);
+		snprintf(out, TEST_NAME_MAX, "%s%d%s", prompt ? "pp" : "tg", prompt ? prompt : answer, behind);
 }
 
 static struct test *test_of(struct tests *t, const json_t *row)
 {
-	char name[32], plain[32], settings[300];
+	char name[TEST_NAME_MAX], plain[TEST_NAME_MAX], settings[300];
 	unsigned nth = 1;
 
 	name_of(row, plain);
