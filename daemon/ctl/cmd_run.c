@@ -270,24 +270,30 @@ int run_start(struct ctl *c, const json_t *body, struct err *e)
 	return rc;
 }
 
-static int run_run(struct ctl *c, struct err *e)
+int run_ordered(struct ctl *c, int rc, json_t *body, json_t *order, int (*start)(struct ctl *c, const json_t *body, struct err *e), struct err *e)
 {
-	json_t *body = json_object(), *order = json_object();
 	enum consent consent = CONSENT_YES;
-	int rc = preset_apply(&c->args, e);
 
-	if (rc == 0)
-		rc = run_body(&c->args, body, order, e);
 	if (rc == 0 && args_has(&c->args, "gpu"))
 		rc = order_consent(c, order, &consent, e);
 	json_object_update(body, order);
 	if (rc == 0 && consent == CONSENT_NO)
 		rc = err_set(e, ERR_FAILED, "nothing was bought");
 	if (rc == 0 && consent == CONSENT_YES)
-		rc = run_start(c, body, e);
+		rc = start(c, body, e);
 	json_decref(order);
 	json_decref(body);
 	return rc;
+}
+
+static int run_run(struct ctl *c, struct err *e)
+{
+	json_t *body = json_object(), *order = json_object();
+	int rc = preset_apply(&c->args, e);
+
+	if (rc == 0)
+		rc = run_body(&c->args, body, order, e);
+	return run_ordered(c, rc, body, order, run_start, e);
 }
 
 static const struct opt opts[] = {

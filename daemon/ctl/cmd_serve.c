@@ -300,21 +300,11 @@ static int serve(struct ctl *c, const json_t *body, struct err *e)
 static int run_serve(struct ctl *c, struct err *e)
 {
 	json_t *body = json_object(), *order = json_object();
-	enum consent consent = CONSENT_YES;
 	int rc = preset_apply(&c->args, e);
 
 	if (rc == 0)
 		rc = serve_body(&c->args, body, order, e);
-	if (rc == 0 && args_has(&c->args, "gpu"))
-		rc = order_consent(c, order, &consent, e);
-	json_object_update(body, order);
-	if (rc == 0 && consent == CONSENT_NO)
-		rc = err_set(e, ERR_FAILED, "nothing was bought");
-	if (rc == 0 && consent == CONSENT_YES)
-		rc = args_has(&c->args, "detach") ? run_start(c, body, e) : serve(c, body, e);
-	json_decref(order);
-	json_decref(body);
-	return rc;
+	return run_ordered(c, rc, body, order, args_has(&c->args, "detach") ? run_start : serve, e);
 }
 
 static const struct opt opts[] = {

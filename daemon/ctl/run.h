@@ -24,6 +24,11 @@
 int run_put_work(const struct args *a, json_t *body, struct err *e);
 /* The same without what is run: --set, --secret, --title … */
 int run_put_options(const struct args *a, json_t *body, struct err *e);
+/*
+ * With --gpu the plan of `order` and a yes first; then `start` with `body` and `order` in one. Both are freed.
+ * `rc`: how making them went; below 0 nothing else happens.
+ */
+int run_ordered(struct ctl *c, int rc, json_t *body, json_t *order, int (*start)(struct ctl *c, const json_t *body, struct err *e), struct err *e);
 /* Submit, follow its output to the end, say what came of it. Returns the exit status of the script. */
 int run_start(struct ctl *c, const json_t *body, struct err *e);
 

@@ -60,7 +60,7 @@ run_on() {
 	cp -r "$recipes/common" "$out/payload/common"
 	(
 		cd "$out/payload" || exit 1
-		for script in setup.sh run.sh; do
+		for script in "$(sed -n "s/^setup: //p" recipe.yaml)" run.sh; do
 			env RAN="$out/calls" PATH="$m/bin:/usr/bin:/bin" HOME="$m/home" GPUFLEET_RESULTS="$out/results" GPUFLEET_RUN=t1 MODEL=org/m SCENARIOS=128x64 \
 				REPEATS=1 PROMPTS=300 SEED=7 BATCH=8 ITERATIONS=5 WARMUP_ITERATIONS=2 WARMUP=true MAX_MODEL_LEN=4096 TENSOR_PARALLEL=0 \
 				UTILIZATION=0.90 CELL_LIMIT=60 TELEMETRY=false DTYPE=auto ATTENTION=auto SCHEME=W4A16 METHOD=auto IGNORE=lm_head \

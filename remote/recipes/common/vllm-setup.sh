@@ -2,7 +2,7 @@
 # The image, or the native vLLM, is there before the clock of the benchmark runs.
 # shellcheck disable=SC2034 # what is set here is read by what is sourced
 set -u
-me=vllm-throughput
+me=${GPUFLEET_RECIPE:-vllm}
 # shellcheck source=remote/recipes/common/shell.sh
 . ./common/shell.sh
 # shellcheck source=remote/recipes/common/gpu.sh
