@@ -4,6 +4,8 @@
 #include "ctl/save.h"
 #include "ctl/show.h"
 
+#include <math.h>
+
 #define BAR_WIDTH 12
 
 static const char *const format_words[] = { "table", "csv", "json", "md", "report", "html", "focus", NULL };
@@ -49,10 +51,13 @@ static struct word why(const json_t *row)
 static void explain_gaps(const json_t *gaps, FILE *to)
 {
 	const json_t *gap;
-	size_t k;
+	size_t k, said = 0;
 
+	fflush(stdout); /* below the table, wherever the two go */
 	json_array_foreach(gaps, k, gap)
-		ctl_print(to, STYLE_PLAIN, "%s%s, %s: %s", k ? "" : "\n", json_str(gap, "reason", ""), show_money(gap, "gap").s, json_str(gap, "text", ""));
+		if (fabs(json_num(gap, "gap", 0)) >= 0.00005) /* less prints as nothing */
+			ctl_print(to, STYLE_PLAIN, "%s%s, %s: %s", said++ ? "" : "\n", json_str(gap, "reason", ""), show_money(gap, "gap").s,
+			    json_str(gap, "text", ""));
 }
 
 /* true, or the number of instances whose bill is final. */

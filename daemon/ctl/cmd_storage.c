@@ -310,8 +310,8 @@ static int run_storage(struct ctl *c, struct err *e)
 		return subs[k].run(c, e);
 	}
 	near = str_nearest(word, words);
-	return err_set(e, ERR_USAGE, near ? "there is no '%ss %.30s'; did you mean '%s'?" : "there is no '%ss %.30s'; see: gpufleetctl help", kind_of(c),
-	    word, near);
+	return err_set(e, ERR_USAGE, near ? "there is no '%ss %.30s'; did you mean '%s'?" : "there is no '%ss %.30s'; see: gpufleetctl %ss --help",
+	    kind_of(c), word, near ? near : kind_of(c));
 }
 
 #define STORAGE_OPTS \
