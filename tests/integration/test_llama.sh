@@ -160,6 +160,8 @@ by_hand perplexity nvvm pfail MODEL=some/models:target-Q2_K.gguf DATASET="$hand/
 by_hand perplexity amdbox pdrift MODEL="$hand/target-Q8_0.gguf" DATASET="$hand/text.txt" LLAMA_STANDIN=drift &
 by_hand perplexity cpubox pplain MODEL="$hand/target-Q8_0.gguf" DATASET="$hand/text.txt" CHUNKS=0 &
 by_hand perplexity nvbox pother MODEL="$hand/target-Q8_0.gguf" DATASET=wikitext-2 &
+by_hand perplexity amdvm pnamed MODEL="$hand/target-Q8_0.gguf" DATASET=wikitext-2 GPUFLEET_DATASETS="$standins/datasets" &
+by_hand perplexity cpubox punknown MODEL="$hand/target-Q8_0.gguf" DATASET=wikitext-3 &
 wait
 check 'out of memory at a depth: the reason, and the rest was measured' sh -c "
 	grep -q '\"scenario\":\"tg128@d4096\".*\"reason\":\"oom\"' '$hand/oom/scenarios.jsonl' && grep -q '\"n_gen\": 128' '$hand/oom/bench_fa1_d0.jsonl' && [ $(cat "$hand/oom.rc") = 0 ]"
@@ -174,7 +176,11 @@ check 'and says by how much' grep -q 'is 29.8.* % worse than the baseline .*; 2 
 same 'two answers to one question' "$(cat "$hand/pdrift.rc") $(grep -c '"deterministic","text":"false"' "$hand/pdrift/results.jsonl")" '1 1'
 same 'without a baseline nothing is judged' "$(cat "$hand/pplain.rc") $(grep -c '"quality"' "$hand/pplain/results.jsonl")" '0 0'
 check 'all chunks when none are counted' grep -q '"metric":"chunks","value":30,' "$hand/pplain/results.jsonl"
-check 'a text that is not the one it is called is refused' grep -q 'cannot be unpacked\|is not the test set of wikitext-2' "$hand/pother.log"
+check 'a text that is not the one it is called is refused' grep -q 'is not wikitext-2: its SHA-256 is 91a598b6.* and not 173c87a5' "$hand/pother.log"
+same 'and not kept' "$(find "$hand/nvbox/home" -name 'wiki*') $(cat "$hand/pother.rc")" ' 1'
+same 'a named text is fetched, checked and measured' \
+	"$(cat "$hand/pnamed.rc") $(grep -c '"dataset_sha256","text":"91a598b6' "$hand/pnamed/results.jsonl") $(field "$hand/pnamed/manifest.json" dataset)" '0 1 wikitext-2'
+check 'a name that is none is answered with those that are' grep -q "'wikitext-3' is neither the path of a text nor one of these: wikitext-2" "$hand/punknown.log"
 
 by_hand pace cpubox apace
 by_hand pace cpubox awrong CONFIG=llama8b_pard REPEATS=1 PACE_STANDIN=wrong &
@@ -237,3 +243,6 @@ same 'framework' "$(field "$WORK/llama.json" bench.framework)" 'llama.cpp 8da3c0
 wait $vm
 same 'llama-bench on a VM ends well' $? 0
 check 'its answers, and those behind 4096 tokens' sh -c "grep -q '^tg128 .*ok .*80.0' '$WORK/vm.out' && grep -q '^tg128@d4096 .*ok .*53.3' '$WORK/vm.out'"
+ctl run perplexity --gpu MI300X:1 --provider hotaisle --for 30m --yes >"$WORK/named.out" 2>&1
+same 'perplexity of the named text, without a word more' $? 0
+check 'its figure, and what it is of' sh -c "grep -q '^perplexity  *5\.[0-9]' '$WORK/named.out' && grep -q '91a598b6' '$WORK/named.out'"

@@ -144,7 +144,7 @@ static bool shell_name(const char *s)
 }
 
 /* What every login runs in place of the user's shell. sftp comes this way too, as a command. */
-static int put_shell(const struct host *h, const struct sim_machine *m, struct err *e)
+static int put_shell(const struct sim *s, const struct host *h, const struct sim_machine *m, struct err *e)
 {
 	struct buf b = BUF(512 * 1024);
 	const char *name;
@@ -156,6 +156,9 @@ static int put_shell(const struct host *h, const struct sim_machine *m, struct e
 	    "export PATH=\"$M/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin\"\n"
 	    "unset XDG_RUNTIME_DIR XDG_SESSION_ID MAIL\n",
 	    h->dir, h->mark);
+	buf_puts(&b, "export GPUFLEET_DATASETS="); /* the hub that they reach is a stand-in with texts of its own */
+	str_shell_quote(&b, s->standins);
+	buf_puts(&b, "/datasets\n");
 	if (storage_has_devices(m))
 		buf_puts(&b, "export GPUFLEET_DEVICES=\"$M/devices\"\n");
 	json_object_foreach (m->env, name, v) {
@@ -268,7 +271,7 @@ static int build(
 		if (mkdir(path, 0700) && errno != EEXIST)
 			return err_errno(e, ERR_FAILED, "cannot make %s", path);
 	}
-	if (storage_build(m, h, e) || put_host_key(s, m, h, e) || put_shell(h, m, e) || put_config(s, h, m, e) ||
+	if (storage_build(m, h, e) || put_host_key(s, m, h, e) || put_shell(s, h, m, e) || put_config(s, h, m, e) ||
 	    put_keys(c, h, m, e))
 		return -1;
 	if (m->gpu && m->drivers && put_gpu(h, m, e))

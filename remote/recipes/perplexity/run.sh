@@ -13,16 +13,14 @@ me=perplexity
 . ./common/manifest.sh
 # shellcheck source=remote/recipes/common/llama.sh
 . ./common/llama.sh
+# shellcheck source=remote/recipes/common/dataset.sh
+. ./common/dataset.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/perplexity.XXXXXX") || exit 1
 trap 'llama_end; rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 results=$GPUFLEET_RESULTS/results.jsonl
 twice=2 # chunks
-
-# The archive and the text in it, as published by ggml-org; both are fixed.
-wikitext_revision=927b3642933080f1b0e811e2f916e14c292992f9
-wikitext_sha256=173c87a53759e0201f33e0ccf978e510c2042d7f2cb78229d9a50d79b9e7dd08
 
 number()
 {
@@ -32,45 +30,6 @@ number()
 text()
 {
 	printf '{"metric":"%s","text":"%s"}\n' "$1" "$(json_text "$2")" >>"$results"
-}
-
-unpack()
-{
-	if has unzip; then
-		unzip -p "$1" "$2"
-	else
-		python3 -c 'import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))' "$1" "$2"
-	fi
-}
-
-# $slice is the text, $slice_sha256 what it is.
-find_text()
-{
-	case $DATASET in
-	/*) slice=$DATASET ;;
-	wikitext-2)
-		slice=$store/datasets/wiki.test.raw
-		hub_file ggml-org/ci wikitext-2-raw-v1.zip "$wikitext_revision" "$store/datasets" datasets || return 1
-		[ -s "$slice" ] || unpack "$store/datasets/wikitext-2-raw-v1.zip" wikitext-2-raw/wiki.test.raw >"$slice" || {
-			complain "wikitext-2-raw-v1.zip cannot be unpacked: neither unzip nor python3 does it"
-			return 1
-		}
-		;;
-	*)
-		complain "'$DATASET' is neither wikitext-2 nor the path of a text"
-		return 1
-		;;
-	esac
-	[ -r "$slice" ] || {
-		complain "there is no text $slice here"
-		return 1
-	}
-	slice_sha256=$(sha256sum "$slice" | sed 's/ .*//')
-	[ "$DATASET" != wikitext-2 ] || [ "$slice_sha256" = "$wikitext_sha256" ] || {
-		rm -f "$slice" "$store/datasets/wikitext-2-raw-v1.zip"
-		complain "what was downloaded is not the test set of wikitext-2: its SHA-256 is $slice_sha256"
-		return 1
-	}
 }
 
 # measure FILE CHUNKS LOG: the last estimate is in the log
@@ -121,7 +80,7 @@ llama_place || exit 1
 chunks=$CHUNKS
 [ "$chunks" -gt 0 ] || chunks=-1
 mkdir -p "$store"
-find_text && model_file "$MODEL" || exit 1
+find_text "$DATASET" && model_file "$MODEL" || exit 1
 model=$gguf
 say "llama.cpp $REF for $vendor $arch, $mode${image:+, image $image}; $DATASET, $CHUNKS chunks of $CONTEXT tokens"
 llama_begin && llama_build || exit 1
