@@ -12,6 +12,8 @@
 #define OF_RUN      "e.kind = 'run' AND e.object_id = ?3"
 #define OF_INSTANCE "e.kind = 'instance' AND e.object_id = ?3"
 
+/* A run that goes on costs until now; a run of several instances what all of them do. */
+#define NOW_US "CAST((julianday('now') - 2440587.5) * 86400e6 AS INTEGER)"
 #define RUN_FIELDS                                                                                                       \
 	"SELECT r.id, r.run_key AS key, coalesce(f.name, '') AS fleet, r.fleet_id, r.instance_id AS instance, r.recipe, r.title, "  \
 	"r.owner, r.state, r.outcome, r.cause, r.reason, r.progress, CASE WHEN r.exit_status < 0 THEN NULL ELSE r.exit_status END " \
@@ -22,6 +24,9 @@
 	"THEN (SELECT json_group_array(json_object('rank', g.rank, 'run', g.id, 'instance', g.instance_id, 'state', g.state, 'outcome', " \
 	"g.outcome, 'reason', g.reason, 'exit_status', CASE WHEN g.exit_status >= 0 THEN g.exit_status END)) FROM runs g WHERE "          \
 	"g.gang_id > 0 AND g.gang_id = r.id) ELSE '[]' END AS j_ranks, "                                                              \
+	"(SELECT CAST(round(coalesce(sum(max(CASE WHEN g.done > 0 THEN g.done ELSE " NOW_US " END - g.assigned, 0) * (gi.price_hour / 3.6e9)), 0)) " \
+	"AS INTEGER) FROM runs g JOIN instances gi ON gi.id = g.instance_id WHERE g.assigned > 0 AND (g.id = r.id OR (r.rank = 0 AND "  \
+	"g.gang_id > 0 AND g.gang_id = r.id))) AS m_metered, "                                                                        \
 	"r.setup_timeout AS d_setup_timeout, r.run_timeout AS d_run_timeout, i.gpu, i.gpu_count, i.provider, i.region, "           \
 	"i.price_hour AS m_price_hour FROM runs r LEFT JOIN fleets f ON f.id = r.fleet_id LEFT JOIN instances i ON i.id = "         \
 	"r.instance_id "

@@ -130,7 +130,7 @@ static void write_life(const struct db_place *p)
 	struct store_batch *b = store_batch_new();
 	struct fleet f = db_fleet(1), again = db_fleet(20);
 	struct instance i = db_instance(2, 1);
-	struct run r = db_run(3, 1, 2), queued = db_run(4, 1, 0), other = db_run(21, 20, 0);
+	struct run r = db_run(3, 1, 2), queued = db_run(4, 1, 0), other = db_run(21, 20, 2), second = db_run(22, 20, 2);
 	struct result_row x = { .run_id = 3, .metric = "tokens", .unit = "1/s", .number = true, .value = 12.5, .labels = "{\"batch\":8}",
 		.seq = 1 };
 
@@ -183,15 +183,23 @@ static void write_life(const struct db_place *p)
 	r.assigned = at("2026-11-20T02:06:00Z");
 	r.started = at("2026-11-20T02:07:00Z");
 	r.ended = at("2026-11-20T02:17:00.25Z");
+	r.done = at("2026-11-20T02:17:01Z");
 	r.out_size = 100;
 	r.setup_timeout = 90 * SECOND + 500 * MSEC;
 	r.run_timeout = HOUR;
+	other.ranks = second.ranks = 2;
+	other.gang_id = second.gang_id = 21;
+	second.rank = 1;
+	other.assigned = second.assigned = at("2026-11-20T05:00:00Z");
+	other.done = at("2026-11-20T06:00:00Z");
+	second.done = at("2026-11-20T05:30:00Z");
 	store_batch_fleet(b, &f);
 	store_batch_fleet(b, &again);
 	store_batch_instance(b, &i);
 	store_batch_run(b, &r);
 	store_batch_run(b, &queued);
 	store_batch_run(b, &other);
+	store_batch_run(b, &second);
 	free(r.params);
 	free(r.env);
 	store_batch_result(b, &x);
@@ -210,9 +218,9 @@ static void write_life(const struct db_place *p)
 	"{\"id\":3,\"key\":\"key3\",\"fleet\":\"demo\",\"fleet_id\":1,\"instance\":2,\"recipe\":\"gpu-check\",\"title\":\"check it\","  \
 	"\"owner\":\"ann\",\"state\":\"DONE\",\"outcome\":\"failed\",\"cause\":\"failed\",\"reason\":\"exit status 3\","             \
 	"\"progress\":\"3 of 4\",\"exit_status\":3,\"signal\":\"\",\"created\":\"2026-11-20T02:00:00.000Z\","                        \
-	"\"started\":\"2026-11-20T02:07:00.000Z\",\"ended\":\"2026-11-20T02:17:00.250Z\",\"done\":null,\"out_size\":100,"            \
+	"\"started\":\"2026-11-20T02:07:00.000Z\",\"ended\":\"2026-11-20T02:17:00.250Z\",\"done\":\"2026-11-20T02:17:01.000Z\",\"out_size\":100,"            \
 	"\"err_size\":0,\"params\":{\"size\":\"big\"},\"env\":{\"HTTP_PROXY\":\"p\"},\"secrets\":\"HF_TOKEN\","                       \
-	"\"results_bytes\":0,\"requeues\":0,\"rank\":0,\"instances\":1,\"ranks\":[],"                                              \
+	"\"results_bytes\":0,\"requeues\":0,\"rank\":0,\"instances\":1,\"ranks\":[],\"metered\":0.365386,"                     \
 	"\"setup_timeout\":90.5,\"run_timeout\":3600.0,\"gpu\":\"MI300X\",\"gpu_count\":1,\"provider\":\"runpod\",\"region\":\"tor1\",\"price_hour\":1.99}"
 
 static void expect_runs(struct history *h, int64_t fleet, int limit, const char *wanted)
@@ -231,6 +239,17 @@ static void expect_runs(struct history *h, int64_t fleet, int limit, const char 
 	json_decref(out);
 }
 
+static void expect_run_cost(struct history *h, int64_t run, double wanted)
+{
+	struct err e = { 0 };
+	json_t *out = NULL;
+
+	if (history_run(h, run, &out, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_float_equal(json_num(out, "metered", -1), wanted, 1e-9);
+	json_decref(out);
+}
+
 static void test_runs(void **state)
 {
 	struct history *h;
@@ -241,6 +260,9 @@ static void test_runs(void **state)
 	h = open_history(*state);
 	expect_runs(h, 0, 0, "21 4 3");
 	expect_runs(h, 0, 2, "21 4");
+	expect_run_cost(h, 4, 0);
+	expect_run_cost(h, 21, 1.99 + 0.995); /* both instances of it */
+	expect_run_cost(h, 22, 0.995);
 	expect_runs(h, 1, 0, "4 3");
 	expect_runs(h, -1, 0, "");
 	assert_int_equal(history_run(h, 3, &out, &e), 0);
