@@ -10,7 +10,7 @@
 static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
 	"prepare", "serve", "snapshot_as", "volume", "snapshot", "trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle",
 	"max_cost", "max_price", "providers", "region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for",
-	"accept_minimum", "offer", "env", "together", NULL };
+	"accept_minimum", "offer", "env", "together", "dry_run", NULL };
 
 static void run_durable(void *arg, int64_t id, const struct err *error)
 {
@@ -108,11 +108,23 @@ static int fit_fleet(struct request *r, struct wish *w, const struct fleet *f, s
 	return gang_admits(engine_model(r->api->en), f, w->run.ranks, e) ? 0 : -1;
 }
 
+/* With `dry_run`: all that can be said before it is known where. */
+static void answer_checked(struct request *r, const struct wish *w)
+{
+	json_t *o = json_object();
+
+	json_put_bool(o, "checked", true);
+	json_put_str(o, "recipe", w->run.recipe);
+	json_put_int(o, "instances", w->run.ranks);
+	request_json(r, 200, o);
+}
+
 /* Where it is to run: the body has been read, nothing has been bought. */
 static void find_place(struct request *r)
 {
 	struct wish *w = r->state;
 	const char *name = json_str(r->in, "fleet", "");
+	bool dry = json_bool(r->in, "dry_run", false);
 	struct fleet *f = *name ? fleet_named(r, name) : NULL;
 	struct err e;
 
@@ -124,10 +136,14 @@ static void find_place(struct request *r)
 			return;
 		if (fit_fleet(r, w, f, &e) < 0)
 			request_error(r, &e);
+		else if (dry)
+			answer_checked(r, w);
 		else
 			submit(r, w, f);
 	} else if (read_fleet(r, w, &e) < 0) {
 		request_error(r, &e);
+	} else if (dry) {
+		answer_checked(r, w);
 	} else {
 		str_copy(w->fleet.snapshot_as, json_str(r->in, "snapshot_as", ""));
 		fleet_market(r, &w->fleet, place_and_submit, w);

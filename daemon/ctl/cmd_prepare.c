@@ -143,8 +143,11 @@ static int prepare(struct ctl *c, json_t *order, json_t *body, struct err *e)
 	bool there = true;
 	int rc = name ? exists(c, name, &there, e) : 0;
 
-	if (rc == 0 && !there) {
+	if (rc == 0 && !there)
 		json_object_del(order, "volume");
+	if (rc == 0)
+		rc = run_check(c, body, order, e);
+	if (rc == 0 && !there) {
 		volume = volume_body(&c->args);
 		rc = find_place(c, order, volume, e);
 	}

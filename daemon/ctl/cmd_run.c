@@ -270,10 +270,25 @@ int run_start(struct ctl *c, const json_t *body, struct err *e)
 	return rc;
 }
 
+int run_check(struct ctl *c, const json_t *body, const json_t *order, struct err *e)
+{
+	json_t *whole = json_copy((json_t *)(uintptr_t)body), *answer = NULL;
+	int rc;
+
+	json_object_update(whole, (json_t *)(uintptr_t)order);
+	json_put_bool(whole, "dry_run", true);
+	rc = ctl_post(c, "/v1/runs", whole, NULL, &answer, e);
+	json_decref(answer);
+	json_decref(whole);
+	return rc;
+}
+
 int run_ordered(struct ctl *c, int rc, json_t *body, json_t *order, int (*start)(struct ctl *c, const json_t *body, struct err *e), struct err *e)
 {
 	enum consent consent = CONSENT_YES;
 
+	if (rc == 0 && args_has(&c->args, "gpu"))
+		rc = run_check(c, body, order, e);
 	if (rc == 0 && args_has(&c->args, "gpu"))
 		rc = order_consent(c, order, &consent, e);
 	json_object_update(body, order);

@@ -24,8 +24,10 @@
 int run_put_work(const struct args *a, json_t *body, struct err *e);
 /* The same without what is run: --set, --secret, --title … */
 int run_put_options(const struct args *a, json_t *body, struct err *e);
+/* What is wrong with the recipe, its parameters, its secrets or the GPU is said before a plan is shown or a volume is made for it. */
+int run_check(struct ctl *c, const json_t *body, const json_t *order, struct err *e);
 /*
- * With --gpu the plan of `order` and a yes first; then `start` with `body` and `order` in one. Both are freed.
+ * With --gpu it is checked, and the plan of `order` and a yes come first; then `start` with `body` and `order` in one. Both are freed.
  * `rc`: how making them went; below 0 nothing else happens.
  */
 int run_ordered(struct ctl *c, int rc, json_t *body, json_t *order, int (*start)(struct ctl *c, const json_t *body, struct err *e), struct err *e);

@@ -115,6 +115,8 @@ answers 'count 0' 400 'count' POST /v1/plans '{"gpu":"MI300X","count":0}'
 answers 'an absurd count' 400 'count' POST /v1/plans '{"gpu":"MI300X","count":1000000000}'
 answers 'an unknown grouping' 400 'owner' GET '/v1/cost?by=colour'
 answers 'a name that is no name' 400 'name' POST /v1/fleets '{"gpu":"MI300X","name":"a;$(touch /tmp/x)"}'
+answers 'a run that is only checked' 200 '"checked":true' POST /v1/runs '{"gpu":"MI300X","recipe":"vllm-serve","dry_run":true}'
+answers 'and found wanting' 400 'CONCURRENCY' POST /v1/runs '{"gpu":"MI300X","recipe":"vllm-serve","set":{"concurency":"1"},"dry_run":true}'
 answers 'a payload that climbs' 400 'detail' POST /v1/runs '{"fleet":"api","payload":{"run":"r.sh","files":[{"name":"../r.sh","text":"x"}]}}'
 head -c 1500000 /dev/zero | tr '\0' 'x' >"$WORK/big"
 ask POST /v1/plans "@$WORK/big"

@@ -26,6 +26,8 @@ same "an order that names what is not there is refused" "$? $(grep -c "there is 
 
 # ---- prepare ----
 
+ctl prepare vllm-serve --gpu MI300X:1 --provider digitalocean --volume models --set modle=x --yes >"$WORK/o" 2>"$WORK/e"
+same "what is wrong is said before a volume is made" "$? $(grep -c "no parameter" "$WORK/e") $(wc -l <"$WORK/e") $(stored '"name": *"gf1v-')" "122 1 1 0"
 CTL_LIMIT=120 ctl prepare vllm-serve --gpu MI300X:1 --provider digitalocean --volume models --size 200 --snapshot-as base \
 	--set model=org/model --yes >"$WORK/o" 2>"$WORK/e"
 same "the first run prepares" "$?" 0
