@@ -46,6 +46,7 @@ static const struct option recipe_rows[] = {
 	{ "timeouts.run", OPTION_DURATION, MEMBER(r.run_timeout), .min = SECOND, .max = 30 * DAY,
 	  .fallback = DEFAULT_RUN_TIMEOUT },
 	{ "usual", OPTION_DURATION, MEMBER(r.usual), .min = SECOND, .max = 30 * DAY },
+	{ "usual_memory_gb", OPTION_INT, MEMBER(r.usual_memory_gb), .min = 1, .max = 65536 },
 	{ "reader", OPTION_NAME, MEMBER(r.reader) },
 };
 static const struct option_table recipe_options = {

@@ -14,6 +14,7 @@
  *	prepare: prepare.sh
  *	timeouts: { setup: 20m, run: 30m }
  *	usual: 5m
+ *	usual_memory_gb: 100
  *	reader: gpufleet-jsonl
  *
  * The same rules as for the configuration: unknown keys, wrong types and duplicates are mistakes with file,
@@ -68,6 +69,7 @@ struct recipe {
 	bool setup_once; /* what setup does stays on the machine, outside of the payload: a second run there skips it */
 	duration setup_timeout, run_timeout;
 	duration usual;  /* how long both together take as a rule, with the defaults; 0: it depends on what is run */
+	int usual_memory_gb; /* of all GPUs of a machine, that the defaults take; 0: what it needs at least is enough */
 	char reader[64]; /* how results are read; "": they are only kept */
 };
 

@@ -45,6 +45,7 @@ void get_recipes(struct request *r)
 		json_put_bool(one, "prepares", *recipe.prepare != '\0');
 		json_put_bool(one, "serves", *recipe.serve != '\0');
 		json_put(one, "usual", recipe.usual ? json_integer(recipe.usual / SECOND) : json_null());
+		json_put(one, "usual_memory_gb", recipe.usual_memory_gb ? json_integer(recipe.usual_memory_gb) : json_null());
 		json_put_int(needs, "instances", recipe.needs.instances ? recipe.needs.instances : 1);
 		json_put(one, "parameters", params);
 		json_put(one, "secrets", secrets);

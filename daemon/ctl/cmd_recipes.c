@@ -11,12 +11,15 @@ static bool fits(const json_t *recipe, const json_t *offer)
 	const struct gpu *gpu = gpu_find(json_str(offer, "gpu", ""));
 	const char *vendor = json_str(recipe, "needs.vendor", "any");
 
-	if (json_int(offer, "gpu_memory_gb", 0) < json_int(recipe, "needs.gpu_memory_gb", 0))
+	int64_t memory = json_int(offer, "gpu_memory_gb", 0);
+
+	if (memory < json_int(recipe, "needs.gpu_memory_gb", 0) ||
+	    memory * json_int(offer, "gpu_count", 1) < json_int(recipe, "usual_memory_gb", 0))
 		return false;
 	return !strcmp(vendor, "any") || (gpu && !strcmp(gpu_vendor_name(gpu->vendor), vendor));
 }
 
-/* What its usual time costs there; below 0: that cannot be said. */
+/* What its usual time costs there, on as many machines as it needs; below 0: that cannot be said. */
 static money cost_of(const json_t *recipe, const json_t *offer)
 {
 	int64_t usual = json_int(recipe, "usual", 0);
@@ -25,7 +28,9 @@ static money cost_of(const json_t *recipe, const json_t *offer)
 	if (!usual || !json_money(offer, "price_hour", &price))
 		return -1;
 	cost = money_for(price, usual * SECOND);
-	return json_money(offer, "minimum_charge", &minimum) && minimum > cost ? minimum : cost;
+	if (json_money(offer, "minimum_charge", &minimum) && minimum > cost)
+		cost = minimum;
+	return cost * json_int(recipe, "needs.instances", 1);
 }
 
 /* "cheapest": {"offer", "cost"} into each recipe, null where nobody sells what it needs. */
@@ -93,6 +98,8 @@ static struct word needs_of(const json_t *r)
 		buf_printf(&b, "%s%lld GB of disk", b.len ? ", " : "", (long long)disk);
 	if (json_bool(r, "needs.docker", false))
 		buf_printf(&b, "%sdocker", b.len ? ", " : "");
+	if (json_int(r, "needs.instances", 1) > 1)
+		buf_printf(&b, "%s%lld instances", b.len ? ", " : "", (long long)json_int(r, "needs.instances", 1));
 	str_copy(w.s, buf_str(&b));
 	buf_free(&b);
 	return w;
@@ -199,19 +206,25 @@ static void show_one(const json_t *r, const char *gpu)
 	const json_t *offer = json_path(r, "cheapest.offer");
 	struct word needs = needs_of(r), on = show_gpu(offer);
 	const char *where = gpu ? gpu : offer ? on.s : "GPU";
+	int64_t memory = json_int(r, "usual_memory_gb", 0), instances = json_int(r, "needs.instances", 1);
+	char several[40] = "";
 	size_t n;
 
 	ctl_print(stdout, STYLE_BOLD, "%s", name);
 	line("measures", json_str(r, "description", ""));
 	line("needs", *needs.s ? needs.s : "any GPU");
+	if (memory > 0)
+		ctl_print(stdout, STYLE_PLAIN, "  %-9s %lld GB of GPU memory in each machine", "defaults", (long long)memory);
 	line("takes", *takes.s ? takes.s : "as long as what is run");
 	show_cost(r);
 	json_array_foreach(json_path(r, "secrets"), n, s)
 		line("secret", json_is_string(s) ? json_string_value(s) : "");
 	show_parameters(json_path(r, "parameters"));
+	if (instances > 1)
+		snprintf(several, sizeof(several), " --instances %lld", (long long)instances);
 	/* "RTX 4090:1" has a blank. */
-	ctl_print(stdout, STYLE_PLAIN, "\nrun it:   gpufleetctl run %s%s --gpu %s%s%s", name, json_bool(r, "directory", false) ? " DIRECTORY" : "",
-	    strchr(where, ' ') ? "'" : "", where, strchr(where, ' ') ? "'" : "");
+	ctl_print(stdout, STYLE_PLAIN, "\nrun it:   gpufleetctl run %s%s --gpu %s%s%s%s", name, json_bool(r, "directory", false) ? " DIRECTORY" : "",
+	    strchr(where, ' ') ? "'" : "", where, strchr(where, ' ') ? "'" : "", several);
 	if (json_bool(r, "serves", false))
 		ctl_print(stdout, STYLE_PLAIN, "serve it: gpufleetctl serve %s --gpu GPU", name);
 	if (json_bool(r, "prepares", false))
@@ -274,7 +287,7 @@ const struct command command_recipes = {
 	.group = "Work",
 	.synopsis = "[[show] RECIPE] [--gpu GPU[:N]]",
 	.summary = "workloads that are part of gpufleet: what they measure, need, take and cost",
-	.details = "Costs are the usual time at the cheapest offer of this moment that has what the recipe needs, without the time of booting.",
+	.details = "Costs are the usual time at the cheapest offer of this moment that has what the recipe needs and its defaults take, without the time of booting.",
 	.max = 2,
 	.operand = "recipe",
 	.opts = opts,

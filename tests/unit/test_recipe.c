@@ -18,7 +18,7 @@ static const char whole[] =
     "  EAGER: { type: bool, default: FALSE }\n"
     "  WARM_UP: { type: duration, default: 2m }\n"
     "secrets: [HF_TOKEN]\ninclude: [shell.sh, gpu.sh]\nsetup: setup.sh\nrun: bin/run.sh\n"
-    "serve: bin/serve.sh\ndirectory: source\nusual: 90m\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
+    "serve: bin/serve.sh\ndirectory: source\nusual: 90m\nusual_memory_gb: 100\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
 
 static void read_ok(struct recipe *r, const char *text)
 {
@@ -84,6 +84,7 @@ static void reads_everything(void **state)
 	assert_string_equal(r.serve, "bin/serve.sh");
 	assert_string_equal(r.directory, "source");
 	assert_int_equal(r.usual, 90 * MINUTE);
+	assert_int_equal(r.usual_memory_gb, 100);
 	assert_int_equal(r.setup_timeout, 20 * MINUTE);
 	assert_int_equal(r.run_timeout, 3 * HOUR);
 	assert_string_equal(r.reader, "vllm-bench-serve");
