@@ -32,6 +32,7 @@ static bool is_model(const char *word)
 static int serve_body(const struct args *a, json_t *body, json_t *order, struct err *e)
 {
 	const char *what = a->words[0];
+	int64_t idle;
 	json_t *set;
 
 	if (args_has(a, "on") == args_has(a, "gpu"))
@@ -45,14 +46,18 @@ static int serve_body(const struct args *a, json_t *body, json_t *order, struct 
 	}
 	if (run_put_options(a, body, e) < 0)
 		return -1;
-	if (is_model(what)) {
-		set = json_object_get(body, "set") ? json_incref(json_object_get(body, "set")) : json_object();
+	set = json_object_get(body, "set") ? json_incref(json_object_get(body, "set")) : json_object();
+	if (is_model(what))
 		json_put_str(set, "MODEL", what);
-		json_put(body, "set", set);
-	}
+	if (args_number(a, "idle", &idle))
+		json_put(set, "IDLE", json_sprintf("%llds", (long long)(idle / SECOND)));
+	json_put(body, "set", set);
 	json_put_bool(body, "serve", true);
+	if (args_has(a, "gpu") && order_body(a, args_text(a, "gpu"), order, e) < 0)
+		return -1;
+	json_object_del(order, "idle"); /* the server itself knows whether it is asked anything */
 	if (args_has(a, "gpu"))
-		return order_body(a, args_text(a, "gpu"), order, e);
+		return 0;
 	order_env(a, body);
 	json_put_str(body, "fleet", args_text(a, "on"));
 	return 0;
@@ -230,6 +235,10 @@ static int report(const struct way *w, const json_t *run, struct err *e)
 		*e = (struct err){ 0 };
 		return 0;
 	}
+	if (rc == 0) {
+		ctl_say("%s\nrun %lld has ended, %s", json_str(run, "progress", ""), (long long)w->run, show_money(run, "metered").s);
+		return 0;
+	}
 	/* A serve script's last progress line says why it ends. */
 	if (strcmp(json_str(run, "progress", ""), w->said) != 0 && !str_starts(json_str(run, "progress", ""), SAYS))
 		ctl_print(stderr, STYLE_RED, "%s", json_str(run, "progress", ""));
@@ -238,7 +247,7 @@ static int report(const struct way *w, const json_t *run, struct err *e)
 	ctl_print(stderr, STYLE_RED, "the server is gone: %s, %s; what it wrote: gpufleetctl logs %lld", e->msg, show_money(run, "metered").s,
 	    (long long)w->run);
 	*e = (struct err){ 0 };
-	return rc ? rc : EXIT_FAILURE; /* a server that ends by itself has not served */
+	return rc;
 }
 
 static int attend(struct way *w, struct err *e)
@@ -323,7 +332,8 @@ const struct command command_serve = {
 	.details =
 	    "A model of the hub, ORGANISATION/NAME, is served by vLLM (the recipe vllm-serve); any recipe that has a 'serve' script serves with it. The "
 	    "address is a port of this host's loopback that leads to the machine as long as this program runs; the server stays until the run is "
-	    "cancelled, --for is over or --max-cost is reached. A server that ends by itself is told, with status 1 or its own.",
+	    "cancelled, --for is over or --max-cost is reached. With --idle it ends, and its machine is given back, when no request came for so long "
+	    "(the recipe's parameter IDLE). A server that ends by itself otherwise is told, with status 1 or its own.",
 	.max = 1,
 	.operand = "recipe",
 	.remote_status = true,

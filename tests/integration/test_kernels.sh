@@ -158,7 +158,7 @@ same "recipes show: price times usual time" "$(python3 -c 'import json, sys
 r = json.load(open(sys.argv[1]))["recipes"][0]
 print(abs(r["cheapest"]["offer"]["price_hour"] * r["usual"] / 3600 - r["cheapest"]["cost"]) < 1e-5 and r["cheapest"]["offer"]["gpu"])' "$WORK/one.json")" MI300X
 ctl recipes show vllm-serve --gpu H200 >"$WORK/shown"
-check "recipes show: what it needs, and what else can be done with it" sh -c "grep -q 'needs  *16 GB per GPU' '$WORK/shown' && grep -q 'gpufleetctl serve vllm-serve' '$WORK/shown'"
+check "recipes show: what it needs, and what else can be done with it" sh -c "grep -q 'needs  *16 GB per GPU' '$WORK/shown' && grep -q 'defaults  *100 GB of GPU memory' '$WORK/shown' && grep -q 'gpufleetctl serve vllm-serve' '$WORK/shown'"
 check "recipes show: a name that is none" sh -c "! '$BUILD/gpufleetctl' recipes show nothing 2>'$WORK/o' && grep -q \"no recipe is called 'nothing'\" '$WORK/o'"
 
 wait $up
@@ -173,9 +173,9 @@ check "is what was built" grep -q 'main.cpp -DFLOAT' "$WORK/k.log"
 check "gpu-check takes none" sh -c "! '$BUILD/gpufleetctl' run gpu-check '$tree_there' --on k 2>'$WORK/o' && grep -q \"recipe 'gpu-check' takes no directory\" '$WORK/o'"
 check "gpu-check serves nothing" sh -c "! '$BUILD/gpufleetctl' serve gpu-check --on k 2>'$WORK/o' && grep -q 'it has no script that serves' '$WORK/o'"
 
-# serve NAME: in the background as $served, its address in $url
+# serve NAME [OPTION...]: in the background as $served, its address in $url
 serve() {
-	"$BUILD/gpufleetctl" serve test/Llama-3.3-70B --on k --env NAP=1 --set "port=$port" --no-qualify >"$WORK/$1.url" 2>"$WORK/$1.err" &
+	"$BUILD/gpufleetctl" serve test/Llama-3.3-70B --on k --env NAP=1 --set "port=$port" --no-qualify "${@:2}" >"$WORK/$1.url" 2>"$WORK/$1.err" &
 	served=$!
 	wait_for 30 sh -c "test -s '$WORK/$1.url' || ! kill -0 $served"
 	url=$(cat "$WORK/$1.url")
@@ -200,6 +200,14 @@ wait $served
 same "a server that dies: status 1" $? 1
 check "and it is told why" sh -c "grep -q 'the server has ended: torch.OutOfMemoryError' '$WORK/first.err' && grep -q '^the server is gone: run $id failed (exit 1), ' '$WORK/first.err'"
 same "its way is closed" "$(curl -s -o /dev/null -w '%{http_code}' "$url/models")" 000
+rm "$WORK/sim/machines/hotaisle-1/inference"
+serve idle --idle 6s
+for _ in 1 2 3 4; do ask "$url" >/dev/null && sleep 2; done
+check "a server that is asked now and then stays" kill -0 $served
+wait_for 30 sh -c "! kill -0 $served"
+wait $served
+same "one that nobody asks ends well" $? 0
+check "and says why" grep -q '^nothing was asked for 6 s: the server is ended$' "$WORK/idle.err"
 "$BUILD/gpufleetctl" serve vllm-serve --on k --set "port=$port" >/dev/null 2>"$WORK/left.err" &
 served=$!
 wait_for 10 grep -q '^run [0-9]' "$WORK/left.err"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The server and nothing else, until the run is ended: what `gpufleetctl serve` runs.
+# The server and nothing else, until the run is ended or nothing was asked for IDLE seconds: what `gpufleetctl serve` runs.
 # shellcheck disable=SC2034 # what is set here is read by what is sourced
 set -u
 me=vllm-serve
@@ -36,6 +36,34 @@ gone()
 	fail "$1"
 }
 
+# How many requests were answered, and how many are running or wait; fails where the server does not say.
+requests()
+{
+	get /metrics | awk '
+		/^vllm:request_success_total/ { answered += $NF; known = 1 }
+		/^vllm:num_requests_(running|waiting)/ { open += $NF }
+		END { if (!known) exit 1; printf "%.0f %.0f\n", answered, open }'
+}
+
+# Was nothing asked for so long? What is not known counts as asked: a server is not ended by mistake.
+is_idle()
+{
+	now=$(date +%s)
+	seen=$(requests) || seen=
+	case $seen in
+	"$before") ;;
+	*) since=$now ;;
+	esac
+	before=$seen
+	case $seen in
+	*' 0') [ $((now - since)) -ge "$IDLE" ] ;;
+	*)
+		since=$now
+		return 1
+		;;
+	esac
+}
+
 find_place || exit 1
 mkdir -p "$models"
 floor_of "$arch"
@@ -45,7 +73,19 @@ start || gone "the server did not come up: $reason${detail:+: $detail}"
 server_environment >"$work/environment"
 floor_check || gone "the environment of the server is not as $arch needs it:$floor_missing"
 progress "serving http://127.0.0.1:$PORT/v1"
+before=
+since=$(date +%s)
+# Each look is a line in the server's log.
+pause=$((IDLE / 10))
+[ "$pause" -le 30 ] || pause=30
+looked=$since
 while server_lives; do
 	sleep "${NAP:-2}"
+	[ "$IDLE" -gt 0 ] && [ $(($(date +%s) - looked)) -ge "$pause" ] || continue
+	looked=$(date +%s)
+	! is_idle || {
+		progress "nothing was asked for $IDLE s: the server is ended"
+		exit 0
+	}
 done
 gone "the server has ended: $(complaint "$server_log")"
