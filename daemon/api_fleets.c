@@ -237,7 +237,7 @@ static json_t *packings_json(const struct model *m, const struct fleet *f, struc
 
 		json_put_int(o, "instances", p[k].instances);
 		json_put_int(o, "count", p[k].gpu_count);
-		json_put(o, "offer", view_offer(p[k].offer));
+		json_put(o, "offer", view_offer(m, p[k].offer));
 		json_put_money(o, "price_hour", p[k].price_hour);
 		json_array_append_new(list, o);
 		money_format(p[k].price_hour, price);
@@ -258,7 +258,7 @@ static json_t *passed_json(const struct model *m, const struct fleet *f, struct 
 		const struct offer *o = p[k].offer;
 		json_t *one = json_object();
 
-		json_put(one, "offer", view_offer(o));
+		json_put(one, "offer", view_offer(m, o));
 		json_put_str(one, "why", p[k].why);
 		json_array_append_new(list, one);
 		if (text && k < PASSED_IN_TEXT && o->gpu_count == f->gpu_count)
@@ -286,10 +286,10 @@ static json_t *plan_json(struct engine *en, struct fleet *f, const struct market
 	*first = place_next(m, f, 0, clock_steady(), &lifetime, &money_stops, why);
 	/* First what is taken first: one that was sold meanwhile may stand before it among the candidates. */
 	if (*first)
-		json_array_append_new(offers, view_offer(*first));
+		json_array_append_new(offers, view_offer(m, *first));
 	for (size_t k = 0; k < count && k < 20; k++)
 		if (list[k] != *first)
-			json_array_append_new(offers, view_offer(list[k]));
+			json_array_append_new(offers, view_offer(m, list[k]));
 	free(list);
 	if (*first) {
 		hold = money_times(cost_hold_offer(&model_account(m, (*first)->account)->facts, *first, lifetime), f->instances);

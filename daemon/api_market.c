@@ -303,14 +303,14 @@ static void add_rows(struct rows *rows, const struct request *r, const struct fl
 			rows->list[rows->count++] = &a->offers[j];
 }
 
-static json_t *rows_json(struct rows *rows)
+static json_t *rows_json(const struct model *m, struct rows *rows)
 {
 	json_t *offers = json_array();
 
 	if (rows->count)
 		qsort(rows->list, rows->count, sizeof(const struct offer *), by_gpu_price);
 	for (size_t k = 0; k < rows->count; k++)
-		json_array_append_new(offers, view_offer(rows->list[k]));
+		json_array_append_new(offers, view_offer(m, rows->list[k]));
 	free(rows->list);
 	return offers;
 }
@@ -320,7 +320,7 @@ static json_t *offers_of(const struct request *r, const struct fleet *f, const s
 	struct rows rows = { NULL, 0 };
 
 	add_rows(&rows, r, f, a);
-	return rows_json(&rows);
+	return rows_json(engine_model(r->api->en), &rows);
 }
 
 static void offers_asked(struct request *r, struct fleet *f, const struct market *market, void *arg)
@@ -333,7 +333,7 @@ static void offers_asked(struct request *r, struct fleet *f, const struct market
 	for (size_t k = 0; k < m->account_count; k++)
 		if (place_account_allowed(f, m->accounts[k]))
 			add_rows(&rows, r, f, m->accounts[k]);
-	json_put(o, "offers", rows_json(&rows));
+	json_put(o, "offers", rows_json(engine_model(r->api->en), &rows));
 	json_put(o, "accounts", market_accounts(market, r->api->en, f));
 	if (!r->streaming) {
 		request_json(r, 200, o);

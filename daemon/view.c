@@ -16,8 +16,9 @@ static void put_seconds(json_t *o, const char *key, duration d)
 	json_put(o, key, json_real((double)d / (double)SECOND));
 }
 
-json_t *view_offer(const struct offer *v)
+json_t *view_offer(const struct model *m, const struct offer *v)
 {
+	const struct account_state *a = model_account(m, v->account);
 	json_t *o = json_object();
 
 	json_put_str(o, "account", v->account);
@@ -39,6 +40,7 @@ json_t *view_offer(const struct offer *v)
 	json_put(o, "available", v->available < 0 ? json_null() : json_integer(v->available));
 	json_put_bool(o, "spot", v->spot);
 	json_put_bool(o, "marketplace", v->marketplace);
+	json_put_bool(o, "container", a && a->facts.container);
 	json_put(o, "reliability", v->reliability_ppm ? json_real(v->reliability_ppm / 1e6) : json_null());
 	json_put(o, "stays", v->stays ? json_integer(v->stays / SECOND) : json_null());
 	return o;

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "core/model.h"
 
-json_t *view_offer(const struct offer *o);
+json_t *view_offer(const struct model *m, const struct offer *o);
 json_t *view_instance(const struct model *m, const struct instance *i, instant now);
 json_t *view_fleet(const struct model *m, const struct fleet *f, instant now);
 json_t *view_run(const struct model *m, const struct run *r);

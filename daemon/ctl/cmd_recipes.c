@@ -10,11 +10,13 @@ static bool fits(const json_t *recipe, const json_t *offer)
 {
 	const struct gpu *gpu = gpu_find(json_str(offer, "gpu", ""));
 	const char *vendor = json_str(recipe, "needs.vendor", "any");
-
-	int64_t memory = json_int(offer, "gpu_memory_gb", 0);
+	int64_t memory = json_int(offer, "gpu_memory_gb", 0), instances = json_int(recipe, "needs.instances", 1);
 
 	if (memory < json_int(recipe, "needs.gpu_memory_gb", 0) ||
 	    memory * json_int(offer, "gpu_count", 1) < json_int(recipe, "usual_memory_gb", 0))
+		return false;
+	/* Containers do not reach each other. */
+	if (instances > 1 && (json_bool(offer, "container", false) || json_int(offer, "available", instances) < instances))
 		return false;
 	return !strcmp(vendor, "any") || (gpu && !strcmp(gpu_vendor_name(gpu->vendor), vendor));
 }
@@ -287,7 +289,8 @@ const struct command command_recipes = {
 	.group = "Work",
 	.synopsis = "[[show] RECIPE] [--gpu GPU[:N]]",
 	.summary = "workloads that are part of gpufleet: what they measure, need, take and cost",
-	.details = "Costs are the usual time at the cheapest offer of this moment that has what the recipe needs and its defaults take, without the time of booting.",
+	.details = "Costs are the usual time at the cheapest offer of this moment that has what the recipe needs and its defaults take, "
+		   "without the time of booting.",
 	.max = 2,
 	.operand = "recipe",
 	.opts = opts,

@@ -159,6 +159,11 @@ r = json.load(open(sys.argv[1]))["recipes"][0]
 print(abs(r["cheapest"]["offer"]["price_hour"] * r["usual"] / 3600 - r["cheapest"]["cost"]) < 1e-5 and r["cheapest"]["offer"]["gpu"])' "$WORK/one.json")" MI300X
 ctl recipes show vllm-serve --gpu H200 >"$WORK/shown"
 check "recipes show: what it needs, and what else can be done with it" sh -c "grep -q 'needs  *16 GB per GPU' '$WORK/shown' && grep -q 'defaults  *100 GB of GPU memory' '$WORK/shown' && grep -q 'gpufleetctl serve vllm-serve' '$WORK/shown'"
+ctl recipes show vllm-ray --json >"$WORK/ray.json"
+same "recipes show: both machines, which reach each other" "$(python3 -c 'import json, sys
+r = json.load(open(sys.argv[1]))["recipes"][0]
+o = r["cheapest"]["offer"]
+print(abs(max(o["price_hour"] * r["usual"] / 3600, o["minimum_charge"]) * 2 - r["cheapest"]["cost"]) < 1e-5, o["container"], o["gpu_count"] * o["gpu_memory_gb"] >= 400)' "$WORK/ray.json")" 'True False True'
 check "recipes show: a name that is none" sh -c "! '$BUILD/gpufleetctl' recipes show nothing 2>'$WORK/o' && grep -q \"no recipe is called 'nothing'\" '$WORK/o'"
 
 wait $up
