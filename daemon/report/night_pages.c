@@ -415,24 +415,39 @@ static void history_chart(struct buf *out, const json_t *f)
 	buf_puts(out, "</figcaption></figure>\n");
 }
 
+/* The steps of one series, as items. */
+static void steps(struct markup *p, const json_t *f)
+{
+	char line[300], name[128], machine[80];
+	const json_t *change;
+	size_t k;
+
+	row_name(f, name, sizeof(name));
+	machine_name(f, machine, sizeof(machine));
+	json_array_foreach(json_object_get(f, "steps"), k, change) {
+		snprintf(line, sizeof(line), "%s on %s changed with night %lld: %.5g to %.5g %s (p %.2g)", name, machine,
+		    (long long)json_int(change, "night", 0), json_num(change, "before", 0), json_num(change, "after", 0), json_str(f, "unit", ""),
+		    json_num(change, "p", 1));
+		markup_item(p, line);
+	}
+}
+
 static void history(struct markup *p, const json_t *series)
 {
-	const json_t *f, *change;
-	char line[300], name[128], machine[80];
-	size_t k, i;
+	size_t k, count = 0;
+	const json_t *f;
 
-	markup_heading(p, "History");
-	markup_list(p);
 	json_array_foreach(series, k, f)
-		json_array_foreach(json_object_get(f, "steps"), i, change) {
-			row_name(f, name, sizeof(name));
-			machine_name(f, machine, sizeof(machine));
-			snprintf(line, sizeof(line), "%s on %s changed with night %lld: %.5g to %.5g %s (p %.2g)", name, machine,
-			    (long long)json_int(change, "night", 0), json_num(change, "before", 0), json_num(change, "after", 0),
-			    json_str(f, "unit", ""), json_num(change, "p", 1));
-			markup_item(p, line);
-		}
-	markup_list_end(p);
+		count += json_array_size(json_object_get(f, "steps"));
+	markup_heading(p, "History");
+	if (!count) {
+		markup_line(p, "No series has changed for good.");
+	} else {
+		markup_list(p);
+		json_array_foreach(series, k, f)
+			steps(p, f);
+		markup_list_end(p);
+	}
 	json_array_foreach(series, k, f)
 		if (p->html)
 			history_chart(p->out, f);

@@ -232,6 +232,7 @@ static void pages_tell_it(void **state)
 	assert_non_null(strstr(buf_str(&md), "| provider | unplaceable |"));
 	assert_non_null(strstr(buf_str(&md), "| script | failed: oom |"));
 	assert_non_null(strstr(buf_str(&md), "31.4 tok/s (-5.1 %)"));
+	assert_non_null(strstr(buf_str(&md), "No series has changed for good."));
 	assert_non_null(strstr(buf_str(&html), "<svg"));
 	assert_non_null(strstr(buf_str(&html), "&lt;b&gt;H100:2"));
 	assert_null(strstr(buf_str(&html), "<b>H100"));
