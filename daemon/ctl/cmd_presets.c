@@ -4,12 +4,18 @@
 #include "config/preset.h"
 #include "ctl/show.h"
 
-static const char *value_of(const struct preset *p, const char *option)
+/* All values of an option: "hotaisle, digitalocean". */
+static struct word values_of(const struct preset *p, const char *option)
 {
+	struct buf b = BUF(sizeof(struct word));
+	struct word w;
+
 	for (size_t k = 0; k < p->count; k++)
 		if (!strcmp(p->options[k].name, option))
-			return p->options[k].value;
-	return "";
+			buf_printf(&b, "%s%s", b.len ? ", " : "", p->options[k].value);
+	str_copy(w.s, buf_str(&b));
+	buf_free(&b);
+	return w;
 }
 
 static json_t *preset_json(const struct preset *p)
@@ -54,8 +60,8 @@ static int list(bool as_json, struct err *e)
 		table_row(&t);
 		table_cell(&t, STYLE_BOLD, "%s", p.name);
 		table_cell(&t, STYLE_PLAIN, "%s", p.recipe);
-		table_cell(&t, STYLE_PLAIN, "%s", value_of(&p, "gpu"));
-		table_cell(&t, STYLE_PLAIN, "%s", value_of(&p, "provider"));
+		table_cell(&t, STYLE_PLAIN, "%s", values_of(&p, "gpu").s);
+		table_cell(&t, STYLE_PLAIN, "%s", values_of(&p, "provider").s);
 		table_cell(&t, STYLE_PLAIN, "%s", p.description);
 		json_array_append_new(all, preset_json(&p));
 		preset_free(&p);
