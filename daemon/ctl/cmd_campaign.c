@@ -486,7 +486,7 @@ static const struct opt opts[] = {
 
 const struct command command_campaign = {
 	.name = "campaign",
-	.group = "Runs",
+	.group = "Work",
 	.synopsis = "check|apply FILE | list | show|next|run|stop|pause|resume|history|report|delete NAME",
 	.summary = "measure the same every night, and be told about what changed",
 	.details =
