@@ -10,7 +10,7 @@
 static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
 	"prepare", "serve", "snapshot_as", "volume", "snapshot", "trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle",
 	"max_cost", "max_price", "providers", "region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for",
-	"accept_minimum", "offer", "env", "together", "dry_run", NULL };
+	"accept_minimum", "offer", "env", "together", "dry_run", "instance", "setup_only", NULL };
 
 static void run_durable(void *arg, int64_t id, const struct err *error)
 {
@@ -89,6 +89,8 @@ static int read_fleet(struct request *r, struct wish *w, struct err *e)
 		json_object_set_new(r->in, "together", json_true());
 	if (several && *json_str(r->in, "snapshot_as", ""))
 		return err_set(e, ERR_USAGE, "a machine is kept as a snapshot by a run of one instance");
+	if (json_object_get(r->in, "instance"))
+		return err_set(e, ERR_USAGE, "'instance' is for a fleet that is up");
 	if (!strcmp(json_str(r->in, "instances", ""), "all"))
 		return err_set(e, ERR_USAGE, "'instances' can be \"all\" on a fleet that is up; say how many are to be rented");
 	if (fleet_from_body(r, r->in, &w->fleet, e) < 0 || wish_fits(w, w->fleet.gpu, e) < 0)
@@ -98,12 +100,28 @@ static int read_fleet(struct request *r, struct wish *w, struct err *e)
 	return 0;
 }
 
+/* One certain instance of the fleet. */
+static int pin(struct request *r, struct wish *w, const struct fleet *f, struct err *e)
+{
+	const json_t *v = json_object_get(r->in, "instance");
+	int64_t slot = json_int(r->in, "instance", -1);
+
+	if (!v || json_is_null(v))
+		return 0;
+	if (w->run.ranks > 1)
+		return err_set(e, ERR_USAGE, "'instance' is for a run of one instance");
+	if (!json_is_integer(v) || slot < 0 || slot >= f->instances)
+		return err_set(e, ERR_USAGE, "fleet '%s' has no such instance; they are numbered from 0 to %d", f->name, f->instances - 1);
+	w->run.pinned = (int)slot + 1;
+	return 0;
+}
+
 /* As many as it has, or as many as were asked for; nothing is written for a run that can never begin. */
 static int fit_fleet(struct request *r, struct wish *w, const struct fleet *f, struct err *e)
 {
 	bool all = !strcmp(json_str(r->in, "instances", ""), "all");
 
-	if (wish_fits(w, f->gpu, e) < 0 || (all && wish_instances(w, f->instances, e) < 0))
+	if (wish_fits(w, f->gpu, e) < 0 || (all && wish_instances(w, f->instances, e) < 0) || pin(r, w, f, e) < 0)
 		return -1;
 	return gang_admits(engine_model(r->api->en), f, w->run.ranks, e) ? 0 : -1;
 }

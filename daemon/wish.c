@@ -301,17 +301,13 @@ static int collect_files(struct wish *w, const char *recipe, const json_t *paylo
 	return payload_files(w, w->recipe.directory, files, e);
 }
 
-/* Nothing is measured: the machine is left as later runs want to find it. */
-static int prepare_only(struct wish *w, char run[128], const char *setup, struct err *e)
+/* Nothing is measured: the machine is left as its setup leaves it. */
+static int setup_only(struct wish *w, char run[128], const char *setup, struct err *e)
 {
 	static const char nothing[] = "#!/bin/sh\nexit 0\n";
 
-	if (w->has_recipe && *w->recipe.prepare) {
-		str_copy_n(run, 128, w->recipe.prepare);
-		return 0;
-	}
 	if (!*setup)
-		return err_set(e, ERR_USAGE, "there is nothing to prepare: it has neither 'prepare' nor 'setup' in recipe.yaml");
+		return err_set(e, ERR_USAGE, "there is nothing to set up: it has no 'setup' in recipe.yaml");
 	str_copy_n(run, 128, "gpufleet-prepared.sh");
 	return add_file(w->payload, "gpufleet-prepared.sh", nothing, sizeof(nothing) - 1, true, NULL, e);
 }
@@ -319,18 +315,16 @@ static int prepare_only(struct wish *w, char run[128], const char *setup, struct
 /* The script that takes the place of run, where the recipe has one for what is asked. */
 static int other_script(struct wish *w, const json_t *in, char run[128], const char *setup, struct err *e)
 {
-	bool prepare = json_bool(in, "prepare", false), serve = json_bool(in, "serve", false);
+	bool prepare = json_bool(in, "prepare", false), serve = json_bool(in, "serve", false), setup_alone = json_bool(in, "setup_only", false);
+	const char *script = !w->has_recipe ? "" : prepare ? w->recipe.prepare : serve ? w->recipe.serve : "";
 
-	if (prepare && serve)
-		return err_set(e, ERR_USAGE, "'prepare' or 'serve', not both");
-	if (prepare)
-		return prepare_only(w, run, setup, e);
-	if (!serve)
-		return 0;
-	if (!w->has_recipe || !*w->recipe.serve)
+	if (prepare + serve + setup_alone > 1)
+		return err_set(e, ERR_USAGE, "'prepare', 'serve' or 'setup_only', one of them");
+	if (serve && !*script)
 		return err_set(e, ERR_USAGE, "it has no script that serves: 'serve' in its recipe.yaml names one");
-	str_copy_n(run, 128, w->recipe.serve);
-	return 0;
+	if (*script)
+		str_copy_n(run, 128, script);
+	return (prepare && !*script) || setup_alone ? setup_only(w, run, setup, e) : 0;
 }
 
 /* A server has no limit of its own, it ends with its machine. */
@@ -350,7 +344,7 @@ static int read_instances(struct wish *w, const json_t *in, struct err *e)
 	const json_t *v = json_object_get(in, "instances");
 	int64_t n = json_int(in, "instances", least);
 
-	if (!strcmp(json_str(in, "instances", ""), "all") || json_bool(in, "prepare", false))
+	if (!strcmp(json_str(in, "instances", ""), "all") || json_bool(in, "prepare", false) || json_bool(in, "setup_only", false))
 		return 0; /* a machine is prepared by itself, whatever works on it later */
 	if ((v && !json_is_null(v) && !json_is_integer(v)) || n < 1 || n > GANG_MOST)
 		return err_set(e, ERR_USAGE, "'instances' must be a whole number from 1 to %d, or \"all\" on a fleet that is up", GANG_MOST);
@@ -374,7 +368,7 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 	const json_t *payload = json_object_get(in, "payload");
 	const char *recipe = json_str(in, "recipe", "");
 	char run[128], setup[128] = "";
-	bool measures = !json_bool(in, "prepare", false) && !json_bool(in, "serve", false);
+	bool measures = !json_bool(in, "prepare", false) && !json_bool(in, "serve", false) && !json_bool(in, "setup_only", false);
 	double timeout = json_num(in, "timeout", 0);
 	uint8_t random[8];
 	json_t *spec;

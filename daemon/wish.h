@@ -30,7 +30,8 @@ void wish_free(struct wish *w);
 
 /*
  * With `prepare` (true) the recipe's prepare script takes the place of run; one without leaves what its setup leaves. With `serve` (true)
- * its serve script does, without a limit of time. A payload beside a recipe is the tree that the recipe's `directory` asks for.
+ * its serve script does, without a limit of time; with `setup_only` (true) nothing runs behind its setup. A payload beside a recipe is the
+ * tree that the recipe's `directory` asks for.
  * recipe, payload, instances, title, set, args, secrets, timeout, qualify, trust_first_use of `in`; ERR_USAGE says what is wrong. Secrets are
  * looked for among those that `user` may use; a null in `secrets` names one that must be configured.
  */

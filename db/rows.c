@@ -238,6 +238,7 @@ static const struct column run_columns[] = {
 	I64(run, trial_id), /* since 0007 */
 	OWNED(run, env), /* since 0011 */
 	I64(run, gang_id), INT(run, rank), INT(run, ranks), I64(run, set_up), I64(run, released), /* since 0012 */
+	INT(run, pinned), /* since 0013 */
 };
 
 static const struct column account_columns[] = {

@@ -41,6 +41,7 @@ _gpufleetctl()
 	offers:--max-price) return ;;
 	offers:--sort) _gpufleetctl_take "price gpu-price gpu account"; return ;;
 	up:--instances | up:-m) return ;;
+	up:--setup) return ;;
 	up:--count | up:-c) return ;;
 	up:--name | up:-n) return ;;
 	up:--for | up:-f) return ;;
@@ -213,7 +214,7 @@ _gpufleetctl()
 		init) _gpufleetctl_take "--provider --token-file --team --exclusive --api-url --host --force --no-check $globals" ;;
 		offers) _gpufleetctl_take "--count --provider --region --max-price --spot --all --sort $globals" ;;
 		gpus) _gpufleetctl_take "--all $globals" ;;
-		up) _gpufleetctl_take "--instances --together --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
+		up) _gpufleetctl_take "--instances --together --setup --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run --detach $globals" ;;
 		status) _gpufleetctl_take "--all --watch $globals" ;;
 		extend) _gpufleetctl_take "--for $globals" ;;
 		resolve) _gpufleetctl_take "--machine --absent $globals" ;;

@@ -32,6 +32,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from gpus' -l all -s a -d 'ev
 complete -c gpufleetctl -n __fish_use_subcommand -a up -d 'rent machines and wait until they are ready'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l instances -s m -x -d 'how many such instances; 1 when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l together -d 'in one account and region, where they reach each other: for runs of several instances'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l setup -x -d 'run this on each machine first: a script, or the setup of a recipe'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l count -s c -x -d 'GPUs in each instance (GPU:N says the same)'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l name -s n -x -d 'what the fleet is called'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from up' -l for -s f -x -d 'how long it lives, counted from the moment when it is ready'
@@ -117,7 +118,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from snapshots' -l yes -s y -
 complete -c gpufleetctl -n '__fish_seen_subcommand_from snapshots' -l detach -s d -d 'do not wait until the provider has done it'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a run -d 'run a benchmark or script, show its output, collect its results'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l on -x -a '(gpufleetctl help --names fleet 2>/dev/null)' -d 'a fleet that is up'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l on -x -a '(gpufleetctl help --names fleet 2>/dev/null)' -d 'a fleet that is up, or one certain instance of it'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l instances -s m -x -d 'so many instances at a time, each with its rank; all begin together'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l gpu -s g -x -d 'rent a machine for it and give it back afterwards; takes the options of up'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from run' -l preset -x -d 'a documented stack; what else is given takes the place of its words; see: gpufleetctl presets'
@@ -196,7 +197,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -F
 complete -c gpufleetctl -n '__fish_seen_subcommand_from prepare' -a '(gpufleetctl help --names recipe 2>/dev/null)'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a serve -d 'keep an inference server up, and print the address where it is reached from here'
-complete -c gpufleetctl -n '__fish_seen_subcommand_from serve' -l on -x -a '(gpufleetctl help --names fleet 2>/dev/null)' -d 'a fleet that is up'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from serve' -l on -x -a '(gpufleetctl help --names fleet 2>/dev/null)' -d 'a fleet that is up, or one certain instance of it'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from serve' -l port -x -d 'of this host; the server\'s own, or the next one that is free, when not given'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from serve' -l gpu -s g -x -d 'rent a machine for it and give it back afterwards; takes the options of up'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from serve' -l preset -x -d 'a documented stack; what else is given takes the place of its words; see: gpufleetctl presets'

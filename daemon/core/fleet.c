@@ -216,6 +216,22 @@ static bool had_chance(const struct fleet *f, const struct instance *i)
 	return i->ready_at && i->cause != CAUSE_BAD_MACHINE && (i->cause != CAUSE_PREEMPTED || !work_waits(f));
 }
 
+bool fleet_slot_is_over(const struct fleet *f, int slot)
+{
+	bool over = false;
+
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		if (i->slot != slot)
+			continue;
+		if (i->state < INSTANCE_DRAINING)
+			return false;
+		over |= had_chance(f, i);
+	}
+	return over;
+}
+
 static struct tally count(const struct fleet *f)
 {
 	struct tally t = { .settled = true };
@@ -551,10 +567,10 @@ void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions 
 		start_extension(m, f);
 		finish_extension(m, f);
 	}
-	/* A machine that became free takes what waits; whoever waits for several hears also that there will never be enough. */
+	/* A machine that became free takes what waits; whoever waits for several, or for a certain one, hears also that it will never come. */
 	if (f->state == FLEET_OPEN)
 		list_for_each(n, &f->run_list)
-			if (RUN_OF(n)->state == RUN_QUEUED && (t.ready > t.busy || RUN_OF(n)->ranks > 1))
+			if (RUN_OF(n)->state == RUN_QUEUED && (t.ready > t.busy || RUN_OF(n)->ranks > 1 || RUN_OF(n)->pinned))
 				core_touch(m, &RUN_OF(n)->object);
 	if (f->state == FLEET_OPEN)
 		wake = check_endings(m, f, &t, now);

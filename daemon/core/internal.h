@@ -33,6 +33,8 @@ duration core_backoff(int tries, duration most);
 
 void fleet_apply(struct model *m, struct fact *f);
 void fleet_decide(struct model *m, struct fleet *f, instant now, struct actions *out);
+/* What stood in this slot is gone, and no other instance will take its place. */
+bool fleet_slot_is_over(const struct fleet *f, int slot);
 void fleet_close(struct model *m, struct fleet *f, enum cause cause, const char *actor, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 void instance_apply(struct model *m, struct fact *f);

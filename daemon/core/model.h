@@ -271,6 +271,7 @@ struct run {
 	int64_t results_bytes;
 	instant created, assigned, started, run_started, ended, done;
 	bool stop_requested;
+	int pinned;       /* to the instance in slot pinned - 1 of its fleet; 0: any may have it */
 	int64_t trial_id; /* of a night; 0: somebody's own */
 	/* of several instances: one row for each (gang.c) */
 	int64_t gang_id;   /* the run of rank 0, which is what people see; 0: it has one instance */

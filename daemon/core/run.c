@@ -177,6 +177,8 @@ static void submit(struct model *m, struct fact *f)
 	}
 	if (!fleet || fleet->state != FLEET_OPEN)
 		err_set(&f->error, ERR_CONFLICT, "the fleet is %s and takes no runs", !fleet ? "not there" : "closing");
+	else if (row.pinned > fleet->instances)
+		err_set(&f->error, ERR_USAGE, "fleet '%s' has no instance %d; its %d begin at 0", fleet->name, row.pinned - 1, fleet->instances);
 	if (f->error.code || !gang_admits(m, fleet, row.ranks, &f->error)) {
 		free(row.params);
 		free(row.env);
@@ -489,6 +491,8 @@ void run_assign(struct model *m, struct run *r, struct instance *i)
 /* The machines of a gang come together at last only if nobody younger takes one of them. */
 static void assign(struct model *m, struct run *r, struct fleet *f)
 {
+	char why[128];
+
 	if (gang_is_before(f, r))
 		return;
 	if (r->ranks > 1) {
@@ -499,10 +503,14 @@ static void assign(struct model *m, struct run *r, struct fleet *f)
 	list_for_each(n, &f->instance_list) {
 		struct instance *i = INSTANCE_OF(n);
 
-		if (i->state != INSTANCE_READY || i->run_id)
+		if (i->state != INSTANCE_READY || i->run_id || (r->pinned && i->slot != r->pinned - 1))
 			continue;
 		run_assign(m, r, i);
 		return;
+	}
+	if (r->pinned && fleet_slot_is_over(f, r->pinned - 1)) {
+		snprintf(why, sizeof(why), "its instance %s/%d is gone", f->name, r->pinned - 1);
+		run_stop(m, r, CAUSE_LOST, NULL, why);
 	}
 }
 

@@ -96,6 +96,20 @@ static int put_instances(const struct args *a, json_t *body, json_t *order, stru
 	return 0;
 }
 
+int run_put_place(const struct args *a, json_t *body, struct err *e)
+{
+	const char *text = args_text(a, "on");
+	char name[64];
+	int64_t slot;
+
+	if (ctl_fleet_slot(text, name, sizeof(name), &slot, e) < 0)
+		return -1;
+	json_put_str(body, "fleet", name);
+	if (strchr(text, '/'))
+		json_put_int(body, "instance", slot);
+	return 0;
+}
+
 /* `body` for POST /v1/runs; with --gpu *order is the part that is planned. */
 static int run_body(const struct args *a, json_t *body, json_t *order, struct err *e)
 {
@@ -108,8 +122,7 @@ static int run_body(const struct args *a, json_t *body, json_t *order, struct er
 	if (args_has(a, "gpu"))
 		return order_body(a, args_text(a, "gpu"), order, e) < 0 ? -1 : put_instances(a, body, order, e);
 	order_env(a, body);
-	json_put_str(body, "fleet", args_text(a, "on"));
-	return put_instances(a, body, NULL, e);
+	return run_put_place(a, body, e) < 0 ? -1 : put_instances(a, body, NULL, e);
 }
 
 /* ---- waiting for it to start ---- */
@@ -312,7 +325,7 @@ static int run_run(struct ctl *c, struct err *e)
 }
 
 static const struct opt opts[] = {
-	{ "on", 0, ARG_NAME, "FLEET", "a fleet that is up", NULL, 0, 0, false },
+	{ "on", 0, ARG_TEXT, "FLEET[/I]", "a fleet that is up, or one certain instance of it", NULL, 0, 0, false },
 	{ "instances", 'm', ARG_TEXT, "M|all", "so many instances at a time, each with its rank; all begin together", NULL, 0, 0, false },
 	RUN_OPTS,
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return", NULL, 0, 0, false },

@@ -59,8 +59,7 @@ static int serve_body(const struct args *a, json_t *body, json_t *order, struct 
 	if (args_has(a, "gpu"))
 		return 0;
 	order_env(a, body);
-	json_put_str(body, "fleet", args_text(a, "on"));
-	return 0;
+	return run_put_place(a, body, e);
 }
 
 /* ---- the way to it ---- */
@@ -317,7 +316,7 @@ static int run_serve(struct ctl *c, struct err *e)
 }
 
 static const struct opt opts[] = {
-	{ "on", 0, ARG_NAME, "FLEET", "a fleet that is up", NULL, 0, 0, false },
+	{ "on", 0, ARG_TEXT, "FLEET[/I]", "a fleet that is up, or one certain instance of it", NULL, 0, 0, false },
 	{ "port", 0, ARG_COUNT, "PORT", "of this host; the server's own, or the next one that is free, when not given", NULL, 1, 65535, false },
 	RUN_OPTS,
 	{ "detach", 'd', ARG_FLAG, NULL, "start it and return; see: gpufleetctl forward", NULL, 0, 0, false },

@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "ctl/down.h"
 #include "ctl/plan.h"
+#include "ctl/setup.h"
 #include "ctl/show.h"
 #include "ctl/watch.h"
 
@@ -48,7 +49,7 @@ static int interrupted(struct ctl *c, struct watch *w, const char *name, struct 
 	return down_fleet(c, name, false, NULL, e) < 0 ? -1 : EXIT_INTERRUPTED;
 }
 
-static int wait_up(struct ctl *c, struct watch *w, const char *name, struct err *e)
+static int wait_up(struct ctl *c, struct watch *w, const struct setup *setup, const char *name, struct err *e)
 {
 	enum watch_end end;
 	json_t *fleet;
@@ -62,8 +63,9 @@ static int wait_up(struct ctl *c, struct watch *w, const char *name, struct err 
 		progress_clear(&w->progress);
 		rc = -2;
 		if (end == WATCH_READY) {
-			say_ready(c, fleet);
-			rc = 0;
+			rc = setup_wait(c, w, setup, name, e);
+			if (rc == 0)
+				say_ready(c, fleet);
 		} else if (end == WATCH_ENDED) {
 			rc = order_fleet_failed(fleet, e);
 		}
@@ -87,7 +89,7 @@ static int detached(const struct ctl *c, const json_t *answer)
 }
 
 /* From here on Ctrl-C is held back: an order that was sent must not be forgotten. */
-static int buy(struct ctl *c, const json_t *body, struct err *e)
+static int buy(struct ctl *c, const json_t *body, struct setup *setup, struct err *e)
 {
 	char key[33], *name;
 	json_t *answer;
@@ -97,6 +99,8 @@ static int buy(struct ctl *c, const json_t *body, struct err *e)
 	ctl_new_key(key);
 	term_catch(true);
 	rc = ctl_post(c, "/v1/fleets", body, key, &answer, e);
+	if (rc == 0)
+		rc = setup_submit(c, setup, json_path(answer, "fleet"), e);
 	if (rc == 0 && args_has(&c->args, "detach")) {
 		rc = detached(c, answer);
 	} else if (rc == 0) {
@@ -104,7 +108,7 @@ static int buy(struct ctl *c, const json_t *body, struct err *e)
 		watch_begin(&w);
 		if (!w.progress.live)
 			ctl_say("fleet '%s' is ordered", name);
-		rc = wait_up(c, &w, name, e);
+		rc = wait_up(c, &w, setup, name, e);
 		watch_free(&w);
 		free(name);
 	}
@@ -117,14 +121,18 @@ static int run_up(struct ctl *c, struct err *e)
 {
 	json_t *body = json_object();
 	enum consent consent = CONSENT_NO;
+	struct setup setup = { NULL };
 	int rc = order_body(&c->args, c->args.words[0], body, e);
 
+	if (rc == 0)
+		rc = setup_read(c, args_text(&c->args, "setup"), body, &setup, e);
 	if (rc == 0)
 		rc = order_consent(c, body, &consent, e);
 	if (rc == 0 && consent == CONSENT_NO)
 		rc = err_set(e, ERR_FAILED, "nothing was bought");
 	if (rc == 0 && consent == CONSENT_YES)
-		rc = buy(c, body, e);
+		rc = buy(c, body, &setup, e);
+	setup_free(&setup);
 	json_decref(body);
 	return rc;
 }
@@ -132,6 +140,7 @@ static int run_up(struct ctl *c, struct err *e)
 static const struct opt opts[] = {
 	{ "instances", 'm', ARG_COUNT, "M", "how many such instances; 1 when not given", NULL, 1, 1000, false },
 	{ "together", 0, ARG_FLAG, NULL, "in one account and region, where they reach each other: for runs of several instances", NULL, 0, 0, false },
+	{ "setup", 0, ARG_TEXT, "FILE|DIRECTORY|RECIPE", "run this on each machine first: a script, or the setup of a recipe", NULL, 0, 0, false },
 	ORDER_OPTS,
 	{ "detach", 'd', ARG_FLAG, NULL, "do not wait until it is ready", NULL, 0, 0, false },
 };
@@ -149,6 +158,8 @@ const struct command command_up = {
 	    "has just said that it is sold out comes last; a marketplace's host that proved bad rests for an hour, or a day when it was not "
 	    "what it said. A spot machine is bid for with the least that wins now, and never with more than --max-price; one that was taken "
 	    "away is given back at once, and the run on it begins again on another machine, four times at most.\n"
+	    "With --setup each machine is set up before anything else runs on it: by a script of yours, or as a recipe wants it. The machines stay "
+	    "up when that fails, and the status is 1.\n"
 	    "--dry-run tells of each offer of that GPU that is not taken why.",
 	.min = 1,
 	.max = 1,

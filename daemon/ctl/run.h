@@ -24,6 +24,8 @@
 int run_put_work(const struct args *a, json_t *body, struct err *e);
 /* The same without what is run: --set, --secret, --title … */
 int run_put_options(const struct args *a, json_t *body, struct err *e);
+/* Where it runs, of --on FLEET[/I]. */
+int run_put_place(const struct args *a, json_t *body, struct err *e);
 /* What is wrong with the recipe, its parameters, its secrets or the GPU is said before a plan is shown or a volume is made for it. */
 int run_check(struct ctl *c, const json_t *body, const json_t *order, struct err *e);
 /*
