@@ -158,6 +158,10 @@ static void check_gone(struct sim_night *n, const struct instance *i, instant de
 
 static void check_run(struct sim_night *n, const struct run *r)
 {
+	const struct instance *i = model_instance(&n->p->model, r->instance_id);
+
+	if (r->pinned && i && i->slot != r->pinned - 1)
+		night_violation(n, "run %lld wants the machine in slot %d and had the one in %d", (long long)r->object.id, r->pinned - 1, i->slot);
 	if (r->outcome == OUTCOME_OK && !box_finished_well(n, r->key))
 		night_violation(n, "I9: run %lld is called ok, but its script never ended with 0", (long long)r->object.id);
 }

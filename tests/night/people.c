@@ -79,6 +79,8 @@ static void ask_run(struct sim_night *n, int index, const struct item *i, struct
 	f = n->p ? model_fleet(&n->p->model, run.fleet_id) : NULL;
 	if (f && run.key[0] < 'q' && gang_admits(&n->p->model, f, f->instances, &e))
 		run.ranks = f->instances;
+	else if (f && run.key[0] > 'u') /* some want one certain machine */
+		run.pinned = 1 + run.key[1] % f->instances;
 	if (!n->p || n->dying) {
 		free(run.params);
 		free(run.spec);

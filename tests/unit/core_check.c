@@ -48,6 +48,8 @@ static void check_run(const struct world *w, const struct run *r)
 {
 	const struct instance *i = model_instance(&w->m, r->instance_id);
 
+	if (r->pinned && i)
+		assert_int_equal(i->slot, r->pinned - 1);
 	if (r->state == RUN_DONE) {
 		assert_true(r->outcome != OUTCOME_NONE && r->done != 0);
 	} else if (r->state != RUN_QUEUED) {

@@ -115,6 +115,18 @@ struct fleet *world_up(struct world *w)
 	return model_fleet(&w->m, f.answer_id);
 }
 
+static struct run *submit(struct world *w, struct run row)
+{
+	struct fact f = { .kind = FACT_RUN_SUBMIT, .run = &row };
+
+	str_copy(row.recipe, "script");
+	row.setup_timeout = 10 * MINUTE;
+	row.run_timeout = HOUR;
+	snprintf(row.key, sizeof(row.key), "run%d", ++w->names);
+	world_fact(w, &f);
+	return f.error.code ? NULL : model_run(&w->m, f.answer_id);
+}
+
 struct run *world_submit(struct world *w, const struct fleet *fleet)
 {
 	return world_submit_ranks(w, fleet, 0);
@@ -122,13 +134,15 @@ struct run *world_submit(struct world *w, const struct fleet *fleet)
 
 struct run *world_submit_ranks(struct world *w, const struct fleet *fleet, int ranks)
 {
-	struct run row = { .fleet_id = fleet->object.id, .ranks = ranks, .recipe = "script", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
-	struct fact f = { .kind = FACT_RUN_SUBMIT, .run = &row };
+	struct run *r = submit(w, (struct run){ .fleet_id = fleet->object.id, .ranks = ranks });
 
-	snprintf(row.key, sizeof(row.key), "run%d", ++w->names);
-	world_fact(w, &f);
-	assert_int_equal(f.error.code, ERR_NONE);
-	return model_run(&w->m, f.answer_id);
+	assert_non_null(r);
+	return r;
+}
+
+struct run *world_submit_pinned(struct world *w, const struct fleet *fleet, int slot)
+{
+	return submit(w, (struct run){ .fleet_id = fleet->object.id, .pinned = slot + 1 });
 }
 
 void world_close_fleet(struct world *w, const struct fleet *f)

@@ -154,6 +154,8 @@ struct unit *world_unit(struct world *w, const char *account, const char *mark, 
 struct fleet *world_up(struct world *w); /* opens a fleet like w->want */
 struct run *world_submit(struct world *w, const struct fleet *f);
 struct run *world_submit_ranks(struct world *w, const struct fleet *f, int ranks);
+/* Only for the instance in this slot; NULL: refused. */
+struct run *world_submit_pinned(struct world *w, const struct fleet *f, int slot);
 void world_fact(struct world *w, struct fact *f);
 void world_close_fleet(struct world *w, const struct fleet *f);
 void world_cancel(struct world *w, const struct run *r);

@@ -361,16 +361,6 @@ static void fleet_for_one_run(void **state)
 
 /* ---- one certain instance ---- */
 
-static struct run *pinned(struct world *w, const struct fleet *f, int slot)
-{
-	struct run row = { .fleet_id = f->object.id, .pinned = slot + 1, .recipe = "script", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
-	struct fact fact = { .kind = FACT_RUN_SUBMIT, .run = &row };
-
-	snprintf(row.key, sizeof(row.key), "pin%d", ++w->names);
-	world_fact(w, &fact);
-	return fact.error.code ? NULL : model_run(&w->m, fact.answer_id);
-}
-
 static struct fleet *pair(struct world *w)
 {
 	world_simple(w);
@@ -383,7 +373,7 @@ static void a_run_has_the_instance_that_it_wants(void **state)
 {
 	struct world *w = *state;
 	struct fleet *f = pair(w);
-	struct run *second = pinned(w, f, 1), *again = pinned(w, f, 1), *first = pinned(w, f, 0);
+	struct run *second = world_submit_pinned(w, f, 1), *again = world_submit_pinned(w, f, 1), *first = world_submit_pinned(w, f, 0);
 
 	assert_true(world_until_run(w, second, RUN_RUNNING, 5 * MINUTE));
 	assert_true(world_until_run(w, first, RUN_RUNNING, MINUTE));
@@ -393,7 +383,7 @@ static void a_run_has_the_instance_that_it_wants(void **state)
 	assert_true(world_until_run(w, first, RUN_DONE, HOUR));
 	assert_true(world_until_run(w, again, RUN_DONE, HOUR)); /* it waited for its own, though the other one was free */
 	assert_int_equal(again->instance_id, world_instance(w, 1)->object.id);
-	assert_null(pinned(w, f, 2));
+	assert_null(world_submit_pinned(w, f, 2));
 }
 
 static void it_does_not_wait_for_one_that_is_gone(void **state)
@@ -403,14 +393,14 @@ static void it_does_not_wait_for_one_that_is_gone(void **state)
 	struct run *busy, *waits, *other;
 
 	world_pass(w, 2 * MINUTE);
-	busy = pinned(w, f, 1);
-	waits = pinned(w, f, 1);
+	busy = world_submit_pinned(w, f, 1);
+	waits = world_submit_pinned(w, f, 1);
 	assert_true(world_until_run(w, busy, RUN_RUNNING, 5 * MINUTE));
 	world_unit_of(w, world_instance(w, 1)->provider_id)->state = MACHINE_ENDED;
 	assert_true(world_until_run(w, waits, RUN_DONE, 5 * MINUTE));
 	assert_int_equal(waits->outcome, OUTCOME_LOST);
 	assert_non_null(strstr(waits->reason, "/1 is gone"));
-	other = pinned(w, f, 0);
+	other = world_submit_pinned(w, f, 0);
 	assert_true(world_until_run(w, other, RUN_DONE, HOUR));
 	assert_int_equal(other->outcome, OUTCOME_OK);
 }
@@ -422,7 +412,7 @@ static void it_waits_for_what_takes_the_place_of_an_unfit_one(void **state)
 	struct run *r;
 
 	world_pass(w, 2 * MINUTE);
-	r = pinned(w, f, 1);
+	r = world_submit_pinned(w, f, 1);
 	w->k.exit_status = STATUS_BAD_MACHINE;
 	for (int k = 0; k < 300 && !r->requeues; k++)
 		world_pass(w, SECOND);

@@ -101,11 +101,21 @@ static void somebody_sets_a_budget(struct world *w)
 	books_budget(w, name, of[k].scope, of[k].subject, (enum period)rng_below(&w->rng, PERIODS), (money)(1 + rng_below(&w->rng, 200)) * USD);
 }
 
+/* For all machines of the fleet, for a certain one, or for any. */
+static void somebody_submits(struct world *w, const struct fleet *f)
+{
+	struct err e;
+
+	if (one_in(w, 4))
+		world_submit_pinned(w, f, (int)rng_below(&w->rng, (uint64_t)f->instances));
+	else
+		world_submit_ranks(w, f, one_in(w, 2) && gang_admits(&w->m, f, f->instances, &e) ? f->instances : 0);
+}
+
 static void somebody_wants_something(struct world *w)
 {
 	struct fleet *f = any_fleet(w);
 	struct run *r;
-	struct err e;
 	size_t at = 0;
 
 	switch (rng_below(&w->rng, 7)) {
@@ -128,7 +138,7 @@ static void somebody_wants_something(struct world *w)
 	case 2:
 	case 3:
 		if (f && f->state == FLEET_OPEN && w->m.runs.count < 200 && w->job_count < 200)
-			world_submit_ranks(w, f, one_in(w, 2) && gang_admits(&w->m, f, f->instances, &e) ? f->instances : 0);
+			somebody_submits(w, f);
 		break;
 	case 4:
 		if ((r = model_each(&w->m.runs, &at)))
