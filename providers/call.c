@@ -43,6 +43,7 @@ static bool is_read(enum provider_op_kind kind)
 		[OP_BILL] = true,
 		[OP_LOG] = true,
 		[OP_STORAGE] = true,
+		[OP_STORAGE_BILL] = true,
 		[OP_SNAPSHOT_LOOK] = true };
 
 	return reads[kind];

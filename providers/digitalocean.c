@@ -196,7 +196,8 @@ const struct provider provider_digitalocean = {
 	    .minimum = MINUTE,
 	    .start = METER_FROM_CREATE,
 	    .settle_delay = 26 * HOUR,
-	    .bills_stopped = true },
+	    .bills_stopped = true,
+	    .storage_by_month = true },
 	/* 5,000 an hour and 250 a minute for all operations together (§1): the refills add up to 83 a minute. */
 	.rate = {
 		[OP_CHECK] = { 30 * SECOND, 5 },
@@ -218,6 +219,7 @@ const struct provider provider_digitalocean = {
 		[OP_SNAPSHOT_MAKE] = { 2 * MINUTE, 4 },
 		[OP_SNAPSHOT_LOOK] = { MINUTE, 8 },
 		[OP_SNAPSHOT_DROP] = { 2 * MINUTE, 6 },
+		[OP_STORAGE_BILL] = { 3 * MINUTE, 24 },
 	},
 	.op = {
 		[OP_CHECK] = { check_build, check_read },
@@ -239,5 +241,6 @@ const struct provider provider_digitalocean = {
 		[OP_SNAPSHOT_MAKE] = { digitalocean_snapshot_make_build, digitalocean_snapshot_make_read },
 		[OP_SNAPSHOT_LOOK] = { digitalocean_snapshot_look_build, digitalocean_snapshot_look_read },
 		[OP_SNAPSHOT_DROP] = { digitalocean_snapshot_drop_build, digitalocean_change_read },
+		[OP_STORAGE_BILL] = { digitalocean_bill_build, digitalocean_storage_bill_read },
 	},
 };

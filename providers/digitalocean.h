@@ -102,5 +102,6 @@ DIGITALOCEAN_BUILD(balance);
 DIGITALOCEAN_READ(balance);
 DIGITALOCEAN_BUILD(bill);
 DIGITALOCEAN_READ(bill);
+DIGITALOCEAN_READ(storage_bill); /* asked for like the bill of a machine */
 
 #endif

@@ -124,7 +124,14 @@ static enum verdict read_invoices(const struct op_args *a, struct op_cursor *c, 
 	return VERDICT_MORE;
 }
 
-/* One line of an invoice. False: it is for a droplet that was asked for, and has no amount. */
+static bool in_window(const struct op_args *a, const struct bill_line *line)
+{
+	return !(line->until && line->until <= a->from) && !(a->until && line->from >= a->until);
+}
+
+/* One line of an invoice. False: it is for what was asked for, and has no amount. */
+typedef bool item_fn(const struct op_args *a, const json_t *item, struct op_reply *r);
+
 static bool read_item(const struct op_args *a, const json_t *item, struct op_reply *r)
 {
 	struct bill_line line = { .amount = 0 };
@@ -140,9 +147,34 @@ static bool read_item(const struct op_args *a, const json_t *item, struct op_rep
 	json_time(item, "start_time", &line.from);
 	json_time(item, "end_time", &line.until);
 	/* One machine is asked for over its whole life; all of them within the window. */
-	if (!a->id && ((line.until && line.until <= a->from) || (a->until && line.from >= a->until)))
+	if (a->id || in_window(a, &line))
+		*op_reply_add_bill(r) = line;
+	return true;
+}
+
+/* Volumes and their snapshots go by a UUID, snapshots of droplets by a number, which a droplet may have as well. */
+static bool is_of_storage(const struct op_args *a, const json_t *item, char id[ID_MAX])
+{
+	const char *product = json_str(item, "product", "");
+
+	if (str_icontains(product, "droplet") && !str_icontains(product, "snapshot"))
+		return false;
+	return (digitalocean_read_storage_id(item, "resource_uuid", id) && !strcmp(a->storage->id, id)) ||
+	       (digitalocean_read_storage_id(item, "resource_id", id) && !strcmp(a->storage->id, id));
+}
+
+static bool read_storage_item(const struct op_args *a, const json_t *item, struct op_reply *r)
+{
+	struct bill_line line = { .amount = 0 };
+
+	if (!is_of_storage(a, item, line.id))
 		return true;
-	*op_reply_add_bill(r) = line;
+	if (!json_money_signed(item, "amount", &line.amount))
+		return false;
+	json_time(item, "start_time", &line.from);
+	json_time(item, "end_time", &line.until);
+	if (in_window(a, &line))
+		*op_reply_add_bill(r) = line;
 	return true;
 }
 
@@ -163,7 +195,7 @@ static enum verdict next_invoice(struct op_cursor *c)
 	return VERDICT_MORE;
 }
 
-static enum verdict read_items(const struct op_args *a, struct op_cursor *c, const json_t *j, struct op_reply *r)
+static enum verdict read_items(const struct op_args *a, struct op_cursor *c, const json_t *j, item_fn *read, struct op_reply *r)
 {
 	const json_t *items = json_path(j, "invoice_items"), *item;
 	enum verdict v;
@@ -172,20 +204,31 @@ static enum verdict read_items(const struct op_args *a, struct op_cursor *c, con
 	if (!json_is_array(items))
 		return digitalocean_unreadable(r, "list of charges");
 	json_array_foreach (items, i, item)
-		if (!read_item(a, item, r))
+		if (!read(a, item, r))
 			return digitalocean_unreadable(r, "amount in one of the charges");
 	v = digitalocean_next_page(j, c, r);
 	return v == VERDICT_OK ? next_invoice(c) : v;
 }
 
-DIGITALOCEAN_READ(bill)
+static enum verdict read_answer(
+    const struct op_args *a, struct op_cursor *c, const struct http_response *res, item_fn *read, struct op_reply *r)
 {
 	json_t *j = digitalocean_body_of(res, VERDICT_RETRY, r);
 	enum verdict v;
 
 	if (!j)
 		return r->verdict;
-	v = c->step == BILL_INVOICES ? read_invoices(a, c, j, r) : read_items(a, c, j, r);
+	v = c->step == BILL_INVOICES ? read_invoices(a, c, j, r) : read_items(a, c, j, read, r);
 	json_decref(j);
 	return v;
+}
+
+DIGITALOCEAN_READ(bill)
+{
+	return read_answer(a, c, res, read_item, r);
+}
+
+DIGITALOCEAN_READ(storage_bill)
+{
+	return read_answer(a, c, res, read_storage_item, r);
 }

@@ -68,6 +68,11 @@ enum provider_op_kind {
 	 */
 	OP_SNAPSHOT_LOOK,
 	OP_SNAPSHOT_DROP, /* ABSENT: not there */
+	/*
+	 * args storage: id; from, until → bills: what it was charged for its time in between. One that is there is asked for up to the end
+	 * of a day, or of a month (billing_rule.storage_by_month), so that the record need not be cut elsewhere. No lines: no record yet.
+	 */
+	OP_STORAGE_BILL,
 	OP_NR
 };
 

@@ -132,22 +132,26 @@ static void put_time(struct buf *b, const char *name, instant t)
 	buf_printf(b, "&%s=%s", name, text);
 }
 
-static void bill_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+/* `query` says of what: "pods?bucketSize=hour&podId=". NULL: of all. */
+static void request_charges(const struct op_args *a, const char *query, const char *id, struct http_request *req)
 {
 	struct buf b = BUF(1024);
 
-	(void)c;
-	(void)r;
-	buf_puts(&b, "bucketSize=hour");
-	if (a->id) {
-		buf_puts(&b, "&podId=");
-		str_percent_encode(&b, a->id);
-	}
+	buf_puts(&b, query);
+	if (id)
+		str_percent_encode(&b, id);
 	put_time(&b, "startTime", a->from);
 	put_time(&b, "endTime", a->until);
-	http_request_url(req, "GET", "%s/billing/pods?%s", runpod_base_url(a), buf_str(&b));
+	http_request_url(req, "GET", "%s/billing/%s", runpod_base_url(a), buf_str(&b));
 	buf_free(&b);
 	runpod_add_headers(a, req);
+}
+
+static void bill_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	(void)c;
+	(void)r;
+	request_charges(a, a->id ? "pods?bucketSize=hour&podId=" : "pods?bucketSize=hour", a->id, req);
 }
 
 static bool read_charge(const struct op_args *a, const json_t *record, struct op_reply *r)
@@ -165,23 +169,73 @@ static bool read_charge(const struct op_args *a, const json_t *record, struct op
 	return true;
 }
 
+typedef bool charge_fn(const struct op_args *a, const json_t *record, struct op_reply *r);
+
+static enum verdict read_charges(const struct op_args *a, const json_t *j, charge_fn *read, struct op_reply *r)
+{
+	const json_t *records = json_path(j, "records"), *record;
+	int64_t count = (int64_t)json_array_size(records);
+	size_t i;
+
+	if (!json_is_array(records) || json_int(j, "metadata.recordCount", count) != count)
+		return runpod_unreadable(r, "and complete list of charges");
+	json_array_foreach (records, i, record)
+		if (!read(a, record, r))
+			return runpod_unreadable(r, "id or amount in one of the charges");
+	return VERDICT_OK;
+}
+
 static enum verdict bill_read(
     const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
 {
 	json_t *j = runpod_body_of(res, VERDICT_RETRY, r);
-	const json_t *records = json_path(j, "records"), *record;
-	int64_t count = (int64_t)json_array_size(records);
-	enum verdict v = VERDICT_OK;
-	size_t i;
+	enum verdict v;
 
 	(void)c;
 	if (!j)
 		return r->verdict;
-	if (!json_is_array(records) || json_int(j, "metadata.recordCount", count) != count)
-		v = runpod_unreadable(r, "and complete list of charges");
-	json_array_foreach (records, i, record)
-		if (v == VERDICT_OK && !read_charge(a, record, r))
-			v = runpod_unreadable(r, "pod or amount in one of the charges");
+	v = read_charges(a, j, read_charge, r);
+	json_decref(j);
+	return v;
+}
+
+/* ---- bill of a volume, in days ---- */
+
+static void storage_bill_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	(void)c;
+	(void)r;
+	request_charges(a, "network-volumes?bucketSize=day&networkVolumeId=", a->storage->id, req);
+}
+
+/* Filtered again, as above: a day that begins later is not asked for. */
+static bool read_volume_charge(const struct op_args *a, const json_t *record, struct op_reply *r)
+{
+	struct bill_line line = { .amount = 0 };
+
+	if (!str_copy(line.id, json_str(record, "networkVolumeId", "")) || !line.id[0] ||
+	    !json_money_signed(record, "totalAmount", &line.amount))
+		return false;
+	json_time(record, "startTime", &line.from);
+	json_time(record, "endTime", &line.until);
+	if (!strcmp(a->storage->id, line.id) && (!a->until || line.from < a->until))
+		*op_reply_add_bill(r) = line;
+	return true;
+}
+
+/* The answer says which time it is about: one that begins later than was asked for, as it does unasked, is a part of the bill only. */
+static enum verdict storage_bill_read(
+    const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
+{
+	json_t *j = runpod_body_of(res, VERDICT_RETRY, r);
+	instant from = 0;
+	enum verdict v;
+
+	(void)c;
+	if (!j)
+		return r->verdict;
+	json_time(j, "metadata.query.startTime", &from);
+	v = a->from && from > a->from ? runpod_unreadable(r, "list of charges from the beginning") : read_charges(a, j, read_volume_charge, r);
 	json_decref(j);
 	return v;
 }
@@ -234,8 +288,9 @@ const struct provider provider_runpod = {
 		[OP_BILL] = { 30 * SECOND, 4 },
 		[OP_LOG] = { 15 * SECOND, 12 },
 		[OP_STORAGE] = { MINUTE, 4 },
-		[OP_VOLUME_MAKE] = { 2 * MINUTE, 4 },
+		[OP_VOLUME_MAKE] = { 4 * MINUTE, 4 },
 		[OP_VOLUME_DROP] = { 2 * MINUTE, 6 },
+		[OP_STORAGE_BILL] = { 4 * MINUTE, 6 },
 	},
 	.op = {
 		[OP_CHECK] = { check_build, check_read },
@@ -252,5 +307,6 @@ const struct provider provider_runpod = {
 		[OP_STORAGE] = { runpod_storage_build, runpod_storage_read },
 		[OP_VOLUME_MAKE] = { runpod_volume_make_build, runpod_volume_make_read },
 		[OP_VOLUME_DROP] = { runpod_volume_drop_build, runpod_volume_drop_read },
+		[OP_STORAGE_BILL] = { storage_bill_build, storage_bill_read },
 	},
 };

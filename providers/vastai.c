@@ -186,21 +186,36 @@ static enum verdict key_drop_read(const struct op_args *a, struct op_cursor *c, 
 /* ---- bill ------------------------------------------------------------------------------------------------------------ */
 
 /* `day` is required and must have both ends (§2.13). Whole days, since nothing says how a part of one is cut. */
-static void bill_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+static void request_charges(const struct op_args *a, const struct op_cursor *c, const char *type, int64_t from, int64_t until, struct http_request *req)
 {
-	int64_t from = a->from > 0 ? a->from / DAY : 0, until = a->until > 0 ? a->until / DAY : from + 366;
 	struct buf b = BUF(4 * sizeof(c->token) + 512);
 	json_t *filters = json_object();
 
-	(void)r;
 	vastai_put_filter(filters, "day", "gte", json_integer(from * (DAY / SECOND)));
 	vastai_put_filter(filters, "day", "lte", json_integer((until + 1) * (DAY / SECOND) - 1));
-	vastai_put_filter(filters, "type", "in", json_pack("[s]", "instance"));
+	vastai_put_filter(filters, "type", "in", json_pack("[s]", type));
 	vastai_put_query(&b, "select_filters", filters);
 	vastai_put_token(&b, c);
 	http_request_url(req, "GET", "%s/api/v0/charges/?limit=%d%s", vastai_base_url(a), CHARGE_ROWS, buf_str(&b));
 	buf_free(&b);
 	vastai_add_headers(a, req);
+}
+
+static void bill_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	int64_t from = a->from > 0 ? a->from / DAY : 0;
+
+	(void)r;
+	request_charges(a, c, "instance", from, a->until > 0 ? a->until / DAY : from + 366, req);
+}
+
+/* A day that ends when the time asked for does is its last. */
+static void storage_bill_build(const struct op_args *a, const struct op_cursor *c, struct http_request *req, struct op_reply *r)
+{
+	int64_t from = a->from > 0 ? a->from / DAY : 0;
+
+	(void)r;
+	request_charges(a, c, "volume", from, a->until > 0 ? (a->until - 1) / DAY : from + 366, req);
 }
 
 /* "instance-12345678", or for a charge that names no instance the label that we gave to ours. */
@@ -233,7 +248,29 @@ static bool read_charge(const struct op_args *a, const json_t *row, struct op_re
 	return true;
 }
 
-static enum verdict bill_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
+/* "volume-20118481" */
+static bool read_volume_charge(const struct op_args *a, const json_t *row, struct op_reply *r)
+{
+	const char *source = json_str(row, "source", "");
+	struct bill_line line = { .amount = 0 };
+	int64_t id;
+
+	if (strcmp(json_str(row, "type", "volume"), "volume"))
+		return true;
+	if (!str_starts(source, "volume-") || !str_to_i64(source + 7, 1, INT64_MAX, &id) || !json_money_signed(row, "amount", &line.amount))
+		return false;
+	snprintf(line.id, sizeof(line.id), "%lld", (long long)id);
+	json_time(row, "start", &line.from);
+	json_time(row, "end", &line.until);
+	if (!strcmp(a->storage->id, line.id))
+		*op_reply_add_bill(r) = line;
+	return true;
+}
+
+typedef bool charge_fn(const struct op_args *a, const json_t *row, struct op_reply *r);
+
+static enum verdict read_charges(
+    const struct op_args *a, struct op_cursor *c, const struct http_response *res, charge_fn *read, struct op_reply *r)
 {
 	json_t *j = vastai_listing_of(res, r);
 	const json_t *rows = json_path(j, "results"), *row;
@@ -245,13 +282,23 @@ static enum verdict bill_read(const struct op_args *a, struct op_cursor *c, cons
 	if (!json_is_array(rows))
 		v = vastai_unreadable(r, "list of charges");
 	json_array_foreach(rows, i, row) {
-		if (v == VERDICT_OK && !read_charge(a, row, r))
-			v = vastai_unreadable(r, "instance or amount in one of the charges");
+		if (v == VERDICT_OK && !read(a, row, r))
+			v = vastai_unreadable(r, "id or amount in one of the charges");
 	}
 	if (v == VERDICT_OK)
 		v = vastai_next_page(j, c, r);
 	json_decref(j);
 	return r->verdict = v;
+}
+
+static enum verdict bill_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
+{
+	return read_charges(a, c, res, read_charge, r);
+}
+
+static enum verdict storage_bill_read(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
+{
+	return read_charges(a, c, res, read_volume_charge, r);
 }
 
 /* ---- the table ------------------------------------------------------------------------------------------------------- */
@@ -298,6 +345,7 @@ const struct provider provider_vastai = {
 		[OP_STORAGE] = { 6 * SECOND, 1 },
 		[OP_VOLUME_MAKE] = { 6 * SECOND, 1 },
 		[OP_VOLUME_DROP] = { 6 * SECOND, 1 },
+		[OP_STORAGE_BILL] = { 1100 * MSEC, 1 },
 	},
 	.op = {
 		[OP_CHECK] = { user_build, check_read },
@@ -315,5 +363,6 @@ const struct provider provider_vastai = {
 		[OP_STORAGE] = { vastai_storage_build, vastai_storage_read },
 		[OP_VOLUME_MAKE] = { vastai_volume_make_build, vastai_volume_make_read },
 		[OP_VOLUME_DROP] = { vastai_volume_drop_build, vastai_volume_drop_read },
+		[OP_STORAGE_BILL] = { storage_bill_build, storage_bill_read },
 	},
 };

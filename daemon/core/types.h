@@ -140,9 +140,9 @@ struct balance {
 	bool known, hourly_known; /* which of the figures the provider gave; owed money is available = 0 */
 };
 
-/* One charge in the provider's own record. Several lines for one machine are added up. */
+/* One charge in the provider's own record. Several lines for one thing are added up. */
 struct bill_line {
-	char id[ID_MAX]; /* the provider's id of the machine */
+	char id[ID_MAX]; /* the provider's id of the machine, volume or snapshot */
 	char mark[ID_MAX]; /* its name, where the record has it; "" */
 	money amount;
 	instant from, until; /* 0 unknown */
@@ -156,6 +156,7 @@ struct billing_rule {
 	enum meter_start start;
 	duration settle_delay; /* the bill is complete this long after the end (fact sheets; a floor for asking) */
 	bool bills_stopped;
+	bool storage_by_month; /* the record of storage is cut at the ends of months only; else at those of days too */
 };
 
 /*

@@ -30,6 +30,9 @@ const struct place contract_places[] = {
 	{ "digitalocean", OP_BILL, { .step = 1, .token = UUID } },
 	{ "digitalocean", OP_BILL, { .step = 1, .page = 2, .token = UUID } },
 	{ "digitalocean", OP_BILL, { .step = 2, .token = UUID } },
+	{ "digitalocean", OP_STORAGE_BILL, { .step = 1, .token = UUID } },
+	{ "digitalocean", OP_STORAGE_BILL, { .step = 1, .page = 2, .token = UUID } },
+	{ "digitalocean", OP_STORAGE_BILL, { .step = 2, .token = UUID } },
 	{ "runpod", OP_STORAGE, { .page = 1, .token = "bmV4dA==+/" } },
 	{ "digitalocean", OP_STORAGE, { .page = 2 } },
 	{ "digitalocean", OP_STORAGE, { .step = 1 } },
@@ -46,6 +49,7 @@ const struct place contract_places[] = {
 	{ "vastai", OP_KEY_DROP, { .step = 1, .token = "123" } },
 	{ "vastai", OP_LIST, { .page = 1, .token = "eyJ2YWx1ZXMiOiB7ImlkIjogMTIzfX0=" } },
 	{ "vastai", OP_BILL, { .page = 1, .token = "eyJ2YWx1ZXMiOiB7ImlkIjogMTIzNDU2Nzh9fQ==" } },
+	{ "vastai", OP_STORAGE_BILL, { .page = 1, .token = "eyJ2YWx1ZXMiOiB7ImlkIjogMTIzNDU2Nzh9fQ==" } },
 	{ "vastai", OP_LOG, { .step = 1, .token = "https://s3.amazonaws.com/vast.ai/instance_logs/abc.log" } },
 };
 
@@ -147,6 +151,12 @@ static void of_volume(struct world *w)
 	str_copy(w->storage.source, w->s->volume);
 }
 static void from_volume_snapshot(struct world *w) { str_copy(w->storage.source, UUID); }
+static void one_snapshot(struct world *w)
+{
+	put_storage(w, OP_SNAPSHOT_DROP);
+	if (!*w->storage.id)
+		put_storage(w, OP_STORAGE_BILL); /* there are no snapshots */
+}
 static void without_work(struct world *w) { w->args.work = ""; }
 
 const struct variation contract_variations[] = {
@@ -170,6 +180,8 @@ const struct variation contract_variations[] = {
 	{ OP_BILL, "all machines", all_machines },
 	{ OP_BILL, "window", window },
 	{ OP_BILL, "all machines in a window", all_in_window },
+	{ OP_STORAGE_BILL, "window", window },
+	{ OP_STORAGE_BILL, "of a snapshot", one_snapshot },
 	{ OP_VOLUME_MAKE, "from a snapshot", from_volume_snapshot },
 	{ OP_SNAPSHOT_MAKE, "of a volume", of_volume },
 	{ OP_SNAPSHOT_LOOK, "of a volume", of_volume },

@@ -83,7 +83,7 @@ UUID = "506f78a4-e098-11e5-ad9f-000f53306ae1"
 
 def stands_on(provider, op, step, path, text):
     """What an answer is about beside the subject of arguments.c: where the operation is, and of what the example tells."""
-    if (provider, op) == ("digitalocean", "bill") and step:
+    if provider == "digitalocean" and op in ("bill", "storage_bill") and step:
         return {"token": UUID}
     if (provider, op) == ("digitalocean", "snapshot_make"):
         return {"of_volume": path.startswith("/v2/volumes/")}

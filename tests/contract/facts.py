@@ -88,6 +88,8 @@ FACTS = {
     ("runpod", "list"): pods,
     ("runpod", "bill"): lambda b, r: [("charges", [(x["id"], x["amount"]) for x in r["bills"]],
                                        [(x["podId"], dollars(x["totalAmount"])) for x in b["records"]])],
+    ("runpod", "storage_bill"): lambda b, r: [("charges", [(x["id"], x["amount"]) for x in r["bills"]],
+                                               [(x["networkVolumeId"], dollars(x["totalAmount"])) for x in b["records"]])],
     ("runpod", "log"): lambda b, r: [("log", r["log"], json.loads(b.split("data: ", 1)[1])["line"] + "\n")],
     ("runpod", "storage"): network_volumes,
     ("runpod", "volume_make"): lambda b, r: [("id", r["id"], b["id"])],

@@ -33,6 +33,7 @@ static const char *const op_names[OP_NR] = {
 	[OP_SNAPSHOT_MAKE] = "snapshot_make",
 	[OP_SNAPSHOT_LOOK] = "snapshot_look",
 	[OP_SNAPSHOT_DROP] = "snapshot_drop",
+	[OP_STORAGE_BILL] = "storage_bill",
 };
 
 /* ---- lines ---- */

@@ -156,7 +156,7 @@ static void check_reply(const struct op_reply *r)
 static bool is_read(enum provider_op_kind op)
 {
 	static const bool reads[OP_NR] = { [OP_CHECK] = true, [OP_OFFERS] = true, [OP_DESCRIBE] = true, [OP_LIST] = true, [OP_BALANCE] = true,
-		[OP_BILL] = true, [OP_LOG] = true, [OP_STORAGE] = true, [OP_SNAPSHOT_LOOK] = true };
+		[OP_BILL] = true, [OP_LOG] = true, [OP_STORAGE] = true, [OP_SNAPSHOT_LOOK] = true, [OP_STORAGE_BILL] = true };
 
 	return reads[op];
 }

@@ -143,6 +143,11 @@ static const char *bills(struct world *w)
 	assert_int_equal(offers_op(w, OP_BILL), !!(w->p->caps & CAP_BILL_BY_MACHINE));
 	return yes(w->p->caps & CAP_BILL_BY_MACHINE);
 }
+static const char *storage_bills(struct world *w)
+{
+	assert_true(!offers_op(w, OP_STORAGE_BILL) || offers_op(w, OP_STORAGE));
+	return yes(offers_op(w, OP_STORAGE_BILL));
+}
 static const char *counts(struct world *w) { return yes(w->p->caps & CAP_COUNTS); }
 static const char *quantum(struct world *w)
 {
@@ -175,6 +180,7 @@ static const struct row {
 	{ "tells the balance", balance },
 	{ "prepaid", prepaid },
 	{ "bills each machine", bills },
+	{ "bills each volume, each snapshot", storage_bills },
 	{ "counts our machines", counts },
 	{ "charges by the", quantum },
 	{ "… from", bills_from },

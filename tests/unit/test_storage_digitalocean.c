@@ -412,6 +412,52 @@ static void what_does_not_fit_is_not_asked_for(void **state)
 	assert_string_equal(w->r.message, "the volume is in nyc2 and cannot be used in tor1");
 }
 
+/* ---- what it cost (§10) ---- */
+
+static void reads_items(struct world *w, const struct storage *s)
+{
+	world_forget(w);
+	w->args.storage = s;
+	w->args.from = (instant)1793491200 * SECOND + HOUR; /* 1 November 2026 */
+	w->args.until = (instant)1796083200 * SECOND;       /* 1 December */
+	world_asks(w, OP_STORAGE_BILL, "GET", "/v2/customers/my/invoices?per_page=200&page=1");
+	expect_verdict(world_hear_file(w, OP_STORAGE_BILL, 200, "invoices.json"), VERDICT_MORE);
+	world_asks(w, OP_STORAGE_BILL, "GET", "/v2/customers/my/invoices/1afe95e6-0958-4eb0-8d9a-9c5060d3ef03?per_page=200&page=1");
+	expect_verdict(world_hear_file(w, OP_STORAGE_BILL, 200, "items-storage.json"), VERDICT_MORE); /* October, for its last day */
+	expect_verdict(world_hear(w, OP_STORAGE_BILL, 200, JSON, "{\"invoice_items\":[],\"links\":{},\"meta\":{\"total\":0}}"), VERDICT_OK);
+}
+
+/* A volume by its UUID, in either field; a droplet's snapshot by its number, which a droplet has too. */
+static void a_bill_is_what_the_invoices_say_of_it(void **state)
+{
+	struct world *w = *state;
+	struct storage other = volume;
+
+	reads_items(w, &volume);
+	assert_int_equal(w->r.bill_count, 1); /* without what December charges */
+	assert_string_equal(w->r.bills[0].id, VOLUME);
+	assert_int_equal(w->r.bills[0].amount, 2740 * CENT);
+	reads_items(w, &image);
+	assert_int_equal(w->r.bill_count, 1);
+	assert_int_equal(w->r.bills[0].amount, 117 * CENT);
+	str_copy(other.id, "8d49b4a2-0f52-11f0-9c4b-0a58ac14d0c1");
+	reads_items(w, &other);
+	assert_int_equal(w->r.bill_count, 1);
+	str_copy(other.id, "00000000-0f52-11f0-9c4b-0a58ac14d0c1");
+	reads_items(w, &other);
+	assert_int_equal(w->r.bill_count, 0);
+}
+
+static void an_amount_that_cannot_be_read_is_none(void **state)
+{
+	struct world *w = *state;
+
+	w->cursor = (struct op_cursor){ .step = 1, .token = VOLUME };
+	expect_verdict(world_hear(w, OP_STORAGE_BILL, 200, JSON,
+	    "{\"invoice_items\":[{\"product\":\"Volumes\",\"resource_uuid\":\"" VOLUME "\",\"amount\":\"much\"}],\"links\":{},\"meta\":{\"total\":1}}"),
+	    VERDICT_RETRY);
+}
+
 /* ---- nothing is believed that is not whole ---- */
 
 static void cut_answers_are_never_facts(void **state)
@@ -421,6 +467,8 @@ static void cut_answers_are_never_facts(void **state)
 	world_hears_cut_answers(w, OP_STORAGE, 200, "volumes-1.json", VERDICT_RETRY);
 	w->cursor = (struct op_cursor){ .step = 1 };
 	world_hears_cut_answers(w, OP_STORAGE, 200, "snapshots.json", VERDICT_RETRY);
+	w->cursor = (struct op_cursor){ .step = 1, .token = VOLUME };
+	world_hears_cut_answers(w, OP_STORAGE_BILL, 200, "items-storage.json", VERDICT_RETRY);
 	world_forget(w);
 	world_hears_cut_answers(w, OP_VOLUME_MAKE, 201, "volume-new.json", VERDICT_UNSURE);
 	w->cursor = (struct op_cursor){ .step = 1 };
@@ -442,6 +490,8 @@ static void mutated_answers_are_survived(void **state)
 	world_hears_mutations(w, OP_STORAGE, 200, "volumes-1.json");
 	w->cursor.step = 1;
 	world_hears_mutations(w, OP_STORAGE, 200, "snapshots.json");
+	w->cursor = (struct op_cursor){ .step = 1, .token = VOLUME };
+	world_hears_mutations(w, OP_STORAGE_BILL, 200, "items-storage.json");
 	world_forget(w);
 	world_hears_mutations(w, OP_VOLUME_MAKE, 201, "volume-new.json");
 	w->args.storage = &image;
@@ -470,6 +520,8 @@ int main(void)
 		TEST(a_snapshot_is_deleted_by_its_id),
 		TEST(a_droplet_has_its_volume_and_its_image_from_the_beginning),
 		TEST(what_does_not_fit_is_not_asked_for),
+		TEST(a_bill_is_what_the_invoices_say_of_it),
+		TEST(an_amount_that_cannot_be_read_is_none),
 		TEST(cut_answers_are_never_facts),
 		TEST(mutated_answers_are_survived),
 	};

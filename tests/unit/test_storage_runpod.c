@@ -193,10 +193,58 @@ static void where_no_volume_can_be_no_pod_is_asked_for(void **state)
 	expect_verdict(world_answers_alone(w, OP_CREATE), VERDICT_REFUSED);
 }
 
+/* ---- what it cost (§8) ---- */
+
+static void asks_for_its_bill(struct world *w)
+{
+	w->args.from = (instant)1794960000 * SECOND + 5 * HOUR; /* 18 November 2026 */
+	w->args.until = (instant)1795132800 * SECOND;           /* the end of the 19th */
+}
+
+static void a_bill_is_read_by_the_day(void **state)
+{
+	struct world *w = *state;
+
+	asks_for_its_bill(w);
+	world_asks(w, OP_STORAGE_BILL, "GET",
+	    "/billing/network-volumes?bucketSize=day&networkVolumeId=2q9m7x4c&startTime=2026-11-18T05:00:00Z&endTime=2026-11-20T00:00:00Z");
+	expect_verdict(world_hear_file(w, OP_STORAGE_BILL, 200, "volume-billing.json"), VERDICT_OK);
+	assert_int_equal(w->r.bill_count, 2); /* nobody else's, and not of the day behind */
+	for (size_t k = 0; k < w->r.bill_count; k++) {
+		assert_string_equal(w->r.bills[k].id, "2q9m7x4c");
+		assert_int_equal(w->r.bills[k].amount, 1150685);
+	}
+	assert_int_equal(w->r.bills[1].from, w->args.until - DAY);
+	assert_int_equal(w->r.bills[1].until, w->args.until);
+}
+
+static void a_bill_is_whole_or_none(void **state)
+{
+	static const char *const bodies[] = { "{}", "{\"records\":{}}", "{\"records\":[],\"metadata\":{\"recordCount\":1}}",
+		"{\"records\":[{\"networkVolumeId\":\"2q9m7x4c\"}],\"metadata\":{\"recordCount\":1}}",
+		"{\"records\":[{\"totalAmount\":1}],\"metadata\":{\"recordCount\":1}}",
+		/* It answered for its own thirty days. */
+		"{\"records\":[],\"metadata\":{\"recordCount\":0,\"query\":{\"startTime\":\"2026-11-19T00:00:00Z\"}}}" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		world_forget(w);
+		asks_for_its_bill(w);
+		expect_verdict(world_hear(w, OP_STORAGE_BILL, 200, JSON, bodies[i]), VERDICT_RETRY);
+	}
+	world_forget(w);
+	expect_verdict(world_hear(w, OP_STORAGE_BILL, 200, JSON, "{\"records\":[],\"metadata\":{\"recordCount\":0}}"), VERDICT_OK);
+	assert_int_equal(w->r.bill_count, 0);
+	world_forget(w);
+	expect_verdict(world_hear(w, OP_STORAGE_BILL, 404, JSON, PROBLEM_OF(404, "no such volume")), VERDICT_REFUSED);
+}
+
 static void cut_and_mutated_answers_are_never_facts(void **state)
 {
 	struct world *w = *state;
 
+	world_hears_cut_answers(w, OP_STORAGE_BILL, 200, "volume-billing.json", VERDICT_RETRY);
+	world_hears_mutations(w, OP_STORAGE_BILL, 200, "volume-billing.json");
 	world_hears_cut_answers(w, OP_STORAGE, 200, "volumes.json", VERDICT_RETRY);
 	world_hears_cut_answers(w, OP_VOLUME_MAKE, 201, "volume-new.json", VERDICT_UNSURE);
 	world_hears_mutations(w, OP_STORAGE, 200, "volumes.json");
@@ -216,6 +264,8 @@ int main(void)
 		TEST(a_volume_is_deleted_by_its_id),
 		TEST(a_pod_is_made_where_its_volume_is),
 		TEST(where_no_volume_can_be_no_pod_is_asked_for),
+		TEST(a_bill_is_read_by_the_day),
+		TEST(a_bill_is_whole_or_none),
 		TEST(cut_and_mutated_answers_are_never_facts),
 	};
 

@@ -276,18 +276,54 @@ static void cut_and_mutated_answers_are_never_facts(void **state)
 	world_hears_cut_answers(w, OP_VOLUME_MAKE, 200, "volumes.json", VERDICT_RETRY);
 	w->cursor = (struct op_cursor){ 0 };
 	world_hears_mutations(w, OP_STORAGE, 200, "volumes.json");
+	world_hears_cut_answers(w, OP_STORAGE_BILL, 200, "volume-charges.json", VERDICT_RETRY);
+	w->cursor = (struct op_cursor){ 0 };
+	world_hears_mutations(w, OP_STORAGE_BILL, 200, "volume-charges.json");
+	w->cursor = (struct op_cursor){ 0 };
 	world_hears_mutations(w, OP_VOLUME_MAKE, 200, "volume-offers.json");
 	w->cursor.step = 1;
 	world_hears_mutations(w, OP_VOLUME_MAKE, 200, "volume-new.json");
 }
 
-/* §1.2: volumes may be asked for every 5.5 seconds; there is no attaching later, and no snapshot that is ours (§2.15). */
+/* ---- what it cost (§2.13) ---- */
+
+static void a_bill_is_read_in_whole_days(void **state)
+{
+	struct world *w = *state;
+	const char *first = "/api/v0/charges/?limit=500&select_filters=%7B%22day%22%3A%7B%22gte%22%3A1795046400%2C%22lte%22%3A1795219199%7D%2C"
+			    "%22type%22%3A%7B%22in%22%3A%5B%22volume%22%5D%7D%7D";
+
+	w->args.from = (instant)1795046400 * SECOND + 9 * HOUR;
+	w->args.until = (instant)1795219200 * SECOND; /* midnight: the day behind it is not asked for */
+	world_asks(w, OP_STORAGE_BILL, "GET", first);
+	expect_verdict(world_hear_file(w, OP_STORAGE_BILL, 200, "volume-charges.json"), VERDICT_MORE);
+	assert_int_equal(w->r.bill_count, 1);
+	assert_string_equal(w->r.bills[0].id, "20118481");
+	assert_int_equal(w->r.bills[0].amount, 3288 * USD / 1000);
+	expect_verdict(world_hear(w, OP_STORAGE_BILL, 200, JSON, "{\"success\":true,\"results\":[],\"next_token\":null}"), VERDICT_OK);
+	assert_int_equal(w->r.bill_count, 1);
+}
+
+static void a_bill_is_whole_or_none(void **state)
+{
+	static const char *const bodies[] = { "{\"success\":true}", "{\"success\":false,\"results\":[]}",
+		"{\"success\":true,\"results\":[{\"type\":\"volume\",\"source\":\"volume-20118481\"}]}",
+		"{\"success\":true,\"results\":[{\"type\":\"volume\",\"source\":\"20118481\",\"amount\":1}]}" };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+		world_forget(w);
+		expect_verdict(world_hear(w, OP_STORAGE_BILL, 200, JSON, bodies[i]), VERDICT_RETRY);
+	}
+}
+
+/* §1.2: volumes may be asked for every 5.5 seconds, charges every second; there is no attaching later, and no snapshot that is ours (§2.15). */
 static void the_table_is_complete(void **state)
 {
 	(void)state;
 	for (enum provider_op_kind op = OP_STORAGE; op < OP_NR; op++) {
-		assert_int_equal(provider_vastai.op[op].build && provider_vastai.op[op].read, op < OP_VOLUME_ATTACH);
-		assert_true(!provider_vastai.op[op].build || provider_vastai.rate[op].every >= 5500 * MSEC);
+		assert_int_equal(provider_vastai.op[op].build && provider_vastai.op[op].read, op < OP_VOLUME_ATTACH || op == OP_STORAGE_BILL);
+		assert_true(!provider_vastai.op[op].build || provider_vastai.rate[op].every >= (op == OP_STORAGE_BILL ? SECOND : 5500 * MSEC));
 	}
 }
 
@@ -306,6 +342,8 @@ int main(void)
 		TEST(a_volume_is_deleted_by_its_id),
 		TEST(an_instance_is_made_where_its_volume_lies),
 		TEST(an_offer_names_its_machine_and_its_traffic),
+		TEST(a_bill_is_read_in_whole_days),
+		TEST(a_bill_is_whole_or_none),
 		TEST(cut_and_mutated_answers_are_never_facts),
 		cmocka_unit_test(the_table_is_complete),
 	};
