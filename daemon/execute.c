@@ -97,6 +97,7 @@ void execute_action(struct execute *x, const struct action *a)
 	case ACTION_VOLUME_ATTACH:
 	case ACTION_VOLUME_DETACH:
 	case ACTION_STORAGE_LOOK:
+	case ACTION_STORAGE_BILL:
 	case ACTION_END_EXTRA: provider_action(x, a); break;
 	case ACTION_CONNECT:
 	case ACTION_DISCONNECT:

@@ -41,6 +41,7 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->traffic_gb = a->traffic_gb;
 	out->volumes = p->op[OP_VOLUME_MAKE].build;
 	out->snapshots = p->op[OP_SNAPSHOT_MAKE].build;
+	out->storage_bills = p->op[OP_STORAGE_BILL].build;
 	out->attaches = p->op[OP_VOLUME_ATTACH].build;
 	out->volume_shared = p->caps & CAP_VOLUME_SHARED;
 	if (p->volume)
@@ -63,7 +64,7 @@ static bool about_the_account(enum action_kind k)
 static bool about_an_extra(enum action_kind k)
 {
 	return k == ACTION_END_EXTRA || k == ACTION_STORAGE_MAKE || k == ACTION_STORAGE_LOOK || k == ACTION_VOLUME_ATTACH ||
-	       k == ACTION_VOLUME_DETACH;
+	       k == ACTION_VOLUME_DETACH || k == ACTION_STORAGE_BILL;
 }
 
 static const struct extra *of_extra(const struct model *m, const struct action *a)
@@ -96,7 +97,7 @@ enum provider_op_kind operation_kind(const struct model *m, const struct action 
 		[ACTION_CHARGES] = OP_BILL, [ACTION_CREATE] = OP_CREATE, [ACTION_DESCRIBE] = OP_DESCRIBE, [ACTION_MARK] = OP_MARK,
 		[ACTION_DESTROY] = OP_DESTROY, [ACTION_BILL] = OP_BILL, [ACTION_END_EXTRA] = OP_KEY_DROP, [ACTION_STORAGE] = OP_STORAGE,
 		[ACTION_STORAGE_MAKE] = OP_VOLUME_MAKE, [ACTION_STORAGE_LOOK] = OP_SNAPSHOT_LOOK,
-		[ACTION_VOLUME_ATTACH] = OP_VOLUME_ATTACH, [ACTION_VOLUME_DETACH] = OP_VOLUME_DETACH };
+		[ACTION_VOLUME_ATTACH] = OP_VOLUME_ATTACH, [ACTION_VOLUME_DETACH] = OP_VOLUME_DETACH, [ACTION_STORAGE_BILL] = OP_STORAGE_BILL };
 	const struct extra *x = of_extra(m, a);
 
 	if ((size_t)a->kind >= ARRAY_LEN(ops))
@@ -196,6 +197,10 @@ void operation_args(struct op_args *out, struct operation_room *room, const stru
 		out->work = x->work;
 		out->machine = x->mover && model_instance(m, x->mover) ? model_instance(m, x->mover)->provider_id : NULL;
 	}
+	if (x && a->kind == ACTION_STORAGE_BILL) {
+		out->from = x->created;
+		out->until = x->settled ? x->settled_until : x->bill_due;
+	}
 	if (i) {
 		out->key_id = key_id;
 		instance_args(out, room, m, account, a, i);
@@ -266,8 +271,9 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		[ACTION_MARK] = FACT_MARKED, [ACTION_DESTROY] = FACT_DESTROYED, [ACTION_BILL] = FACT_BILLED,
 		[ACTION_END_EXTRA] = FACT_EXTRA_ENDED, [ACTION_STORAGE] = FACT_STORAGE, [ACTION_STORAGE_MAKE] = FACT_STORAGE_MADE,
 		[ACTION_STORAGE_LOOK] = FACT_STORAGE_LOOKED, [ACTION_VOLUME_ATTACH] = FACT_VOLUME_MOVED,
-		[ACTION_VOLUME_DETACH] = FACT_VOLUME_MOVED };
+		[ACTION_VOLUME_DETACH] = FACT_VOLUME_MOVED, [ACTION_STORAGE_BILL] = FACT_STORAGE_BILLED };
 	const struct instance *i = of_instance(m, a);
+	const struct extra *x = of_extra(m, a);
 
 	if (a->kind == ACTION_CHARGES)
 		add_up(r);
@@ -289,6 +295,9 @@ void operation_fact(struct fact *f, const struct model *m, const struct account 
 		f->began = m->now - m->policy.bill_watch;
 	} else if (a->kind == ACTION_BILL && i) {
 		f->price = bill_total(r, i->provider_id);
+	} else if (a->kind == ACTION_STORAGE_BILL && x) {
+		f->price = bill_total(r, x->provider_id);
+		f->count = (int64_t)r->bill_count;
 	}
 }
 

@@ -42,6 +42,9 @@ json_t *view_storage(const struct model *m, const struct extra *x, instant now)
 	json_put_money(o, "price_month", x->price_month);
 	json_put_money(o, "metered", metered(x, now));
 	json_put_money(o, "held", ledger_storage_held(x));
+	json_put_money(o, "gap", x->adjusted);
+	json_put_time(o, "billed_until", x->settled_until);
+	json_put_bool(o, "settled", x->settled != 0);
 	json_put_time(o, "created", x->created);
 	json_put_time(o, "keep_until", x->keep_until);
 	json_put_str(o, "used_by", user_of(m, x));

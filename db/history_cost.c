@@ -26,10 +26,12 @@ struct dimension {
 };
 
 struct figures {
-	int64_t instances, settled, with_bill, runs, runs_ok;
+	int64_t instances, settled, with_bill, runs, runs_ok; /* with_bill: machines, and entries of storage */
 	duration gpu_time, run_time, busy_time; /* paid; while a run had it; of that, times how busy the GPUs were */
 	duration measured_time; /* of run_time: where that is known */
 	money held, metered, billed, gap, loss, failed, parts[PARTS], gaps[GAPS];
+	money unread; /* metered: no record of it came, and none will */
+	int64_t open; /* entries of storage whose bill is not final yet */
 	double tokens;
 };
 
@@ -52,6 +54,7 @@ struct rented {
 	uint32_t words[MACHINE_WAYS];
 	bool passes, settled, billed, met;
 	bool storage; /* no machine at all */
+	instant settled_until; /* of storage: its bill is final up to here, whether or not it is settled in all */
 	enum gap gap;
 	uint32_t group[TABLES_MAX]; /* of tables that go by machine: its group's number + 1 */
 };
@@ -189,6 +192,8 @@ static bool read_subject(struct walk *w, sqlite3_stmt *st, struct rented *m)
 		m->settled = sqlite3_column_int(st, MACHINE_WAYS);
 		m->billed = sqlite3_column_int(st, MACHINE_WAYS + 1);
 		m->gap = gap_from_name((const char *)sqlite3_column_text(st, MACHINE_WAYS + 2));
+		if (sqlite3_column_count(st) > MACHINE_WAYS + 3)
+			m->settled_until = sqlite3_column_int64(st, MACHINE_WAYS + 3);
 	}
 	sqlite3_reset(st);
 	return found;
@@ -305,6 +310,14 @@ static bool first_of(struct walk *w, uint64_t group, int64_t id)
 	return true;
 }
 
+/* Is it a part of what the provider's own record says? Storage is settled step by step while it lives. */
+static bool is_read(const struct entry *x, const struct rented *m)
+{
+	if (!m->storage)
+		return m->settled && m->billed;
+	return x->kind == POSTING_BILL || x->since < m->settled_until || (m->settled && m->billed && m->gap != GAP_NO_RECORD);
+}
+
 /* `group` is unique among those of all tables; fresh: it has not met this machine. */
 static void add(struct walk *w, uint64_t group, bool fresh, struct figures *f, const struct entry *x, const struct rented *m,
     const struct use *u)
@@ -326,8 +339,14 @@ static void add(struct walk *w, uint64_t group, bool fresh, struct figures *f, c
 		f->loss += x->loss ? x->amount : 0;
 		f->parts[part] = money_add(f->parts[part], x->amount);
 	}
-	if (m->settled && m->billed)
+	if (is_read(x, m))
 		f->billed = money_add(f->billed, x->amount);
+	else if (m->settled && m->gap == GAP_NO_RECORD)
+		f->unread = money_add(f->unread, x->amount);
+	if (m->storage) {
+		f->with_bill += is_read(x, m);
+		f->open += !m->settled && !is_read(x, m);
+	}
 	if (!u->id || x->kind == POSTING_BILL)
 		return;
 	if (u->ended && !u->ok)
@@ -509,7 +528,7 @@ static void put_efficiency(json_t *o, const struct figures *f)
 	json_put(o, "output_tokens", f->tokens > 0 ? json_real(f->tokens) : json_null());
 }
 
-/* What the gap is made of, the largest part first. */
+/* What the gap is made of, the largest part first; and what has no record to differ from. */
 static json_t *gaps_json(const struct figures *f)
 {
 	json_t *out = json_array();
@@ -520,7 +539,7 @@ static json_t *gaps_json(const struct figures *f)
 		json_t *o;
 
 		for (enum gap g = 0; g < GAPS; g++)
-			if (!done[g] && f->gaps[g] && (most == GAPS || llabs(f->gaps[g]) > llabs(f->gaps[most])))
+			if (!done[g] && (f->gaps[g] || (g == GAP_NO_RECORD && f->unread)) && (most == GAPS || llabs(f->gaps[g]) > llabs(f->gaps[most])))
 				most = g;
 		if (most == GAPS)
 			return out;
@@ -529,8 +548,15 @@ static json_t *gaps_json(const struct figures *f)
 		json_put_str(o, "reason", most == GAP_NONE ? "not said" : gap_name(most));
 		json_put_str(o, "text", most == GAP_NONE ? "settled before reasons were kept; its events say it" : gap_text(most));
 		json_put_money(o, "gap", f->gaps[most]);
+		if (most == GAP_NO_RECORD && f->unread)
+			json_put_money(o, "metered", f->unread);
 		json_array_append_new(out, o);
 	}
+}
+
+static bool is_settled(const struct figures *f)
+{
+	return f->settled == f->instances && !f->open;
 }
 
 static json_t *figures_json(const struct figures *f, const char *key, const char *second, bool efficiency)
@@ -553,7 +579,7 @@ static json_t *figures_json(const struct figures *f, const char *key, const char
 		json_put(o, "gaps", json_incref(gaps));
 	if (f->loss)
 		json_put_money(o, "loss", f->loss);
-	json_put_bool(o, "settled", f->settled == f->instances);
+	json_put_bool(o, "settled", is_settled(f));
 	json_put_int(o, "settled_instances", f->settled);
 	json_decref(gaps);
 	if (efficiency)
@@ -641,7 +667,7 @@ int history_cost(struct history *h, const struct cost_query *q, json_t **out, st
 			json_array_append_new(tables, table_json(&w, &w.tables[k], q->by[k]));
 		json_put(*out, "tables", tables);
 		json_put(*out, "total", figures_json(&w.total, "total", NULL, q->efficiency));
-		json_put_bool(*out, "complete", w.total.settled == w.total.instances);
+		json_put_bool(*out, "complete", is_settled(&w.total));
 	}
 	walk_end(&w);
 	return r;

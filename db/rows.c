@@ -225,6 +225,7 @@ static const struct column instance_columns[] = {
 	TEXT(instance, host), NAMED(instance, gap, gap), I64(instance, volume_id), I64(instance, snapshot_id),
 	I64(instance, traffic_hold), /* since 0010 */
 	TEXT(instance, private_address), /* since 0012 */
+	INT(instance, disk_gb), /* since 0014 */
 };
 
 static const struct column run_columns[] = {
@@ -255,6 +256,8 @@ static const struct column extra_columns[] = {
 	BOOL(extra, of_volume), TEXT(extra, work), TEXT(extra, budget), NAMED(extra, cause, cause), TEXT(extra, reason), I64(extra, dropped_at),
 	INT(extra, absent_listings), I64(extra, hold), INT(extra, postings), I64(extra, held), I64(extra, posted),
 	I64(extra, booked_until), /* since 0010 */
+	I64(extra, bill_due), I64(extra, bill_metered), I64(extra, billed), I64(extra, billed_at), I64(extra, adjusted), I64(extra, settled_until),
+	I64(extra, settled), NAMED(extra, gap, gap), /* since 0014 */
 };
 
 static const struct column event_columns[] = {
@@ -319,7 +322,7 @@ const struct row_kind row_kinds[ROW_TABLES] = {
 		sizeof(struct instance), COLUMNS(instance_columns) },
 	[ROWS_RUNS] = { "runs", "id", 1, false, OF_WANTED_FLEETS, sizeof(struct run), COLUMNS(run_columns) },
 	[ROWS_ACCOUNTS] = { "accounts", "name", 1, false, "true", sizeof(struct account_state), COLUMNS(account_columns) },
-	[ROWS_EXTRAS] = { "extras", "id", 1, false, "state <> 'GONE'", sizeof(struct extra), COLUMNS(extra_columns) },
+	[ROWS_EXTRAS] = { "extras", "id", 1, false, "state <> 'GONE' OR (kind <> 'ssh_key' AND (settled = 0 OR gone >= ?1))", sizeof(struct extra), COLUMNS(extra_columns) },
 	[ROWS_EVENTS] = { "events", "seq", 1, true, NULL, sizeof(struct event), COLUMNS(event_columns) },
 	[ROWS_RESULTS] = { "results", "run_id, seq", 2, false, NULL, sizeof(struct result_row), COLUMNS(result_columns) },
 	[ROWS_NOTICES] = { "notices", "id", 1, false, "state = 'WAITING'", sizeof(struct notice), COLUMNS(notice_columns) },

@@ -133,8 +133,9 @@ const char *const statements[STATEMENTS] = {
 	[SQL_COST_MACHINE] = "SELECT f.owner, f.budget, c.name, f.name, i.provider, i.account, i.gpu, i.region, f.labels, i.settled <> 0, "
 			     "i.billed_known, i.gap FROM instances i LEFT JOIN fleets f ON f.id = i.fleet_id LEFT JOIN nights n ON n.id = f.night_id "
 			     "LEFT JOIN campaigns c ON c.id = n.campaign_id WHERE i.id = ?1",
-	/* Volumes and snapshots, in the same columns: what they cost by our clock is final. */
-	[SQL_COST_STORAGE] = "SELECT owner, budget, NULL, kind || ' ' || name, provider, account, kind, region, NULL, 1, 0, '' FROM extras WHERE id = ?1",
+	/* Volumes and snapshots, in the same columns; and up to when their bill is final. */
+	[SQL_COST_STORAGE] = "SELECT owner, budget, NULL, kind || ' ' || name, provider, account, kind, region, NULL, settled <> 0, settled_until > 0, "
+			     "gap, settled_until FROM extras WHERE id = ?1",
 	[SQL_COST_STORAGE_LIVE] = "SELECT id, booked_until, price_month, max(0, hold - posted) FROM extras WHERE kind <> 'ssh_key' AND state <> 'GONE' "
 				  "AND booked_until > 0",
 	[SQL_COST_RUN] = "SELECT recipe, outcome, CASE WHEN ?2 THEN (SELECT sum(x.value) FROM results x WHERE x.run_id = r.id AND "
@@ -169,14 +170,18 @@ const char *const statements[STATEMENTS] = {
 	    "SELECT NULL AS AvailabilityZone, p.amount AS m_BilledCost, x.account AS BillingAccountId, x.account AS BillingAccountName, "
 	    "'USD' AS BillingCurrency, strftime('%Y-%m-01T00:00:00Z', p.since / 1000000, 'unixepoch', 'start of month', '+1 month') AS "
 	    "BillingPeriodEnd, strftime('%Y-%m-01T00:00:00Z', p.since / 1000000, 'unixepoch') AS BillingPeriodStart, "
-	    "'Usage' AS ChargeCategory, NULL AS ChargeClass, x.kind || ' ' || x.name || ', ' || x.size_gb || ' GB' AS ChargeDescription, "
+	    "CASE p.kind WHEN 'bill' THEN 'Adjustment' ELSE 'Usage' END AS ChargeCategory, NULL AS ChargeClass, "
+	    "x.kind || ' ' || x.name || ', ' || x.size_gb || ' GB' || CASE p.kind WHEN 'bill' THEN ', billed less metered' ELSE '' END AS "
+	    "ChargeDescription, "
 	    "'Usage-Based' AS ChargeFrequency, strftime('%Y-%m-%dT%H:%M:%SZ', max(p.until, p.since + 1000000) / 1000000, 'unixepoch') AS "
 	    "ChargePeriodEnd, strftime('%Y-%m-%dT%H:%M:%SZ', p.since / 1000000, 'unixepoch') AS ChargePeriodStart, "
 	    "NULL AS CommitmentDiscountCategory, NULL AS CommitmentDiscountId, NULL AS CommitmentDiscountName, NULL AS "
-	    "CommitmentDiscountStatus, NULL AS CommitmentDiscountType, round(x.size_gb * (p.until - p.since) / 3600000000.0, 6) AS "
-	    "ConsumedQuantity, 'GB-Hours' AS ConsumedUnit, p.amount AS m_ContractedCost, NULL AS m_ContractedUnitPrice, p.amount AS "
-	    "m_EffectiveCost, x.provider AS InvoiceIssuerName, p.amount AS m_ListCost, NULL AS m_ListUnitPrice, 'Standard' AS PricingCategory, "
-	    "round(x.size_gb * (p.until - p.since) / 3600000000.0, 6) AS PricingQuantity, 'GB-Hours' AS PricingUnit, x.provider AS ProviderName, "
+	    "CommitmentDiscountStatus, NULL AS CommitmentDiscountType, CASE p.kind WHEN 'use' THEN round(x.size_gb * (p.until - p.since) / "
+	    "3600000000.0, 6) END AS ConsumedQuantity, CASE p.kind WHEN 'use' THEN 'GB-Hours' END AS ConsumedUnit, p.amount AS "
+	    "m_ContractedCost, NULL AS m_ContractedUnitPrice, p.amount AS m_EffectiveCost, x.provider AS InvoiceIssuerName, p.amount AS "
+	    "m_ListCost, NULL AS m_ListUnitPrice, CASE p.kind WHEN 'use' THEN 'Standard' END AS PricingCategory, CASE p.kind WHEN 'use' THEN "
+	    "round(x.size_gb * (p.until - p.since) / 3600000000.0, 6) END AS PricingQuantity, CASE p.kind WHEN 'use' THEN 'GB-Hours' END AS "
+	    "PricingUnit, x.provider AS ProviderName, "
 	    "x.provider AS PublisherName, nullif(x.region, '') AS RegionId, nullif(x.region, '') AS RegionName, nullif(x.provider_id, '') AS "
 	    "ResourceId, x.name AS ResourceName, x.kind AS ResourceType, 'Storage' AS ServiceCategory, 'Block storage' AS ServiceName, "
 	    "x.kind AS SkuId, x.kind AS SkuPriceId, x.owner AS SubAccountId, x.owner AS SubAccountName, json_object('owner', x.owner, 'budget', "
@@ -189,12 +194,15 @@ const char *const statements[STATEMENTS] = {
 			    "ON i.id = p.subject_id GROUP BY p.subject_id "
 			    "HAVING i.id IS NULL OR count(*) <> i.postings OR max(p.number) <> i.postings OR count(DISTINCT p.number) <> i.postings",
 	[SQL_LEDGER_STORAGE] =
-	    "WITH s AS (SELECT x.id, x.state, x.held, x.posted, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, "
-	    "coalesce(sum(CASE WHEN p.kind = 'use' THEN p.amount END), 0) AS use_sum FROM extras x LEFT JOIN postings p ON p.subject_id = x.id "
+	    "WITH s AS (SELECT x.id, x.state, x.held, x.posted, x.adjusted, x.billed, x.settled <> 0 AND x.settled_until > 0 AND x.gap <> 'no record' "
+	    "AS final, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, coalesce(sum(CASE WHEN p.kind = 'use' THEN "
+	    "p.amount END), 0) AS use_sum, coalesce(sum(CASE WHEN p.kind = 'bill' THEN p.amount END), 0) AS bill_sum FROM extras x LEFT JOIN postings p ON p.subject_id = x.id "
 	    "WHERE x.kind <> 'ssh_key' GROUP BY x.id) "
 	    "SELECT id AS instance, 'held' AS what, held_sum / 1e6 AS ledger, held / 1e6 AS row FROM s WHERE held_sum <> held UNION ALL "
 	    "SELECT id, 'booked so far', use_sum / 1e6, posted / 1e6 FROM s WHERE use_sum <> posted UNION ALL "
-	    "SELECT id, 'held after its end', held_sum / 1e6, 0 FROM s WHERE state = 'GONE' AND held_sum <> 0",
+	    "SELECT id, 'billed less metered', bill_sum / 1e6, adjusted / 1e6 FROM s WHERE bill_sum <> adjusted UNION ALL "
+	    "SELECT id, 'held after its end', held_sum / 1e6, 0 FROM s WHERE state = 'GONE' AND held_sum <> 0 UNION ALL "
+	    "SELECT id, 'its bill', (use_sum + bill_sum) / 1e6, billed / 1e6 FROM s WHERE final AND use_sum + bill_sum <> billed",
 	[SQL_LEDGER_ROWS] =
 	    "WITH s AS (SELECT i.id, i.state, i.hold, i.metered, i.billed, i.settled <> 0 AND i.billed_known AS final, i.posted, i.adjusted, "
 	    "i.held, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, coalesce(sum(CASE WHEN p.kind = 'use' THEN "

@@ -23,6 +23,7 @@ enum action_kind {
 	ACTION_VOLUME_ATTACH, /* extra, to the machine that is to have it → FACT_VOLUME_MOVED */
 	ACTION_VOLUME_DETACH, /* … from it → FACT_VOLUME_MOVED */
 	ACTION_STORAGE_LOOK, /* extra: is it finished? → FACT_STORAGE_LOOKED */
+	ACTION_STORAGE_BILL, /* extra: what it was charged up to bill_due, or in all → FACT_STORAGE_BILLED */
 	ACTION_CONNECT,  /* instance: connect if need be, probe → FACT_CONNECTED */
 	ACTION_DISCONNECT, /* instance: close its connection → no fact */
 	ACTION_CLEAN,    /* instance of a static account → FACT_CLEANED */

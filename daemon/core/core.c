@@ -157,6 +157,7 @@ void core_apply(struct model *m, struct fact *f)
 	case FACT_STORAGE_KEEP:
 	case FACT_STORAGE_MADE:
 	case FACT_STORAGE_LOOKED:
+	case FACT_STORAGE_BILLED:
 	case FACT_VOLUME_MOVE:
 	case FACT_VOLUME_MOVED: storage_apply(m, f); break;
 	case FACT_KEY:
@@ -281,7 +282,7 @@ instant core_next_wake(const struct model *m, instant now)
 const char *action_name(enum action_kind k)
 {
 	static const char *const names[] = { "offers", "list", "balance", "charges", "create", "describe", "mark", "destroy", "bill", "end_extra", "storage",
-		"storage_make", "volume_attach", "volume_detach", "storage_look", "connect",
+		"storage_make", "volume_attach", "volume_detach", "storage_look", "storage_bill", "connect",
 		"disconnect", "clean", "release", "push", "start", "go", "poll", "stop", "collect", "submit", "judge", "notify", "count" };
 
 	return names[k];

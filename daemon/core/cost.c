@@ -6,6 +6,7 @@
 #define GB 1000000000
 #define SENT_SHARE    20 /* a machine sends a twentieth of what it receives: results, not models */
 #define METER_SLACK   (30 * SECOND)  /* what an answer, a poll and a boot that is seen late take together */
+#define STORAGE_SLACK (5 * MINUTE)   /* from being wanted to being there, and from its delete to the answer */
 #define WATCHDOG_STOPS_WORK (2 * MINUTE) /* it looks every five seconds and gives the work 60 to end (remote/watchdog.sh) */
 
 duration cost_billed_time(const struct billing_rule *rule, instant start, instant end)
@@ -153,6 +154,19 @@ enum gap cost_gap(const struct account_facts *facts, const struct instance *i)
 	if (gap > 0)
 		return i->delete_sent - i->deleting_at > 2 * MINUTE ? GAP_LATE_DELETE : facts->traffic ? GAP_TRAFFIC : GAP_UNEXPLAINED;
 	return !i->ready_at ? GAP_NOT_STARTED : i->cause == CAUSE_LOST || i->cause == CAUSE_PREEMPTED ? GAP_ENDED_UNSEEN : GAP_OTHER_MOMENTS;
+}
+
+enum gap cost_storage_gap(const struct account_facts *facts, const struct extra *x)
+{
+	money gap = x->billed - x->bill_metered, bound = money_share(x->price_month, facts->billing.quantum + STORAGE_SLACK, STORAGE_MONTH) + CENT;
+
+	if (!gap)
+		return GAP_NONE;
+	if (gap >= -bound && gap <= bound)
+		return GAP_CLOCK;
+	if (gap > 0)
+		return x->dropped_at && x->dropped_at - x->deleting_at > 2 * MINUTE ? GAP_LATE_DELETE : GAP_UNEXPLAINED;
+	return x->cause == CAUSE_LOST ? GAP_ENDED_UNSEEN : GAP_OTHER_MOMENTS;
 }
 
 void cost_split(money total, const money *weights, size_t n, money *parts)

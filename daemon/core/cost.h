@@ -33,6 +33,8 @@ money cost_storage(const struct storage_rule *rule, int64_t gb, duration time);
 money cost_traffic(money in_gb, money out_gb, int64_t bytes_in, int64_t bytes_out);
 /* How near our clock comes to the bill of `i`, as long as its provider answers: a quantum, and what answers and polls take. */
 money cost_meter_bound(const struct account_facts *facts, const struct instance *i);
+/* The same of a volume or snapshot, up to the step that is read. */
+enum gap cost_storage_gap(const struct account_facts *facts, const struct extra *x);
 /* Why the bill of `i` is not what our clock says, as far as can be told. */
 enum gap cost_gap(const struct account_facts *facts, const struct instance *i);
 /* Split `total` in proportion to weights[n] by largest remainder; parts add up to total exactly. All weights 0: equal parts. */

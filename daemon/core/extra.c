@@ -171,6 +171,7 @@ void extra_decide(struct model *m, struct extra *x, instant now, struct actions 
 
 	if (storage_kind_of(x)) {
 		wake = storage_decide(m, x, now, out);
+		wake = instant_min(wake, storage_bill_decide(m, x, now, out));
 		if (now >= ledger_storage_due(x))
 			core_dirty(m, &x->object); /* a day is over: it is booked with the next batch */
 		core_wake(m, &x->object, instant_min(wake, ledger_storage_due(x)));

@@ -46,6 +46,7 @@ enum fact_kind {
 	FACT_STORAGE_MADE, /* id: extra; verdict, text = provider id, work, message */
 	FACT_VOLUME_MOVED,   /* id: extra; flag: it was attached, else detached; verdict, message */
 	FACT_STORAGE_LOOKED, /* id: extra; verdict, storages[0] */
+	FACT_STORAGE_BILLED, /* id: extra; verdict, price = amount, count = lines of the record: 0, it knows nothing of it yet */
 	/* from machines */
 	FACT_CONNECTED,    /* id: instance; contact, text = host key, probe; flag: it answers and lacks what it was ordered with (message) */
 	FACT_CLEANED,      /* id: instance (static host returned); contact */

@@ -148,6 +148,7 @@ struct instance *instance_plan(struct model *m, struct fleet *f, int slot, const
 	row.gpu_count = o->gpu_count;
 	str_copy(row.region, o->region);
 	str_copy(row.host, o->host);
+	row.disk_gb = facts->takes_disk && f->disk_gb ? f->disk_gb : o->disk_gb;
 	row.spot = o->spot;
 	row.marketplace = o->marketplace;
 	row.price_hour = o->price_hour;

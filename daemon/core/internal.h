@@ -137,6 +137,10 @@ void storage_is_there(struct model *m, struct extra *x, const char *id, const st
 void storage_tell_fleet(struct model *m, const struct extra *x); /* one that waits for its snapshot */
 void storage_listed(struct model *m, struct account_state *a, const struct fact *f);
 
+/* storage_bill.c: what its provider's record says of it. Returns when to look again. */
+void storage_billed(struct model *m, struct extra *x, const struct fact *f);
+instant storage_bill_decide(struct model *m, struct extra *x, instant now, struct actions *out);
+
 /* A volume comes to a machine that runs, or leaves it. */
 void volume_move(struct model *m, struct extra *x, struct fact *f);
 void volume_moved(struct model *m, struct extra *x, const struct fact *f);

@@ -169,27 +169,46 @@ static void book_instance(struct model *m, struct instance *i)
 
 /* ---- storage: one part, by the day ---- */
 
-static struct posting *book_storage(struct model *m, struct extra *x, instant until, money amount)
+static void book_storage_as(struct model *m, struct extra *x, enum posting_kind kind, enum part part, instant since, instant until, money amount)
 {
-	struct posting *p = next_posting(m, &x->object, &x->postings, POSTING_USE);
+	struct posting *p = next_posting(m, &x->object, &x->postings, kind);
 	struct payer payer = payer_of_extra(x);
 
-	p->part = PART_STORAGE;
-	p->since = x->booked_until;
+	p->part = part;
+	p->since = since;
 	p->until = until;
 	p->amount = amount;
-	str_copy(p->debit, "cost");
+	str_copy(p->debit, kind == POSTING_BILL ? "adjust" : "cost");
 	snprintf(p->credit, sizeof(p->credit), "provider:%s", x->account);
-	x->posted = money_add(x->posted, amount);
 	budgets_count(m, &payer, p);
-	return p;
+}
+
+static void book_storage(struct model *m, struct extra *x, enum part part, instant until, money amount)
+{
+	book_storage_as(m, x, POSTING_USE, part, x->booked_until, until, amount);
+	x->posted = money_add(x->posted, amount);
+}
+
+/* The end of a day, or of a month where the record is cut at months only, is the next step of its bill. */
+static void next_step(const struct model *m, struct extra *x)
+{
+	const struct account_state *a = model_account(m, x->account);
+	int64_t day = x->booked_until / DAY;
+
+	if (!a || !a->facts.storage_bills || x->bill_busy || x->state == EXTRA_GONE || x->booked_until % DAY ||
+	    (a->facts.billing.storage_by_month && day_of_month_begin(day) != day))
+		return;
+	x->bill_due = x->booked_until;
+	x->bill_metered = x->posted;
+	x->billed_at = 0;
 }
 
 static void book_storage_until(struct model *m, struct extra *x, instant until, money amount)
 {
 	if (x->price_month || x->posted)
-		book_storage(m, x, until, amount);
+		book_storage(m, x, PART_STORAGE, until, amount);
 	x->booked_until = until;
+	next_step(m, x);
 	core_dirty(m, &x->object);
 }
 
@@ -206,13 +225,10 @@ static void book_storage_end(struct model *m, struct extra *x)
 {
 	const struct account_state *a = model_account(m, x->account);
 	money least = a && x->kind == EXTRA_SNAPSHOT ? a->facts.snapshot_rule.minimum : 0;
-	struct posting *p;
 
-	book_storage_time(m, x, x->dropped_at ? x->dropped_at : m->now);
-	if (x->booked_until && x->posted < least) {
-		p = book_storage(m, x, x->booked_until, least - x->posted);
-		p->part = PART_ROUNDING;
-	}
+	book_storage_time(m, x, x->dropped_at ? x->dropped_at : x->gone);
+	if (x->booked_until && x->posted < least)
+		book_storage(m, x, PART_ROUNDING, x->booked_until, least - x->posted);
 }
 
 static void book_extra(struct model *m, struct extra *x)
@@ -239,6 +255,16 @@ void ledger_storage_price(struct model *m, struct extra *x, money price_month)
 {
 	book_storage_time(m, x, m->now);
 	x->price_month = price_month;
+	core_dirty(m, &x->object);
+}
+
+void ledger_storage_bill(struct model *m, struct extra *x, instant until)
+{
+	money change = x->billed - x->bill_metered - x->adjusted;
+
+	if (change)
+		book_storage_as(m, x, POSTING_BILL, PART_STORAGE, instant_min(until, instant_max(x->settled_until, x->created)), until, change);
+	x->adjusted += change;
 	core_dirty(m, &x->object);
 }
 

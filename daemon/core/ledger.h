@@ -25,12 +25,15 @@ instant ledger_due(const struct instance *i);
 money ledger_held(const struct instance *i);
 
 /*
- * Volumes and snapshots: HOLD and USE like machines, with the one part "storage", booked by the day (UTC). Months are of 730 hours.
+ * Volumes and snapshots: HOLD, USE and BILL like machines, with the one part "storage", booked by the day (UTC). Months are of 730
+ * hours. Their bill is booked in steps (storage_bill.c), each on the time since the step before.
  */
 money storage_hold(const struct extra *x);        /* what it costs until keep_until, what is booked included */
 money ledger_storage_held(const struct extra *x); /* … what is not booked yet */
 instant ledger_storage_due(const struct extra *x);
 /* It costs another price from now on: its time so far is booked at the old one. */
 void ledger_storage_price(struct model *m, struct extra *x, money price_month);
+/* Its bill is final up to then: what that says beyond the meter, and is not booked yet. */
+void ledger_storage_bill(struct model *m, struct extra *x, instant until);
 
 #endif

@@ -168,6 +168,7 @@ struct instance {
 	int gpu_count;
 	char region[REGION_MAX];
 	char host[HOST_MAX]; /* the machine of a marketplace that it is on; "" */
+	int disk_gb;         /* of its disk; 0: not said */
 	bool spot, marketplace;
 	money price_hour, minimum_charge;
 	money hold;       /* worst case reserved; 0 once GONE */
@@ -446,6 +447,14 @@ struct extra {
 	int postings;       /* what the ledger has of it (ledger.h) */
 	money held, posted;
 	instant booked_until;
+	instant bill_due;   /* its bill up to here is read next (storage_bill.c); 0: nothing waits for that */
+	money bill_metered; /* … and what we had metered up to there: of the last step, once that is settled */
+	money billed;       /* what the provider's record says of its life up to there */
+	instant billed_at;  /* … when it was read last, for this step; 0: not yet */
+	money adjusted;     /* BILL: billed less metered, as far as settled */
+	instant settled_until; /* its bill is final up to here; 0: nothing of it is */
+	instant settled;    /* GONE, and its bill is final, or none will come */
+	enum gap gap;       /* why bill and meter differ, at the last step */
 
 	/* not stored */
 	enum activity activity;
@@ -455,6 +464,10 @@ struct extra {
 	int64_t mover;        /* the instance that is to get it, or to lose it, just now; 0 */
 	bool detaching;
 	int64_t left_by;      /* this instance has it no more, as a listing said before its end was proved */
+	bool bill_busy;       /* its bill is being read, whatever else is going on */
+	instant bill_at;      /* not before this */
+	int bill_tries;       /* readings in a row that said nothing */
+	money recharged;      /* settled: another sum that was read once; 0: none */
 };
 
 /* The core's copy of the facts about one account's provider, filled by the daemon from the provider table. */
@@ -470,6 +483,7 @@ struct account_facts {
 	money max_hourly;
 	struct billing_rule billing;
 	bool volumes, snapshots; /* it has such, and OP_STORAGE tells which */
+	bool storage_bills; /* … and there is a record of what each was charged */
 	bool attaches;      /* a volume can come and go while a machine runs; else it is there from its order on */
 	bool volume_shared; /* several machines may have one at a time */
 	struct storage_rule volume_rule, snapshot_rule; /* gb_month 0: not known */

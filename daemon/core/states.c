@@ -158,7 +158,7 @@ static const struct {
 	const char *name, *text;
 } gaps[GAPS] = {
 	[GAP_NONE] = { "", "" },
-	[GAP_CLOCK] = { "clock", "no more than our clock is good to" },
+	[GAP_CLOCK] = { "clock", "no more than our clock is good to, and the record rounds" },
 	[GAP_TRAFFIC] = { "traffic", "traffic is charged by the GB, which our clock does not see" },
 	[GAP_LATE_DELETE] = { "late delete", "its delete was taken late, or its end not seen" },
 	[GAP_UNEXPLAINED] = { "unexplained", "more than our clock explains; see its invoice" },

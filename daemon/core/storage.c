@@ -22,7 +22,7 @@
 #define DROP_BACKOFF   (5 * MINUTE)
 #define LOOK_AGAIN     (10 * SECOND)
 #define BUILD_LIMIT    (6 * HOUR)
-#define SNAPSHOT_GUESS 100 /* GB: what is held for a snapshot of a machine until its size is known */
+#define SNAPSHOT_GUESS 100 /* GB: what is held for a snapshot until its size is known, of a machine whose disk is not known either */
 
 bool storage_kind_of(const struct extra *x)
 {
@@ -51,7 +51,7 @@ bool storage_building(const struct model *m, const struct fleet *f)
 static money price_of(const struct account_state *a, const struct extra *x, money gb_month)
 {
 	const struct storage_rule *rule = x->kind == EXTRA_VOLUME ? &a->facts.volume_rule : &a->facts.snapshot_rule;
-	int gb = x->size_gb ? x->size_gb : SNAPSHOT_GUESS;
+	int gb = x->size_gb ? x->size_gb : x->disk_gb ? x->disk_gb : SNAPSHOT_GUESS;
 
 	return gb_month ? money_times(gb_month, gb) : rule->gb_month ? cost_storage(rule, gb, rule->month) : 0;
 }
@@ -106,6 +106,7 @@ static int check_source(const struct model *m, struct extra *w, struct err *e)
 		str_copy(w->region, i->region);
 		str_copy(w->source, i->provider_id);
 		str_copy(w->gpu, i->gpu);
+		w->disk_gb = i->disk_gb; /* no more than that is in it */
 		return 0;
 	}
 	if (!from || from->state != EXTRA_LIVE || from->kind == w->kind || (w->kind == EXTRA_VOLUME && !from->of_volume))
@@ -363,6 +364,7 @@ void storage_apply(struct model *m, struct fact *f)
 	case FACT_VOLUME_MOVE: volume_move(m, x, f); break;
 	case FACT_VOLUME_MOVED: volume_moved(m, x, f); break;
 	case FACT_EXTRA_ENDED: dropped(m, x, f); break;
+	case FACT_STORAGE_BILLED: storage_billed(m, x, f); break;
 	default: break;
 	}
 	if (f->kind != FACT_VOLUME_MOVE || !f->error.code)

@@ -54,10 +54,14 @@ static void explain_gaps(const json_t *gaps, FILE *to)
 	size_t k, said = 0;
 
 	fflush(stdout); /* below the table, wherever the two go */
-	json_array_foreach(gaps, k, gap)
+	json_array_foreach(gaps, k, gap) {
 		if (fabs(json_num(gap, "gap", 0)) >= 0.00005) /* less prints as nothing */
 			ctl_print(to, STYLE_PLAIN, "%s%s, %s: %s", said++ ? "" : "\n", json_str(gap, "reason", ""), show_money(gap, "gap").s,
 			    json_str(gap, "text", ""));
+		if (json_num(gap, "metered", 0) >= 0.00005)
+			ctl_print(to, STYLE_PLAIN, "%s%s, %s metered: %s", said++ ? "" : "\n", json_str(gap, "reason", ""),
+			    show_money(gap, "metered").s, json_str(gap, "text", ""));
+	}
 }
 
 /* true, or the number of instances whose bill is final. */
@@ -296,7 +300,7 @@ const struct command command_cost = {
 	.summary = "what was spent: held, metered by our clock, billed by the providers",
 	.details =
 	    "From the ledger: every row adds up to the total, and the total to the ledger, to the micro-dollar. A month has what its own days cost. "
-	    "GAP is what providers billed beyond our meter and WHY the reason; SETTLED says whether their record is final for all of a row's machines.",
+	    "GAP is what providers billed beyond our meter and WHY the reason; SETTLED says whether their record is final for all of a row's machines, volumes and snapshots. A volume's bill is read step by step while it lives: what of it is final counts as BILLED.",
 	.opts = opts,
 	.opt_count = ARRAY_LEN(opts),
 	.run = run_cost,

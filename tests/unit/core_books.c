@@ -80,6 +80,9 @@ static void check_rows(const struct world *w)
 	while ((x = model_each(&w->m.extras, &at))) {
 		assert_int_equal(w->booked[x->object.id].sum[POSTING_HOLD], x->hold);
 		assert_int_equal(w->booked[x->object.id].sum[POSTING_USE], x->posted);
+		assert_int_equal(w->booked[x->object.id].sum[POSTING_BILL], x->adjusted);
+		if (x->settled && x->settled_until && x->gap != GAP_NO_RECORD)
+			assert_int_equal(x->posted + x->adjusted, x->billed);
 		assert_true(x->state != EXTRA_GONE || !x->hold);
 	}
 	at = 0;

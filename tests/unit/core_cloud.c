@@ -118,13 +118,15 @@ static void stop_job(struct world *w, const struct answer *ans)
 
 /* ---- one in flight ---- */
 
-/* A delete does not wait for a connection or a rename that is under way, nor a stop for a push; everything else does. */
+/* A delete does not wait for a connection or a rename that is under way, nor a stop for a push, nor storage for its bill; all else does. */
 static bool overtakes(const struct world *w, const struct action *a, const struct answer *other)
 {
 	const struct instance *i = model_instance(&w->m, a->id);
 
 	if (other->action.kind == ACTION_PUSH && model_run(&w->m, a->id)->state >= RUN_COLLECTING)
 		return true;
+	if ((a->kind == ACTION_STORAGE_BILL) != (other->action.kind == ACTION_STORAGE_BILL))
+		return true; /* a bill is read whatever is done with the storage */
 	return i && i->state >= INSTANCE_DELETING && (other->action.kind == ACTION_CONNECT || other->action.kind == ACTION_MARK);
 }
 
@@ -347,7 +349,8 @@ void world_answer(struct world *w, const struct answer *a)
 
 	world_tick(w);
 	if (a->action.kind == ACTION_STORAGE || a->action.kind == ACTION_STORAGE_MAKE || a->action.kind == ACTION_STORAGE_LOOK ||
-	    a->action.kind == ACTION_VOLUME_ATTACH || a->action.kind == ACTION_VOLUME_DETACH || a->action.kind == ACTION_END_EXTRA) {
+	    a->action.kind == ACTION_VOLUME_ATTACH || a->action.kind == ACTION_VOLUME_DETACH || a->action.kind == ACTION_END_EXTRA ||
+	    a->action.kind == ACTION_STORAGE_BILL) {
 		storage_answer(w, a, &f);
 		return;
 	}

@@ -88,6 +88,10 @@ void storage_answer(struct world *w, const struct answer *a, struct fact *f)
 	} else if (a->action.kind == ACTION_VOLUME_ATTACH || a->action.kind == ACTION_VOLUME_DETACH) {
 		f->kind = FACT_VOLUME_MOVED;
 		f->flag = a->action.kind == ACTION_VOLUME_ATTACH;
+	} else if (a->action.kind == ACTION_STORAGE_BILL) {
+		f->kind = FACT_STORAGE_BILLED;
+		f->count = !w->k.storage_silent;
+		f->price = (x->settled ? x->posted : x->bill_metered) + w->k.storage_more;
 	} else if (a->action.kind == ACTION_STORAGE_LOOK) {
 		f->kind = FACT_STORAGE_LOOKED;
 		f->storages = s;

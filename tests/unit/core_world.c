@@ -383,10 +383,12 @@ static void carry_extra(struct model *m, const struct extra *x)
 {
 	struct extra row = *x;
 
-	if (x->state == EXTRA_GONE)
+	if (x->state == EXTRA_GONE && (x->kind == EXTRA_KEY || x->settled))
 		return;
-	row.retry_at = row.absent_at = 0;
-	row.tries = 0;
+	row.retry_at = row.absent_at = row.bill_at = 0;
+	row.tries = row.bill_tries = 0;
+	row.bill_busy = false;
+	row.recharged = 0;
 	row.machine[0] = '\0';
 	model_add_extra(m, &row);
 }

@@ -76,6 +76,8 @@ struct knobs {
 	bool refuse_trials, deaf; /* deaf: no webhook takes anything */
 	money available;       /* balance; 0: not known */
 	money bill;            /* what the provider's record says of any machine; 0: what we metered */
+	money storage_more;    /* what it says of storage, beyond what we metered … */
+	bool storage_silent;   /* … and it says nothing yet */
 };
 
 struct answer {

@@ -404,6 +404,7 @@ static void a_run_leaves_a_snapshot(void **state)
 	w->want.for_run = true;
 	w->want.idle_limit = MINUTE;
 	str_copy(w->want.snapshot_as, "base");
+	w->market[0].disk_gb = 720;
 	f = world_up(w);
 	r = world_submit(w, f);
 	assert_true(world_until_run(w, r, RUN_DONE, HOUR));
@@ -411,6 +412,7 @@ static void a_run_leaves_a_snapshot(void **state)
 	x = model_storage(&w->m, EXTRA_SNAPSHOT, "base");
 	assert_non_null(x);
 	assert_int_equal(x->state, EXTRA_BUILDING);
+	assert_int_equal(x->price_month, 720 * 6 * CENT); /* held: the whole disk, until it is known how much is in it */
 	assert_int_equal(f->state, FLEET_OPEN); /* the machine waits for it, idle or not */
 	i = world_instance(w, 0);
 	assert_int_equal(i->state, INSTANCE_READY);

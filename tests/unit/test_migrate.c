@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCHEMA 13 /* the last file of db/migrations/ */
+#define SCHEMA 14 /* the last file of db/migrations/ */
 
 /* ---- the schema ---- */
 
@@ -231,10 +231,10 @@ static void test_a_newer_one_is_refused(void **state)
 
 	store_close(db_open(p, false));
 	db = db_shell(p);
-	db_do(db, "PRAGMA user_version=14");
+	db_do(db, "PRAGMA user_version=15");
 	sqlite3_close(db);
 	read_whole(p->path, &before);
-	refused(p, "newer gpufleet (schema 14, this one knows 13)");
+	refused(p, "newer gpufleet (schema 15, this one knows 14)");
 	read_whole(p->path, &after);
 	assert_memory_equal(before.data, after.data, before.len);
 	buf_free(&before);
