@@ -124,6 +124,33 @@ billed_right() { # PROVIDER [MACHINES]: each machine's bill is rounded by itself
 	echo "# $1: the daemon has read ${got:-nothing}, the simulator charged ${want:-nothing}"
 	return 1
 }
+# What a cloud's own record says, asked for as a person would: the sum of its lines, which each cloud rounds in its way. Micro-dollars.
+provider_bill() { # CLOUD
+	python3 - "$1" "http://127.0.0.1:$SIM_PORT" "$WORK/sim/tokens/$1" <<'P'
+import decimal, json, sys, time, urllib.parse, urllib.request
+cloud, base, token = sys.argv[1:]
+def get(path, **query):
+    url = f"{base}/{cloud}/{path}" + ("?" + urllib.parse.urlencode(query) if query else "")
+    headers = {"Authorization": "Bearer " + open(token).read().strip(), "User-Agent": "test"}
+    for _ in range(20):
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as r:
+                return json.load(r, parse_float=decimal.Decimal)
+        except urllib.error.HTTPError as e: # in its pace
+            if e.code != 429: raise
+            time.sleep(1)
+if cloud == "digitalocean":
+    j = get("v2/customers/my/invoices")
+    lines = [i["amount"] for v in [j["invoice_preview"]] + j["invoices"]
+             for i in get(f"v2/customers/my/invoices/{v['invoice_uuid']}", per_page=200)["invoice_items"]]
+elif cloud == "runpod":
+    lines = [get(f"v2/billing/{what}", bucketSize="day")["metadata"]["totals"]["totalAmount"] for what in ("pods", "network-volumes")]
+else:
+    now = int(time.time())
+    lines = [r["amount"] for r in get("api/v0/charges/", limit=500, select_filters=json.dumps({"day": {"gte": now - 9 * 86400, "lte": now + 86400}}))["results"]]
+print(int(sum(decimal.Decimal(x) for x in lines) * 1000000))
+P
+}
 newest_run() { ctl runs "$@" --json | tr ',{' '\n\n' | sed -n 's/^"id": *\([0-9]*\).*/\1/p' | head -n 1; }
 no_fleets() { ! ctl status --json | grep -q '"instances_wanted"'; }
 # happened KIND TEXT [FLEET]: is there such an event? TEXT is looked for in its line

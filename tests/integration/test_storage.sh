@@ -87,15 +87,48 @@ ctl exec pair/0 -- sh -c 'echo hello >"$HOME/volumes/shared/x"' >/dev/null 2>&1
 same "what one writes the other reads" "$(ctl exec pair/1 -- cat volumes/shared/x 2>/dev/null)" hello
 check "down with them" ctl down pair
 
+# ---- inside one machine of a marketplace ----
+
+host=$(ctl offers h100:1 --provider vastai --json | python3 -c '
+import json, sys
+print(next(o["host"] for o in json.load(sys.stdin)["offers"] if o["gpu"] == "H100" and o["gpu_count"] == 1))')
+ctl volumes create inside --size 300 --provider vastai >"$WORK/o" 2>"$WORK/e"
+same "at vast.ai a machine is named" "$? $(grep -c "'region' is missing" "$WORK/e")" "2 1"
+check "and the volume is made in it" ctl volumes create inside --size 300 --provider vastai --host "$host"
+check "a machine of that host has it" ctl up h100:1 --provider vastai --name guest --for 1h --volume inside --yes
+check "down with that too" ctl down guest
+
 # ---- money ----
 
 ctl budget set small --cap 2 --all >/dev/null
 ctl volumes create dear --size 1000 --provider digitalocean --region tor1 >"$WORK/o" 2>"$WORK/e"
 same "a budget bears it or not" "$? $(grep -c "it needs \$98.63 until the day up to which it is kept; budget 'small' has" "$WORK/e")" "3 1"
-check "what is left is deleted" sh -c "for v in models shared; do '$BUILD/gpufleetctl' volumes delete \$v --yes || exit 1; done; '$BUILD/gpufleetctl' snapshots delete base --yes"
+check "what is left is deleted" sh -c "for v in models shared inside; do '$BUILD/gpufleetctl' volumes delete \$v --yes || exit 1; done; '$BUILD/gpufleetctl' snapshots delete base --yes"
 
+check "all that lived is settled, storage too" wait_for 120 settled
 check "the books prove themselves" ctl audit --ledger
+for p in digitalocean runpod vastai; do
+	same "$p: machines, volumes and snapshots cost what its record says, to the micro-dollar" "$(billed "$p")" "$(provider_bill "$p")"
+done
+ctl cost --by provider --json | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+for r in d["rows"] + [d["total"]]:
+    micro = {k: round((r[k] or 0) * 1e6) for k in ("metered", "billed", "gap")}
+    assert r["settled"] and micro["metered"] + micro["gap"] == micro["billed"], r
+    assert sum(round(g["gap"] * 1e6) for g in r.get("gaps", [])) == micro["gap"], r
+    assert all(g["reason"] and "metered" not in g for g in r.get("gaps", [])), r' >"$WORK/o" 2>&1
+same "what was metered and the gap is the bill, and each gap has its reason" "$? $(tail -n 1 "$WORK/o")" "0 "
+same "of what the meter and a record in cents differ the clock and rounding are the reason" "$(ctl cost --by part --format csv | grep '^storage,' | cut -d, -f8)" clock
+ctl cost --format focus | python3 -c '
+import csv, sys
+rows = [r for r in csv.DictReader(sys.stdin) if r["ServiceCategory"] == "Storage"]
+print(round(sum(float(r["BilledCost"]) for r in rows) * 1e6), "Adjustment" in {r["ChargeCategory"] for r in rows})' >"$WORK/o"
+same "FOCUS has the same, as usage and adjustment" "$(cat "$WORK/o")" \
+	"$(ctl cost --by fleet --json | python3 -c '
+import json, sys
+print(round(sum(r["billed"] * 1e6 for r in json.load(sys.stdin)["rows"] if r["key"].startswith(("volume ", "snapshot ")))), True)')"
 ctl cost --by part --format csv >"$WORK/o"
 check "storage is a part of what was spent" grep -q "^storage," "$WORK/o"
-same "and of what a provider was paid" "$(ctl cost --by fleet --format csv | grep -c '^volume \|^snapshot ')" 5
+same "and of what a provider was paid" "$(ctl cost --by fleet --format csv | grep -c '^volume \|^snapshot ')" 6
 same "nothing is left" "$(sim_get storage | tr '{' '\n' | grep -c '"state": *"\(free\|attached\)"')" 0
