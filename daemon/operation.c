@@ -46,6 +46,8 @@ void operation_account_facts(const struct config *c, const struct account *a, st
 	out->volume_shared = p->caps & CAP_VOLUME_SHARED;
 	if (p->volume)
 		out->volume_rule = *p->volume;
+	else if (p->volume_most)
+		out->volume_rule = (struct storage_rule){ .gb_month = p->volume_most, .month = STORAGE_MONTH };
 	if (p->snapshot)
 		out->snapshot_rule = *p->snapshot;
 	out->create_timeout = p->create_timeout;

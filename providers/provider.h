@@ -224,6 +224,7 @@ struct provider {
 	duration teardown_allowance;
 	struct billing_rule billing;
 	const struct storage_rule *volume, *snapshot; /* NULL: it sells none, or at each host's own price */
+	money volume_most; /* at each host's own price: the most that a GB and month of 730 hours may cost, or no volume is made there */
 	/*
 	 * A machine's own disk, where it is charged apart from its GPUs: while it runs, which the price by the hour of offers and machines
 	 * includes already, and while it is stopped. NULL: a part of the machine, or at each host's own price.

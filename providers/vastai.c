@@ -315,6 +315,7 @@ const struct provider provider_vastai = {
 	.image_amd = "rocm/vllm:rocm6.4.1_vllm_0.10.1_20250909",
 	.image_nvidia = "vastai/base-image:@vastai-automatic-tag",
 	.disk_gb = VASTAI_DISK_GB,
+	.volume_most = VASTAI_VOLUME_MOST * 730 / 720 + 1,
 	.caps = CAP_MARK_AT_CREATE | CAP_BILL_BY_MACHINE | CAP_SPOT | CAP_CONTAINER | CAP_PREPAID,
 	.traffic = true, /* both ways, in any state (§3) */
 	.create_timeout = 90 * SECOND,

@@ -13,6 +13,7 @@
 #include "providers/provider.h"
 
 #define VASTAI_API_URL  "https://console.vast.ai"
+#define VASTAI_VOLUME_MOST (30 * CENT) /* a GB and month of 720 hours: twice the example of §2.2; dearer volumes are not rented */
 #define VASTAI_DISK_GB  100 /* when nobody says; fixed for the life of an instance */
 #define VASTAI_DISK_MIN 8
 

@@ -9,6 +9,7 @@
 
 #define SEARCH_ROWS    64  /* whatever `limit` says (§2.2) */
 #define HOURS_IN_MONTH 720 /* of storage_cost (§2.2) */
+#define HOURS_HERE     730 /* of storage.gb_month */
 #define HTTP_BAD       400
 
 /*
@@ -84,9 +85,11 @@ static money gb_month(const json_t *row, int gb)
 {
 	money cost = 0;
 
-	if (json_money(row, "storage_cost", &cost) || !gb || !json_money(row, "storage_total_cost", &cost))
-		return cost;
-	return (money_times(cost, HOURS_IN_MONTH) + gb - 1) / gb;
+	if (json_money(row, "storage_cost", &cost))
+		return (money_times(cost, HOURS_HERE) + HOURS_IN_MONTH - 1) / HOURS_IN_MONTH;
+	if (!gb || !json_money(row, "storage_total_cost", &cost))
+		return 0;
+	return (money_times(cost, HOURS_HERE) + gb - 1) / gb;
 }
 
 static bool read_volume(const json_t *row, struct storage *s)
@@ -198,7 +201,10 @@ VASTAI_BUILD(volume_make)
 		request_volumes(a, c, req);
 }
 
-/* Filters are not always applied (§2.2): everything that was asked for is looked at again. A price that is not told is none to take. */
+/*
+ * Filters are not always applied (§2.2): everything that was asked for is looked at again. A price that is not told is none to take, nor
+ * one above what was held for it: what a host asks is known here first.
+ */
 static bool is_offered(const struct op_args *a, const json_t *row, int64_t *id, money *cost)
 {
 	char machine[ID_MAX];
@@ -206,7 +212,7 @@ static bool is_offered(const struct op_args *a, const json_t *row, int64_t *id, 
 	*id = json_int(row, "id", 0);
 	return *id > 0 && vastai_read_id(row, "machine_id", machine) && !strcmp(machine, a->storage->host) &&
 	    json_num(row, "disk_space", 0) >= a->storage->size_gb && !json_bool(row, "external", false) &&
-	    json_money(row, "storage_cost", cost);
+	    json_money(row, "storage_cost", cost) && *cost <= VASTAI_VOLUME_MOST;
 }
 
 static enum verdict read_search(const struct op_args *a, struct op_cursor *c, const struct http_response *res, struct op_reply *r)
@@ -229,7 +235,8 @@ static enum verdict read_search(const struct op_args *a, struct op_cursor *c, co
 	if (!json_is_array(rows))
 		vastai_unreadable(r, "list of volumes to rent");
 	else if (!c->number)
-		op_fail(r, VERDICT_NO_CAPACITY, "machine %s has no volume of %d GB to rent", a->storage->host, a->storage->size_gb);
+		op_fail(r, VERDICT_NO_CAPACITY, "machine %s has no volume of %d GB to rent for $%.2f a GB and month or less", a->storage->host,
+		    a->storage->size_gb, (double)VASTAI_VOLUME_MOST / (double)USD);
 	else
 		c->step = MAKE_RENT;
 	json_decref(j);

@@ -486,7 +486,7 @@ struct account_facts {
 	bool storage_bills; /* … and there is a record of what each was charged */
 	bool attaches;      /* a volume can come and go while a machine runs; else it is there from its order on */
 	bool volume_shared; /* several machines may have one at a time */
-	struct storage_rule volume_rule, snapshot_rule; /* gb_month 0: not known */
+	struct storage_rule volume_rule, snapshot_rule; /* gb_month 0: not known; each host's own price: the most that one may be, until it is told */
 	bool traffic;   /* it charges by the GB, which our meter does not see … */
 	int traffic_gb; /* … so many are held for each machine */
 	duration create_timeout, boot_allowance, teardown_allowance;

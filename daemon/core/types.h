@@ -128,7 +128,7 @@ struct storage {
 	char source[ID_MAX];     /* a snapshot: of which machine or volume; a volume that is wanted: from which snapshot; "": none, empty */
 	bool of_volume;          /* a snapshot: of a volume, not of a machine's disk */
 	char machine[ID_MAX];    /* a volume: which machine has it; "": none, or the provider does not say */
-	money gb_month;          /* what the provider says that a GB costs a month; 0: by the table in provider.h */
+	money gb_month;          /* what the provider says that a GB costs a month, of 730 hours; 0: by the table in provider.h */
 	instant created;         /* 0 unknown */
 };
 

@@ -101,6 +101,8 @@ check "down with that too" ctl down guest
 # ---- money ----
 
 ctl budget set small --cap 2 --all >/dev/null
+ctl volumes create dear --size 1000 --provider vastai --host "$host" >"$WORK/o" 2>"$WORK/e"
+same "a price that no listing has told yet is the most that is taken" "$? $(grep -c "it needs \$300.00 until the day up to which it is kept; budget 'small' has" "$WORK/e")" "3 1"
 ctl volumes create dear --size 1000 --provider digitalocean --region tor1 >"$WORK/o" 2>"$WORK/e"
 same "a budget bears it or not" "$? $(grep -c "it needs \$98.63 until the day up to which it is kept; budget 'small' has" "$WORK/e")" "3 1"
 check "what is left is deleted" sh -c "for v in models shared inside; do '$BUILD/gpufleetctl' volumes delete \$v --yes || exit 1; done; '$BUILD/gpufleetctl' snapshots delete base --yes"

@@ -46,13 +46,13 @@ static void the_list_says_where_each_volume_lies(void **state)
 	assert_string_equal(s->region, "US");
 	assert_string_equal(s->machine, "12345678");
 	assert_int_equal(s->size_gb, 500);
-	assert_int_equal(s->gb_month, 99936); /* $0.0694 an hour for all of it */
+	assert_int_equal(s->gb_month, 101324); /* $0.0694 an hour for all of it, and 730 hours */
 	assert_true(s->created > 0 && s->state == STORAGE_READY);
 	s = &w->r.storages[1];
 	assert_string_equal(s->name, "my_models"); /* a person's word stays as it is */
 	assert_string_equal(s->machine, "");
 	assert_int_equal(s->size_gb, 15);
-	assert_int_equal(s->gb_month, 10 * CENT);
+	assert_int_equal(s->gb_month, 101389); /* $0.10 for 720 hours */
 }
 
 /* A body that is no list is no empty list (§2.5). */
@@ -106,12 +106,26 @@ static void a_machine_without_room_has_no_capacity(void **state)
 
 	volume.size_gb = 901;
 	expect_verdict(world_hear_file(w, OP_VOLUME_MAKE, 200, "volume-offers.json"), VERDICT_NO_CAPACITY);
-	assert_string_equal(w->r.message, "machine 88888 has no volume of 901 GB to rent");
+	assert_string_equal(w->r.message, "machine 88888 has no volume of 901 GB to rent for $0.30 a GB and month or less");
 	world_forget(w);
 	expect_verdict(world_hear(w, OP_VOLUME_MAKE, 200, JSON, "{}"), VERDICT_RETRY);
 }
 
 /* Its name need not be the id: then the list tells which it is. */
+/* What was held before any price was known is the most that one may be. */
+static void a_host_that_asks_more_than_was_held_is_left_alone(void **state)
+{
+	struct world *w = *state;
+
+	expect_verdict(world_hear(w, OP_VOLUME_MAKE, 200, JSON,
+	    "{\"success\":true,\"offers\":[{\"id\":420,\"machine_id\":88888,\"disk_space\":900,\"storage_cost\":0.300001}]}"), VERDICT_NO_CAPACITY);
+	world_forget(w);
+	expect_verdict(world_hear(w, OP_VOLUME_MAKE, 200, JSON,
+	    "{\"success\":true,\"offers\":[{\"id\":420,\"machine_id\":88888,\"disk_space\":900,\"storage_cost\":0.3}]}"), VERDICT_MORE);
+	assert_int_equal(w->cursor.number, 420);
+	assert_true(provider_vastai.volume_most * 720 >= 30 * CENT * 730);
+}
+
 static void a_volume_that_is_named_otherwise_is_looked_for(void **state)
 {
 	struct world *w = *state;
@@ -336,6 +350,7 @@ int main(void)
 		TEST(the_list_is_whole_or_none),
 		TEST(the_cheapest_that_is_large_enough_is_rented),
 		TEST(a_machine_without_room_has_no_capacity),
+		TEST(a_host_that_asks_more_than_was_held_is_left_alone),
 		TEST(a_volume_that_is_named_otherwise_is_looked_for),
 		TEST(answers_to_what_makes_a_volume),
 		TEST(what_cannot_be_a_volume_is_not_asked_for),
