@@ -196,8 +196,8 @@ const char *const statements[STATEMENTS] = {
 	[SQL_LEDGER_STORAGE] =
 	    "WITH s AS (SELECT x.id, x.state, x.held, x.posted, x.adjusted, x.billed, x.settled <> 0 AND x.settled_until > 0 AND x.gap <> 'no record' "
 	    "AS final, coalesce(sum(CASE WHEN p.kind = 'hold' THEN p.amount END), 0) AS held_sum, coalesce(sum(CASE WHEN p.kind = 'use' THEN "
-	    "p.amount END), 0) AS use_sum, coalesce(sum(CASE WHEN p.kind = 'bill' THEN p.amount END), 0) AS bill_sum FROM extras x LEFT JOIN postings p ON p.subject_id = x.id "
-	    "WHERE x.kind <> 'ssh_key' GROUP BY x.id) "
+	    "p.amount END), 0) AS use_sum, coalesce(sum(CASE WHEN p.kind = 'bill' THEN p.amount END), 0) AS bill_sum FROM extras x LEFT JOIN "
+	    "postings p ON p.subject_id = x.id WHERE x.kind <> 'ssh_key' GROUP BY x.id) "
 	    "SELECT id AS instance, 'held' AS what, held_sum / 1e6 AS ledger, held / 1e6 AS row FROM s WHERE held_sum <> held UNION ALL "
 	    "SELECT id, 'booked so far', use_sum / 1e6, posted / 1e6 FROM s WHERE use_sum <> posted UNION ALL "
 	    "SELECT id, 'billed less metered', bill_sum / 1e6, adjusted / 1e6 FROM s WHERE bill_sum <> adjusted UNION ALL "

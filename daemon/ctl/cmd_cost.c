@@ -300,7 +300,8 @@ const struct command command_cost = {
 	.summary = "what was spent: held, metered by our clock, billed by the providers",
 	.details =
 	    "From the ledger: every row adds up to the total, and the total to the ledger, to the micro-dollar. A month has what its own days cost. "
-	    "GAP is what providers billed beyond our meter and WHY the reason; SETTLED says whether their record is final for all of a row's machines, volumes and snapshots. A volume's bill is read step by step while it lives: what of it is final counts as BILLED.",
+	    "GAP is what providers billed beyond our meter and WHY the reason; SETTLED says whether their record is final for all of a row's "
+	    "machines, volumes and snapshots. A volume's bill is read step by step while it lives: what of it is final counts as BILLED.",
 	.opts = opts,
 	.opt_count = ARRAY_LEN(opts),
 	.run = run_cost,

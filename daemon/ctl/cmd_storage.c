@@ -90,6 +90,9 @@ static void say_what_it_is(const json_t *o)
 	ctl_print(stdout, STYLE_PLAIN, "  size    %s GB, %s a month", *show_count(o, "size_gb").s ? show_count(o, "size_gb").s : "unknown",
 	    show_money(o, "price_month").s);
 	ctl_print(stdout, STYLE_PLAIN, "  cost    %s so far, %s held", show_money(o, "metered").s, show_money(o, "held").s);
+	if (*json_str(o, "billed_until", ""))
+		ctl_print(stdout, STYLE_PLAIN, "  billed  up to %s, %s beyond the meter%s", show_when(o, "billed_until").s, show_money(o, "gap").s,
+		    json_bool(o, "settled", false) ? "; final" : "");
 	ctl_print(stdout, STYLE_PLAIN, "  kept    %s%s", *json_str(o, "keep_until", "") ? "until " : "until somebody deletes it",
 	    *json_str(o, "keep_until", "") ? show_when(o, "keep_until").s : "");
 	if (*json_str(o, "used_by", ""))
@@ -344,7 +347,8 @@ const struct command command_volumes = {
 	    "system is made on it only where there is certainly none. It is paid for by the month, used or not, and deleted when --keep is over "
 	    "(a machine that uses it is waited for) or by 'delete'; its cost counts against budgets, and stands in 'cost' as storage.\n"
 	    "DigitalOcean: one machine at a time, in its region; attach and detach while it runs. RunPod: several at the same time, in its data "
-	    "center, secure cloud. vast.ai: inside one machine of the marketplace.",
+	    "center, secure cloud. vast.ai: inside one machine of the marketplace, whose price is known when it is made: until then $0.30 a GB and "
+	    "month are held, and a dearer one is not taken.",
 	.max = 2,
 	.opts = volume_opts,
 	.opt_count = ARRAY_LEN(volume_opts),

@@ -82,7 +82,11 @@ static void head(struct markup *p, const json_t *doc)
 	markup_line(p, "%s metered by our clock on %lld machines; %s billed by the providers for %lld of them, which is %s beyond the meter.",
 	    metered, (long long)json_int(t, "instances", 0), *billed ? billed : "nothing", (long long)json_int(t, "settled_instances", 0), gap);
 	json_array_foreach(json_object_get(t, "gaps"), k, part)
-		markup_line(p, "%s of it (%s): %s.", dollars(part, "gap", gap), json_str(part, "reason", ""), json_str(part, "text", ""));
+		if (json_num(part, "metered", 0) > 0) /* nothing to differ from */
+			markup_line(p, "%s of what was metered (%s): %s.", dollars(part, "metered", gap), json_str(part, "reason", ""),
+			    json_str(part, "text", ""));
+		else
+			markup_line(p, "%s of it (%s): %s.", dollars(part, "gap", gap), json_str(part, "reason", ""), json_str(part, "text", ""));
 	if (!json_bool(doc, "complete", true))
 		markup_line(p, "Not final: the providers' own records are still being read.");
 	what_for(p, t);

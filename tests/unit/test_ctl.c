@@ -884,7 +884,8 @@ static void test_gpus(void **state)
 	mock_stop(m);
 }
 
-#define GAPS "\"gaps\":[{\"reason\":\"clock\",\"text\":\"as good as it gets\",\"gap\":-0.005678}],"
+#define GAPS "\"gaps\":[{\"reason\":\"clock\",\"text\":\"as good as it gets\",\"gap\":-0.005678}," \
+	"{\"reason\":\"no record\",\"text\":\"none came\",\"gap\":0,\"metered\":1.5}],"
 static void test_cost(void **state)
 {
 	static const struct mock_row rows[] = {
@@ -899,9 +900,9 @@ static void test_cost(void **state)
 	struct mock *m = mock_start(rows);
 
 	(void)state;
-	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  clock  no\n",
-	    "clock, -$0.0057: as good as it gets\nnot complete", "cost", "--by", "gpu", "--since", "2026-11-01");
-	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,why,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,clock,yes\r\n",
+	EXPECT(m, 0, "total           3      17.50  $0.00   $33.85  $31.84  -$0.0057  clock …  no\n",
+	    "clock, -$0.0057: as good as it gets\nno record, $1.50 metered: none came\nnot complete", "cost", "--by", "gpu", "--since", "2026-11-01");
+	EXPECT(m, 0, "gpu,instances,gpu_hours,held,metered,billed,gap,why,settled\r\nMI300X,2,16.50,0.00,31.845678,31.84,-0.005678,clock …,yes\r\n",
 	    NULL, "cost", "-b", "gpu", "-s", "2026-11-01", "--format", "csv");
 	mock_stop(m);
 }

@@ -785,6 +785,122 @@ static void test_sums_are_exact(void **state)
 	history_close(h);
 }
 
+/* ---- storage ---- */
+
+static void book_kept(struct store_batch *b, struct extra *x, enum posting_kind kind, enum part part, instant since, instant until, money amount)
+{
+	struct posting p = { .seq = ++postings, .time = since, .kind = kind, .subject_id = x->object.id, .number = ++x->postings, .part = part,
+		.since = since, .until = until, .amount = amount, .debit = "cost" };
+
+	str_copy(p.debit, kind == POSTING_BILL ? "adjust" : "cost");
+	snprintf(p.credit, sizeof(p.credit), "provider:%s", x->account);
+	*(kind == POSTING_BILL ? &x->adjusted : &x->posted) += amount;
+	store_batch_posting(b, &p);
+}
+
+static struct extra kept(int64_t id, enum extra_kind kind, const char *name)
+{
+	struct extra x = { .object.id = id, .kind = kind, .state = EXTRA_LIVE, .owner = "ann", .account = "ocean", .provider = "digitalocean" };
+
+	str_copy(x.name, name);
+	return x;
+}
+
+/* As the daemon answers it, reasons of gaps included. */
+static json_t *cost_by_fleet(struct history *h, instant since, instant until, instant now)
+{
+	struct cost_query q = { .by = { "fleet" }, .count = 1, .since = since, .until = until, .now = now, .filter = "" };
+	struct err e = { 0 };
+	json_t *out = NULL;
+
+	if (history_cost(h, &q, &out, &e) < 0)
+		fail_msg("%s", e.msg);
+	json_put(out, "rows", json_incref(json_object_get(json_array_get(json_object_get(out, "tables"), 0), "rows")));
+	return out;
+}
+
+static void expect_row(const json_t *out, const char *key, const char *want)
+{
+	static const char *const names[] = { "metered", "billed", "gap", "gaps", "settled" };
+	json_t *shown = json_object();
+	char *text;
+	size_t k;
+	json_t *row;
+
+	json_array_foreach(json_object_get(out, "rows"), k, row)
+		if (!strcmp(json_str(row, "key", ""), key))
+			for (size_t n = 0; n < ARRAY_LEN(names); n++)
+				if (json_object_get(row, names[n]))
+					json_put(shown, names[n], json_incref(json_object_get(row, names[n])));
+	text = json_text(shown);
+	assert_string_equal(text, want);
+	free(text);
+	json_decref(shown);
+}
+
+/*
+ * V lives: two days of November are settled, half a day of December is not. W is gone and settled, down to what its least charge added.
+ * S is gone, and nobody ever sent a bill of it.
+ */
+static instant write_kept(const struct db_place *p)
+{
+	instant midnight = at("2026-12-01T00:00:00Z"), now = midnight + 12 * HOUR;
+	struct extra v = kept(51, EXTRA_VOLUME, "v"), w = kept(52, EXTRA_VOLUME, "w"), s = kept(53, EXTRA_SNAPSHOT, "s");
+	struct store *store = db_open(p, false);
+	struct store_batch *b = store_batch_new();
+
+	postings = 0;
+	v.price_month = 730 * USD; /* a dollar an hour */
+	v.hold = 100 * USD;
+	v.booked_until = v.settled_until = midnight;
+	v.gap = GAP_UNEXPLAINED;
+	book_kept(b, &v, POSTING_USE, PART_STORAGE, midnight - 2 * DAY, midnight - DAY, USD);
+	book_kept(b, &v, POSTING_USE, PART_STORAGE, midnight - DAY, midnight, USD);
+	book_kept(b, &v, POSTING_BILL, PART_STORAGE, midnight - 2 * DAY, midnight, 5 * CENT);
+	v.billed = v.posted + v.adjusted;
+	w.state = s.state = EXTRA_GONE;
+	w.settled = s.settled = now;
+	w.booked_until = w.settled_until = midnight - DAY;
+	book_kept(b, &w, POSTING_USE, PART_STORAGE, midnight - 2 * DAY, midnight - DAY, 40 * CENT);
+	book_kept(b, &w, POSTING_USE, PART_ROUNDING, midnight - DAY, midnight - DAY, 10 * CENT);
+	w.billed = w.posted;
+	s.gap = GAP_NO_RECORD;
+	s.booked_until = midnight - DAY;
+	book_kept(b, &s, POSTING_USE, PART_STORAGE, midnight - 2 * DAY, midnight - DAY, 20 * CENT);
+	store_batch_extra(b, &v);
+	store_batch_extra(b, &w);
+	store_batch_extra(b, &s);
+	db_commit(store, b);
+	store_close(store);
+	return now;
+}
+
+#define UNEXPLAINED "\"gaps\":[{\"reason\":\"unexplained\",\"text\":\"more than our clock explains; see its invoice\",\"gap\":0.05}]"
+#define NO_RECORD   "\"gaps\":[{\"reason\":\"no record\",\"text\":\"no bill of it came: what we metered stands\",\"gap\":0.0,\"metered\":0.2}]"
+
+static void test_cost_of_storage(void **state)
+{
+	instant now = write_kept(*state), november = at("2026-11-01T00:00:00Z"), december = at("2026-12-01T00:00:00Z");
+	struct history *h = open_history(*state);
+	json_t *out = cost_by_fleet(h, 0, 0, now);
+	struct err e = { 0 };
+
+	expect_row(out, "volume v", "{\"metered\":14.0,\"billed\":2.05,\"gap\":0.05," UNEXPLAINED ",\"settled\":false}");
+	expect_row(out, "volume w", "{\"metered\":0.5,\"billed\":0.5,\"gap\":0.0,\"settled\":true}");
+	expect_row(out, "snapshot s", "{\"metered\":0.2,\"billed\":null,\"gap\":0.0," NO_RECORD ",\"settled\":true}");
+	assert_false(json_bool(out, "complete", true));
+	json_decref(out);
+	/* A month whose days are all settled is final, although the volume lives on. */
+	out = cost_by_fleet(h, november, december, now);
+	expect_row(out, "volume v", "{\"metered\":2.0,\"billed\":2.05,\"gap\":0.05," UNEXPLAINED ",\"settled\":true}");
+	assert_true(json_bool(out, "complete", false));
+	json_decref(out);
+	assert_int_equal(history_ledger(h, &out, &e), 0);
+	assert_true(json_bool(out, "ok", false));
+	json_decref(out);
+	history_close(h);
+}
+
 /* ---- the connection ---- */
 
 static void test_it_only_reads(void **state)
@@ -821,7 +937,8 @@ static void test_it_only_reads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DB_TEST(test_events), DB_TEST(test_runs), DB_TEST(test_results), DB_TEST(test_fleet), DB_TEST(test_cost), DB_TEST(test_every_table_adds_up),
+		DB_TEST(test_events), DB_TEST(test_runs), DB_TEST(test_results), DB_TEST(test_fleet), DB_TEST(test_cost), DB_TEST(test_cost_of_storage),
+		DB_TEST(test_every_table_adds_up),
 		DB_TEST(test_the_ledger_is_proved), DB_TEST(test_focus), DB_TEST(test_what_a_budget_counts),
 		DB_TEST(test_cost_of_running_ones), DB_TEST(test_sums_are_exact), DB_TEST(test_it_only_reads),
 	};

@@ -787,7 +787,8 @@ static void the_table_is_complete(void **state)
 	(void)state;
 	for (enum provider_op_kind op = 0; op < OP_NR; op++) {
 		/* The key travels with each pod (§7), so there is none to take away; volumes are mounted at create, and there are no snapshots (§11). */
-		assert_int_equal(provider_runpod.op[op].build && provider_runpod.op[op].read, op != OP_KEY_DROP && (op < OP_VOLUME_ATTACH || op == OP_STORAGE_BILL));
+		assert_int_equal(provider_runpod.op[op].build && provider_runpod.op[op].read,
+		    op != OP_KEY_DROP && (op < OP_VOLUME_ATTACH || op == OP_STORAGE_BILL));
 		if (op != OP_BALANCE && provider_runpod.rate[op].every)
 			per_hour += HOUR / provider_runpod.rate[op].every;
 	}

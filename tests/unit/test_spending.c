@@ -115,7 +115,8 @@ static void too_few_days_say_nothing(void **state)
 }
 
 #define FIGURES "'instances':2,'gpu_hours':4.5,'held':0,'metered':12.5,'billed':12.4,'gap':-0.1," \
-		"'gaps':[{'reason':'not started','text':'it was not charged','gap':-0.1}],'settled':true,'settled_instances':2,'runs':3," \
+		"'gaps':[{'reason':'not started','text':'it was not charged','gap':-0.1}," \
+		"{'reason':'no record','text':'none came','gap':0,'metered':3}],'settled':true,'settled_instances':2,'runs':3," \
 		"'runs_ok':2,'failed':1.5,'run_gpu_hours':3,'busy_gpu_hours':1.5,'measured_gpu_hours':3,'output_tokens':2500000," \
 		"'parts':{'setup':1,'idle':2,'run':9.5}"
 
@@ -138,6 +139,7 @@ static void the_page_says_it_all_and_runs_nothing(void **state)
 	spending_markdown(doc, &md);
 	assert_non_null(strstr(buf_str(&html), "$12.50 metered by our clock on 2 machines; $12.40 billed by the providers for 2 of them"));
 	assert_non_null(strstr(buf_str(&html), "-$0.10 of it (not started): it was not charged."));
+	assert_non_null(strstr(buf_str(&html), "$3.00 of what was metered (no record): none came."));
 	assert_non_null(strstr(buf_str(&md), "| -$0.10 | not started |"));
 	assert_non_null(strstr(buf_str(&html), "Not final"));
 	assert_non_null(strstr(buf_str(&html), "&lt;script&gt;alert(1)"));
