@@ -83,7 +83,7 @@ struct call *call_new(const struct provider *p, enum provider_op_kind op,
 
 	c->p = p;
 	c->kind = op;
-	c->pace = (struct pace){ limits, op, p->rate[op] };
+	c->pace = (struct pace){ limits, p->paced_with[op] ? p->paced_with[op] : op, p->rate[op] };
 	if (args->account && args->account->rate_factor > 1)
 		c->pace.rule.every /= args->account->rate_factor;
 	c->rng = rng;

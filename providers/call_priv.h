@@ -12,7 +12,7 @@
 /* One token bucket in use: credit is time, a request costs the spacing. */
 struct pace {
 	struct call_limits *limits;
-	enum provider_op_kind op;
+	enum provider_op_kind op; /* whose bucket it is */
 	struct rate_rule rule;
 };
 

@@ -237,6 +237,7 @@ struct provider {
 	const char *own_id, *own_key; /* variables in the environment of the machine */
 	const char *relay; /* addresses that end so are not the machine's but the provider's, who reads along: no secret goes there; NULL: none */
 	struct rate_rule rate[OP_NR];
+	enum provider_op_kind paced_with[OP_NR]; /* an operation of the same endpoint: they share its bucket; 0: a bucket of its own */
 	struct provider_op op[OP_NR]; /* a NULL pair: not offered */
 };
 

@@ -348,6 +348,7 @@ const struct provider provider_vastai = {
 		[OP_VOLUME_DROP] = { 6 * SECOND, 1 },
 		[OP_STORAGE_BILL] = { 1100 * MSEC, 1 },
 	},
+	.paced_with = { [OP_VOLUME_MAKE] = OP_STORAGE, [OP_VOLUME_DROP] = OP_STORAGE, [OP_STORAGE_BILL] = OP_BILL },
 	.op = {
 		[OP_CHECK] = { user_build, check_read },
 		[OP_OFFERS] = { vastai_offers_build, vastai_offers_read },

@@ -3,6 +3,7 @@
 #include "core/budget.h"
 #include "core/ledger.h"
 #include "db/history.h"
+#include "tests/sim/cloud_storage.h"
 
 #include <math.h>
 #include <sqlite3.h>
@@ -164,6 +165,10 @@ static void check_provider(struct sim_night *n, const struct cloud *c, const jso
 			continue;
 		bill += cloud_cost(c, b->m);
 		slack += precision(c);
+	}
+	for (k = 0; k < c->store_count; k++) {
+		bill += cloud_store_cost(c->stores[k], c->now);
+		slack += 3 * precision(c); /* a line for each month */
 	}
 	if ((n->plan.shared_hotaisle && !a->facts.bill_by_machine) || n->unbilled || (owed - bill <= slack && bill - owed <= slack))
 		return;

@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "core/cost.h"
 #include "core/mark.h"
+#include "core/storage.h"
 #include "months.h"
 #include "night.h"
 #include "orphan.h"
@@ -170,6 +171,7 @@ void judge_event(struct sim_night *n, const struct event *e)
 {
 	const struct instance *i = e->kind == OBJECT_INSTANCE ? model_instance(&n->p->model, e->object_id) : NULL;
 	const struct run *r = e->kind == OBJECT_RUN ? model_run(&n->p->model, e->object_id) : NULL;
+	const struct extra *x = e->kind == OBJECT_EXTRA ? model_extra(&n->p->model, e->object_id) : NULL;
 
 	if (!strcmp(e->to, "illegal"))
 		night_violation(n, "an illegal move: %s -%s of %lld: %s", e->from, e->event, (long long)e->object_id, e->text);
@@ -184,6 +186,8 @@ void judge_event(struct sim_night *n, const struct event *e)
 	n->unbilled |= i && !strcmp(e->event, "unbilled");
 	if (i && !strcmp(e->event, "settled"))
 		judge_bill(n, i);
+	else if (x && !strcmp(e->event, "settled"))
+		judge_storage_bill(n, x);
 	else if (i && !strcmp(e->to, "GONE"))
 		check_gone(n, i, e->time);
 	else if (r && !strcmp(e->to, "DONE"))
@@ -215,6 +219,7 @@ static void unsettled(const struct sim_night *n, char *out, size_t size)
 {
 	const struct model *m = &n->p->model;
 	const struct instance *i;
+	const struct extra *x;
 	const struct fleet *f;
 	size_t at;
 
@@ -235,6 +240,13 @@ static void unsettled(const struct sim_night *n, char *out, size_t size)
 		if (f->state == FLEET_CLOSED)
 			continue;
 		snprintf(out, size, "fleet %s is %s", f->name, fleet_fsm.state_names[f->state]);
+		return;
+	}
+	for (at = 0; (x = model_each(&m->extras, &at));) {
+		if (!storage_kind_of(x) || (x->state == EXTRA_GONE && x->settled))
+			continue;
+		snprintf(out, size, "%s %s is %s%s", extra_kind_name(x->kind), x->name, extra_fsm.state_names[x->state],
+		    x->state == EXTRA_GONE ? " and its bill is not known" : "");
 		return;
 	}
 	for (size_t k = 0; k < ARRAY_LEN(n->clouds); k++) {

@@ -5,6 +5,7 @@
 #include "books.h"
 #include "core/cost.h"
 #include "night.h"
+#include "tests/sim/cloud_storage.h"
 
 /* What the provider's record can say at best, per line or window: vast.ai thousandths, DigitalOcean and Hot Aisle cents (their
  * sheets). */
@@ -128,4 +129,24 @@ void judge_end(struct sim_night *n)
 	if (!n->plan.faults)
 		check_caps(n);
 	books_prove(n, true);
+}
+
+void judge_storage_bill(struct sim_night *n, const struct extra *x)
+{
+	const struct sim_store *s = NULL;
+	char ours[32], theirs[32];
+	money cost, off;
+
+	for (int k = 0; k < CLOUDS && !s; k++)
+		if (n->clouds[k] && !strcmp(n->clouds[k]->model->name, x->account))
+			s = cloud_store_find(n->clouds[k], x->provider_id);
+	if (!s || !x->settled)
+		return;
+	cost = cloud_store_cost(s, s->cloud->now);
+	off = x->posted + x->adjusted - cost;
+	if (off <= 2 * precision(s->cloud) && -off <= 2 * precision(s->cloud)) /* a line for each month */
+		return;
+	money_decimal(x->posted + x->adjusted, ours);
+	money_decimal(cost, theirs);
+	night_violation(n, "I5: %s %s at %s cost %s, and %s was settled", extra_kind_name(x->kind), x->name, x->account, theirs, ours);
 }

@@ -1,10 +1,13 @@
 #include "months.h"
 #include "base/str.h"
 #include "books.h"
+#include "tests/sim/cloud_storage.h"
 
 #define MONTHS    (61 * DAY)
 #define FLEETS    130
 #define PRICES_MOVE (3 * DAY)
+#define VOLUMES   3
+#define KEPT      (40 * DAY)
 
 /* ---- what people set ---- */
 
@@ -34,6 +37,33 @@ static void set_budgets(struct sim_night *n, struct tick *t)
 		night_at(n, t, n->now + MINUTE, set_budgets);
 }
 
+/* One at each provider that has some: small, for the budgets. */
+static bool want_volume(struct sim_night *n, int k)
+{
+	static const struct {
+		const char *account, *region, *host;
+		int gb;
+	} kept[VOLUMES] = { { "runpod", "EU-RO-1", "", 10 }, { "digitalocean", "atl1", "", 12 }, { "vastai", "", "88001", 5 } };
+	struct extra x = { .kind = EXTRA_VOLUME, .owner = "cyd", .size_gb = kept[k].gb, .keep_until = process_now(n) + KEPT };
+	struct fact f = { .kind = FACT_STORAGE_WANT, .actor = "cyd", .extra = &x };
+
+	snprintf(x.name, sizeof(x.name), "kept-%s", kept[k].account);
+	str_copy(x.account, kept[k].account);
+	str_copy(x.region, kept[k].region);
+	str_copy(x.host, kept[k].host);
+	return process_request(n, &f) == 0;
+}
+
+static void want_volumes(struct sim_night *n, struct tick *t)
+{
+	struct months *m = CONTAINER_OF(t, struct months, volumes);
+
+	if (n->p && want_volume(n, m->kept))
+		m->kept++;
+	if (m->kept < VOLUMES)
+		night_at(n, t, n->now + HOUR, want_volumes);
+}
+
 /* Dearer and cheaper by up to a tenth, for machines that are made from now on. */
 static void move_prices(struct sim_night *n, struct tick *t)
 {
@@ -51,6 +81,8 @@ static void look_at_books(struct sim_night *n, struct tick *t)
 
 void months_event(struct sim_night *n, const struct event *e)
 {
+	if (e->kind == OBJECT_EXTRA && !strcmp(e->event, "settled"))
+		n->months->settled++;
 	n->months->refused += e->kind == OBJECT_FLEET && !strcmp(e->to, "CLOSING") && strstr(e->text, "budget '");
 }
 
@@ -136,6 +168,7 @@ static void live(struct sim_night *n, struct months *m, uint64_t seed, bool trac
 	night_at(n, &m->budgets, n->now + SECOND, set_budgets);
 	night_at(n, &m->prices, n->now + PRICES_MOVE, move_prices);
 	night_at(n, &m->books, n->now + DAY, look_at_books);
+	night_at(n, &m->volumes, n->now + 2 * DAY, want_volumes);
 	night_live(n);
 	free(p);
 }
@@ -155,8 +188,8 @@ static int one(uint64_t seed, bool trace)
 {
 	struct sim_night *n = xmalloc(sizeof(*n));
 	struct months m = { .set = 0 };
-	money bill = 0;
-	char text[32];
+	money bill = 0, kept = 0;
+	char text[32], kept_text[32];
 	int bad;
 
 	live(n, &m, seed, trace);
@@ -164,9 +197,13 @@ static int one(uint64_t seed, bool trace)
 		if (!n->boxes[k]->foreign)
 			bill += cloud_cost(n->boxes[k]->m->cloud, n->boxes[k]->m);
 	money_format(bill, text);
-	bad = *n->violation != '\0' || !m.refused || m.set < 3;
-	printf("months %llu: %zu machines for %s, %d fleets refused by a budget, %lld restarts: %s%s\n", (unsigned long long)seed, n->box_count, text,
-	    m.refused, (long long)n->epochs - 1, bad ? "WRONG " : "ok", n->violation);
+	for (int k = 0; k < CLOUDS; k++)
+		kept += n->clouds[k] ? cloud_stores_total(n->clouds[k], n->now) : 0;
+	money_format(kept, kept_text);
+	bad = *n->violation != '\0' || !m.refused || m.set < 3 || m.kept < VOLUMES || m.settled < VOLUMES;
+	printf("months %llu: %zu machines for %s, %d volumes for %s, %d fleets refused by a budget, %lld restarts: %s%s\n",
+	    (unsigned long long)seed, n->box_count, text, m.kept, kept_text, m.refused, (long long)n->epochs - 1, bad ? "WRONG " : "ok",
+	    n->violation);
 	night_close(n);
 	free(n);
 	return bad;

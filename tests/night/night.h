@@ -239,6 +239,7 @@ void judge_restarted(struct sim_night *n);
 
 /* judge_money.c */
 void judge_bill(struct sim_night *n, const struct instance *i); /* it was settled just now */
+void judge_storage_bill(struct sim_night *n, const struct extra *x);
 void judge_end(struct sim_night *n);
 
 #endif

@@ -823,6 +823,24 @@ static void buckets_are_never_exceeded(void **state)
 	}
 }
 
+/* What one endpoint answers is asked for in one pace, whatever the operation. */
+static void operations_of_one_endpoint_share_a_bucket(void **state)
+{
+	struct world *w = *state;
+	struct op_args args = { .account = &account, .id = "m1" };
+	struct provider p = provider_fake;
+
+	p.rate[OP_DESCRIBE] = p.rate[OP_LIST];
+	p.paced_with[OP_DESCRIBE] = OP_LIST;
+	for (int i = 0; i < 5; i++) {
+		call_free(w->c);
+		w->c = call_new(&p, i % 2 ? OP_DESCRIBE : OP_LIST, &args, &w->limits, &w->rng);
+		w->waited = 0;
+		sends(w, 200, "ok a");
+		assert_true(w->waited == (i < 3 ? 0 : SECOND));
+	}
+}
+
 /* ---- no request at all ---- */
 
 static void local_build(const struct op_args *a, const struct op_cursor *c,
@@ -952,6 +970,7 @@ int main(void)
 		TEST(silence_about_haste_is_learned_from),
 		TEST(the_adapter_may_say_how_long),
 		TEST(buckets_are_never_exceeded),
+		TEST(operations_of_one_endpoint_share_a_bucket),
 		TEST(an_operation_may_be_answered_without_a_request),
 		TEST(an_operation_that_is_not_offered_is_refused),
 		TEST(arguments_are_copied),

@@ -337,6 +337,8 @@ static void the_table_is_complete(void **state)
 	(void)state;
 	for (enum provider_op_kind op = OP_STORAGE; op < OP_NR; op++) {
 		assert_int_equal(provider_vastai.op[op].build && provider_vastai.op[op].read, op < OP_VOLUME_ATTACH || op == OP_STORAGE_BILL);
+		assert_true(!provider_vastai.op[op].build ||
+		    provider_vastai.paced_with[op] == (op == OP_STORAGE_BILL ? OP_BILL : op > OP_STORAGE ? OP_STORAGE : 0));
 		assert_true(!provider_vastai.op[op].build || provider_vastai.rate[op].every >= (op == OP_STORAGE_BILL ? SECOND : 5500 * MSEC));
 	}
 }
