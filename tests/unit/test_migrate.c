@@ -226,15 +226,18 @@ static void test_what_is_not_ours_is_refused(void **state)
 static void test_a_newer_one_is_refused(void **state)
 {
 	struct db_place *p = *state;
+	char text[64];
 	struct buf before = BUF(1 << 20), after = BUF(1 << 20);
 	sqlite3 *db;
 
 	store_close(db_open(p, false));
 	db = db_shell(p);
-	db_do(db, "PRAGMA user_version=15");
+	snprintf(text, sizeof(text), "PRAGMA user_version=%d", SCHEMA + 1);
+	db_do(db, text);
 	sqlite3_close(db);
 	read_whole(p->path, &before);
-	refused(p, "newer gpufleet (schema 15, this one knows 14)");
+	snprintf(text, sizeof(text), "newer gpufleet (schema %d, this one knows %d)", SCHEMA + 1, SCHEMA);
+	refused(p, text);
 	read_whole(p->path, &after);
 	assert_memory_equal(before.data, after.data, before.len);
 	buf_free(&before);
