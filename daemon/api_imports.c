@@ -23,10 +23,10 @@ static json_t *read_documents(const json_t *files, struct err *e)
 	json_array_foreach(files, k, f) {
 		const char *text = json_str(f, "text", "");
 
-		if (reader->wants(json_str(f, "name", "")))
+		if (result_wants(reader, json_str(f, "name", "")))
 			list[n++] = (struct result_file){ json_str(f, "name", ""), text, strlen(text) };
 	}
-	reader->read(list, n, &r);
+	result_read(reader, list, n, &r);
 	for (k = 0; k < r.count; k++) {
 		const struct result_metric *m = &r.rows[k];
 		json_t *row = json_object();

@@ -80,11 +80,11 @@ void collect_read(const char *dir, const char *reader, struct results *out)
 
 	memset(out, 0, sizeof(*out));
 	while (r && d && (de = readdir(d)) && f->count < RESULT_FILES_MAX)
-		if (r->wants(de->d_name))
+		if (result_wants(r, de->d_name))
 			take(f, dirfd(d), de->d_name);
 	qsort(f->items, f->count, sizeof(f->items[0]), by_name);
 	if (r)
-		r->read(f->items, f->count, out);
+		result_read(r, f->items, f->count, out);
 	if (d) {
 		read_manifest(dirfd(d), out);
 		closedir(d);

@@ -3,6 +3,7 @@
 #include "remote/result_jsonl.h"
 #include "remote/result_llama.h"
 #include "remote/result_pace.h"
+#include "remote/result_telemetry.h"
 #include "remote/result_vllm_run.h"
 
 #include <math.h>
@@ -73,8 +74,38 @@ void results_text(struct results *r, const char *metric, const char *text, const
 		str_copy(m->text, text);
 }
 
+void results_span(struct results *r, const struct result_span *span)
+{
+	if (r->span_count == RESULT_SPANS_MAX)
+		return;
+	if (r->span_count == r->span_cap) {
+		r->span_cap = r->span_cap ? 2 * r->span_cap : 16;
+		r->spans = xreallocarray(r->spans, r->span_cap, sizeof(*r->spans));
+	}
+	r->spans[r->span_count++] = *span;
+}
+
+bool result_wants(const struct result_reader *r, const char *file)
+{
+	return r->wants(file) || telemetry_wants(file);
+}
+
+void result_read(const struct result_reader *r, const struct result_file *files, size_t count, struct results *out)
+{
+	struct result_file *own = xcalloc(count + 1, sizeof(*own));
+	size_t n = 0;
+
+	for (size_t k = 0; k < count; k++)
+		if (!telemetry_wants(files[k].name))
+			own[n++] = files[k];
+	r->read(own, n, out);
+	free(own);
+	telemetry_rows(files, count, out);
+}
+
 void results_free(struct results *r)
 {
 	free(r->rows);
+	free(r->spans);
 	memset(r, 0, sizeof(*r));
 }

@@ -1,4 +1,5 @@
 #include "remote/result_llama.h"
+#include "base/instant.h"
 #include "base/str.h"
 #include "remote/result_vllm_run.h"
 
@@ -137,6 +138,21 @@ static void check_average(const json_t *row, double sum, size_t n, char doubt[16
 		snprintf(doubt, 160, "its average of %.6g tok/s is not that of its %zu samples, %.6g", average, n, sum / (double)n);
 }
 
+/* test_time is when the test began. Its warm-up and all its repeats follow, of which only the lengths are said. */
+static void note_time(const json_t *row, const struct result_cell *c, double seconds, struct results *out)
+{
+	struct result_cell all = *c;
+	struct result_span span = { .each = seconds };
+	instant began;
+
+	if (seconds <= 0 || !instant_parse(json_str(row, "test_time", ""), &began))
+		return;
+	all.repeat = 0;
+	result_cell_labels(&all, span.labels);
+	span.begin = (double)(began / SECOND);
+	results_span(out, &span);
+}
+
 static void read_row(const json_t *row, struct tests *all, struct results *out)
 {
 	struct result_cell c = { .input = tokens(row, "n_prompt"), .output = tokens(row, "n_gen"), .concurrency = 1 };
@@ -160,6 +176,7 @@ static void read_row(const json_t *row, struct tests *all, struct results *out)
 			snprintf(doubt, sizeof(doubt), "%.6g tok/s are not %.0f tokens in %.0f ns", said, count, took);
 	}
 	check_average(row, sum, n, doubt);
+	note_time(row, &c, n && sum > 0 ? count * (double)n / sum : 0, out);
 	for (size_t k = 0; k < n; k++) {
 		ns = list_number(row, "samples_ns", k);
 		rate = ns > 0 ? count * 1e9 / ns : list_number(row, "samples_ts", k);

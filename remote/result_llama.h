@@ -7,7 +7,8 @@
  *
  * A row is a scenario at concurrency 1, named as llama.cpp calls its tests: "pp512" (prompt), "tg128" (answer), and "128x128" for both
  * one behind the other, as every other benchmark calls that; behind a filled context "tg128@d4096", without flash attention
- * "tg128 fa0". Each of its samples is a repeat; formats without samples have one, the average. Rates of "pp" rows are
+ * "tg128 fa0". Each of its samples is a repeat; formats without samples have one, the average. test_time says which samples of
+ * the GPUs are a test's, all its repeats together: they are known by their lengths only. Rates of "pp" rows are
  * total_token_throughput only: nothing was answered. Other settings under the same name make a scenario of their own, "tg128 #2".
  */
 #ifndef GPUFLEET_RESULT_LLAMA_H

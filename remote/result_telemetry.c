@@ -4,11 +4,12 @@
 
 #include <math.h>
 
-#define WINDOWS_MAX 2000
+#define WINDOWS_MAX (2 * RESULT_SPANS_MAX)
 
+/* Times are of marks.jsonl, or of the reader's own documents. */
 struct window {
-	struct result_cell cell;
-	double begin, end;
+	char labels[TEXT_MAX]; /* "{}": the run as a whole */
+	double begin, end, each;
 	/* sums over ticks; a tick is all GPUs at one time */
 	double last, watts, seconds, energy, watts_max, memory_max, busy, heat_max;
 	size_t ticks, busy_ticks, throttled;
@@ -149,6 +150,34 @@ static char *next_line(const struct result_file *f, size_t *at)
 	return line;
 }
 
+/* Labels of a mark: those of a repeat, or whatever else it names. */
+static void mark_labels(const json_t *mark, char labels[TEXT_MAX])
+{
+	struct result_cell c = { .concurrency = (int)json_int(mark, "concurrency", 0), .repeat = (int)json_int(mark, "repeat", 0),
+		.input = (int)json_int(mark, "input", 0), .output = (int)json_int(mark, "output", 0) };
+	json_t *o;
+	char *text;
+
+	if (*json_str(mark, "scenario", "")) {
+		str_copy(c.scenario, json_str(mark, "scenario", ""));
+		result_cell_labels(&c, labels);
+		return;
+	}
+	o = json_copy((json_t *)(uintptr_t)mark);
+	json_object_del(o, "t");
+	json_object_del(o, "event");
+	text = json_text(o);
+	if (!str_copy_n(labels, TEXT_MAX, text))
+		str_copy_n(labels, TEXT_MAX, "{}");
+	free(text);
+	json_decref(o);
+}
+
+static bool is_whole(const struct window *w)
+{
+	return !strcmp(w->labels, "{}");
+}
+
 static size_t read_marks(const struct result_file *f, struct window *windows)
 {
 	size_t count = 0, at = 0, k;
@@ -159,22 +188,54 @@ static size_t read_marks(const struct result_file *f, struct window *windows)
 		struct window w = { .begin = json_num(j, "t", 0), .end = INFINITY };
 		bool begins = !strcmp(json_str(j, "event", ""), "begin");
 
-		str_copy(w.cell.scenario, json_str(j, "scenario", ""));
-		w.cell.concurrency = (int)json_int(j, "concurrency", 0);
-		w.cell.repeat = (int)json_int(j, "repeat", 0);
-		w.cell.input = (int)json_int(j, "input", 0);
-		w.cell.output = (int)json_int(j, "output", 0);
+		if (!json_is_object(j)) {
+			json_decref(j);
+			continue;
+		}
+		mark_labels(j, w.labels);
 		for (k = count; k-- > 0;)
-			if (!strcmp(windows[k].cell.scenario, w.cell.scenario) && windows[k].cell.concurrency == w.cell.concurrency &&
-			    windows[k].cell.repeat == w.cell.repeat)
+			if (!strcmp(windows[k].labels, w.labels))
 				break;
-		if (j && begins && k == (size_t)-1 && count < WINDOWS_MAX && *w.cell.scenario)
-			windows[count++] = w;
-		else if (j && begins && k != (size_t)-1)
-			windows[k] = w; /* it was tried again: the last try counts */
-		else if (j && k != (size_t)-1)
+		if (!begins && k != (size_t)-1 && isinf(windows[k].end))
 			windows[k].end = w.begin;
+		else if (begins && k != (size_t)-1 && !is_whole(&w))
+			windows[k] = w; /* it was tried again: the last try counts */
+		else if (begins && count < WINDOWS_MAX)
+			windows[count++] = w;
 		json_decref(j);
+	}
+	return count;
+}
+
+/* When it ended, where its document only says when it began: with the next one, or with the stretch of the run that it is in. */
+static double end_of(const struct result_span *s, const struct window *marks, size_t count, const struct results *r)
+{
+	double end = INFINITY;
+
+	for (size_t k = 0; k < r->span_count; k++)
+		if (r->spans[k].begin > s->begin)
+			end = fmin(end, r->spans[k].begin);
+	for (size_t k = 0; k < count; k++)
+		if (marks[k].end >= s->begin)
+			end = fmin(end, marks[k].end);
+	return isinf(end) ? 0 : end;
+}
+
+static size_t add_spans(const struct results *r, struct window *windows, size_t count)
+{
+	size_t marks = count;
+
+	for (size_t k = 0; k < r->span_count && count < WINDOWS_MAX; k++) {
+		const struct result_span *s = &r->spans[k];
+		struct window w = { .begin = s->begin, .end = s->end, .each = s->each };
+
+		str_copy(w.labels, s->labels);
+		if (w.end <= 0) {
+			w.end = end_of(s, windows, marks, r);
+			w.begin += 1; /* the second in which it began is not all its own */
+		}
+		if (w.end > w.begin)
+			windows[count++] = w;
 	}
 	return count;
 }
@@ -209,40 +270,78 @@ static void read_samples(const struct result_file *amd, const struct result_file
 		count_tick(windows, count, &t);
 }
 
+/* Stretches with the same labels are one. */
+static void join(struct window *windows, size_t count)
+{
+	for (size_t k = 0; k < count; k++)
+		for (size_t i = k + 1; windows[k].ticks && i < count; i++) {
+			struct window *a = &windows[k], *b = &windows[i];
+
+			if (!b->ticks || strcmp(a->labels, b->labels) != 0)
+				continue;
+			a->watts += b->watts;
+			a->seconds += b->seconds;
+			a->energy += b->energy;
+			a->watts_max = fmax(a->watts_max, b->watts_max);
+			a->memory_max = fmax(a->memory_max, b->memory_max);
+			a->heat_max = fmax(a->heat_max, b->heat_max);
+			a->busy += b->busy;
+			a->busy_ticks += b->busy_ticks;
+			a->throttled += b->throttled;
+			b->ticks = 0;
+		}
+}
+
+static void put(struct results *out, const char *metric, double value, const char *unit, const char *labels)
+{
+	for (size_t k = 0; k < out->count; k++)
+		if (!strcmp(out->rows[k].metric, metric) && !strcmp(out->rows[k].labels, labels))
+			return;
+	results_number(out, metric, value, unit, labels);
+}
+
+static void window_rows(const struct window *w, struct results *out)
+{
+	if (w->seconds > 0) {
+		put(out, "power_mean", w->watts / w->seconds, "W", w->labels);
+		put(out, "energy", w->each > 0 ? w->watts / w->seconds * w->each : w->energy, "J", w->labels);
+	}
+	if (w->watts_max > 0)
+		put(out, "power_max", w->watts_max, "W", w->labels);
+	if (w->memory_max > 0)
+		put(out, "memory_used_max", w->memory_max, "MiB", w->labels);
+	if (w->busy_ticks)
+		put(out, "gpu_busy_mean", w->busy / (double)w->busy_ticks, "%", w->labels);
+	if (w->heat_max > 0)
+		put(out, "temperature_max", w->heat_max, "C", w->labels);
+	if (w->throttled)
+		put(out, "throttled", (double)w->throttled, "1", w->labels);
+}
+
+bool telemetry_wants(const char *file)
+{
+	return !strcmp(file, "telemetry.jsonl") || !strcmp(file, "telemetry.csv") || !strcmp(file, "marks.jsonl");
+}
+
 void telemetry_rows(const struct result_file *files, size_t count, struct results *out)
 {
 	const struct result_file *marks = result_file_find(files, count, "marks.jsonl");
 	const struct result_file *amd = result_file_find(files, count, "telemetry.jsonl");
 	const struct result_file *nvidia = result_file_find(files, count, "telemetry.csv");
 	struct window *windows;
+	bool nearer = false;
 	size_t n;
 
-	if (!marks || (!amd && !nvidia))
+	if (!amd && !nvidia)
 		return;
 	windows = xcalloc(WINDOWS_MAX, sizeof(*windows));
-	n = read_marks(marks, windows);
+	n = add_spans(out, windows, marks ? read_marks(marks, windows) : 0);
 	read_samples(amd, nvidia, windows, n);
-	for (size_t k = 0; k < n; k++) {
-		const struct window *w = &windows[k];
-		char labels[TEXT_MAX];
-
-		if (!w->ticks)
-			continue;
-		result_cell_labels(&w->cell, labels);
-		if (w->seconds > 0) {
-			results_number(out, "power_mean", w->watts / w->seconds, "W", labels);
-			results_number(out, "energy", w->energy, "J", labels);
-		}
-		if (w->watts_max > 0)
-			results_number(out, "power_max", w->watts_max, "W", labels);
-		if (w->memory_max > 0)
-			results_number(out, "memory_used_max", w->memory_max, "MiB", labels);
-		if (w->busy_ticks)
-			results_number(out, "gpu_busy_mean", w->busy / (double)w->busy_ticks, "%", labels);
-		if (w->heat_max > 0)
-			results_number(out, "temperature_max", w->heat_max, "C", labels);
-		if (w->throttled)
-			results_number(out, "throttled", (double)w->throttled, "1", labels);
-	}
+	join(windows, n);
+	for (size_t k = 0; k < n; k++)
+		nearer |= windows[k].ticks && !is_whole(&windows[k]);
+	for (size_t k = 0; k < n; k++)
+		if (windows[k].ticks && !(nearer && is_whole(&windows[k])))
+			window_rows(&windows[k], out);
 	free(windows);
 }

@@ -1,6 +1,5 @@
 #include "remote/result_vllm_run.h"
 #include "base/str.h"
-#include "remote/result_telemetry.h"
 #include "remote/result_vllm.h"
 #include "remote/result_vllm_log.h"
 
@@ -16,7 +15,8 @@ void result_cell_labels(const struct result_cell *c, char labels[TEXT_MAX])
 		json_put_int(o, "output", c->output);
 	if (c->concurrency)
 		json_put_int(o, "concurrency", c->concurrency);
-	json_put_int(o, "repeat", c->repeat);
+	if (c->repeat)
+		json_put_int(o, "repeat", c->repeat);
 	if (*c->reason)
 		json_put_str(o, "reason", c->reason);
 	if (*c->detail)
@@ -215,8 +215,7 @@ static bool wants(const char *file)
 {
 	/* *.pytorch.json is a second, different spelling of a document (benchmarks §1.1). */
 	return !has_tail(file, ".pytorch.json") && strcmp(file, "manifest.json") != 0 &&
-	       (has_tail(file, ".json") || has_tail(file, ".out") || !strcmp(file, "scenarios.jsonl") || !strcmp(file, "server.log") ||
-	           !strcmp(file, "telemetry.jsonl") || !strcmp(file, "telemetry.csv") || !strcmp(file, "marks.jsonl"));
+	       (has_tail(file, ".json") || has_tail(file, ".out") || !strcmp(file, "scenarios.jsonl") || !strcmp(file, "server.log"));
 }
 
 static void read_files(const struct result_file *files, size_t count, struct results *out)
@@ -236,7 +235,6 @@ static void read_files(const struct result_file *files, size_t count, struct res
 	free(all);
 	if (log)
 		vllm_log_rows(log->text, log->n, out);
-	telemetry_rows(files, count, out);
 	if (out->bad)
 		snprintf(out->message, sizeof(out->message), "%zu lines of scenarios.jsonl were not understood", out->bad);
 }

@@ -8,7 +8,6 @@
  *	                  An offline benchmark has its batch as concurrency, or none.
  *	FILE.json         the document of a repeat; where it is missing or cut short, FILE.out (what was printed) stands in
  *	server.log        memory, precision and version that really ran (benchmarks §1.6)
- *	telemetry.jsonl, telemetry.csv, marks.jsonl   samples of the GPUs and the time of each repeat (result_telemetry.h)
  *
  * Without scenarios.jsonl every *.json that is a document of vllm bench counts as a repeat of its own.
  */
@@ -19,7 +18,7 @@
 
 extern const struct result_reader result_vllm_run;
 
-/* Labels of a repeat as the JSON that rows carry. reason and detail may be "". */
+/* Labels of a repeat as the JSON that rows carry; repeat 0: of all of them. reason and detail may be "". */
 struct result_cell {
 	char scenario[32];
 	int input, output, concurrency, repeat;

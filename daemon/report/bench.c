@@ -117,7 +117,7 @@ static void read_statuses(struct bench *b, const json_t *rows, struct repeats *a
 	}
 }
 
-/* Does this repeat count: is it as good as its cell? A suspect one counts only where there is none better. */
+/* Does this repeat count: is it as good as its cell? A suspect one counts only where there is none better. 0: of all repeats. */
 static bool counts(const struct bench *b, const struct repeats *all, const struct bench_cell *c, int repeat)
 {
 	size_t at = (size_t)(c - b->cells);
@@ -127,7 +127,7 @@ static bool counts(const struct bench *b, const struct repeats *all, const struc
 	for (size_t k = 0; k < all->count; k++)
 		if (all->items[k].cell_at == at && all->items[k].repeat == repeat)
 			return !strcmp(all->items[k].status, c->status);
-	return false;
+	return !repeat;
 }
 
 static void read_figures(struct bench *b, const json_t *rows, const struct repeats *all)

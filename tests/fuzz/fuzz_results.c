@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		const struct result_file files[] = { { names[which], text, n - 1 }, { "scenarios.jsonl", plan, sizeof(plan) - 1 },
 			{ "marks.jsonl", marks, sizeof(marks) - 1 } };
 
-		result_reader_find(which == 7 ? "gpufleet-jsonl" : "vllm-bench")->read(files, which == 7 ? 1 : ARRAY_LEN(files), &r);
+		result_read(result_reader_find(which == 7 ? "gpufleet-jsonl" : "vllm-bench"), files, which == 7 ? 1 : ARRAY_LEN(files), &r);
 		source = source_of(&r);
 		results_free(&r);
 	}

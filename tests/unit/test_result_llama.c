@@ -63,6 +63,15 @@ static double value(const struct results *r, const char *metric, const char *sce
 	return -1;
 }
 
+/* The same where no repeat is named: of a whole scenario, or of the run; `part` is of its labels. */
+static double whole(const struct results *r, const char *metric, const char *part)
+{
+	for (size_t k = 0; k < r->count; k++)
+		if (!strcmp(r->rows[k].metric, metric) && strstr(r->rows[k].labels, part) && !strstr(r->rows[k].labels, "repeat"))
+			return r->rows[k].value;
+	return -1;
+}
+
 static const char *text_in(const struct results *r, const char *metric, const char *part)
 {
 	for (size_t k = 0; k < r->count; k++)
@@ -252,6 +261,47 @@ static void speculative(void **state)
 	free(text);
 }
 
+/* Samples belong to the test that was running, from its own time on; to the run where no test was long enough. */
+static void samples_of_the_gpu(void **state)
+{
+	static const char rows[] = ROW("\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32,\"samples_ns\":[4000000000,4000000000]")
+	    "{\"n_prompt\":512,\"n_gen\":0,\"test_time\":\"2026-02-04T06:15:14Z\",\"avg_ts\":512,\"samples_ns\":[1000000000]}\n";
+	/* 1770185702 is 06:15:02. The last one is behind the end of the command. */
+	static const char samples[] = "1770185702.5,0,70000,99,900,80,Active\n1770185704,0,8000,90,300,50,Not Active\n"
+				      "1770185706,0,8100,92,310,51,Not Active\n1770185713.9,0,8200,94,320,52,Not Active\n"
+				      "1770185714.5,0,1,1,1,1,Not Active\n1770185716,0,9000,99,500,60,Active\n1770185717,0,9000,99,500,60,Active\n"
+				      "1770185719,0,99999,99,999,99,Active\n";
+	static const char marks[] = "{\"t\":1770185700.5,\"event\":\"begin\"}\n{\"t\":1770185718.2,\"event\":\"end\"}\n";
+	const struct result_file files[] = { { "bench.jsonl", rows, sizeof(rows) - 1 }, { "marks.jsonl", marks, sizeof(marks) - 1 },
+		{ "telemetry.csv", samples, sizeof(samples) - 1 } };
+	static const char short_rows[] = ROW("\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32") ROW("\"n_depth\":9,\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32");
+	const struct result_file quick[] = { { "bench.jsonl", short_rows, sizeof(short_rows) - 1 },
+		{ "marks.jsonl", marks, sizeof(marks) - 1 }, { "telemetry.csv", "1770185701,0,5,6,7,8,Active\n", 28 } };
+	struct results r = { 0 };
+
+	(void)state;
+	result_read(&result_llama, files, 3, &r);
+	assert_true(whole(&r, "power_mean", "\"scenario\":\"tg128\"") > 300 && whole(&r, "power_mean", "\"scenario\":\"tg128\"") < 320);
+	/* Of one repeat of four seconds, not of all that was sampled. */
+	NEAR(whole(&r, "energy", "\"scenario\":\"tg128\""), whole(&r, "power_mean", "\"scenario\":\"tg128\"") * 4);
+	NEAR(whole(&r, "memory_used_max", "\"scenario\":\"tg128\""), 8200);
+	assert_true(whole(&r, "throttled", "\"scenario\":\"tg128\"") == -1);
+	NEAR(whole(&r, "power_max", "\"scenario\":\"pp512\""), 500);
+	NEAR(whole(&r, "energy", "\"scenario\":\"pp512\""), 500);
+	assert_true(whole(&r, "throttled", "\"scenario\":\"pp512\"") == 2);
+	/* What is of its tests is not of the run once more. */
+	assert_true(whole(&r, "power_mean", "{}") == -1);
+	results_free(&r);
+	result_read(&result_llama, quick, 3, &r);
+	NEAR(whole(&r, "memory_used_max", "{}"), 5);
+	assert_true(whole(&r, "memory_used_max", "scenario") == -1);
+	results_free(&r);
+	/* No samples: no rows, and no zeros. */
+	result_read(&result_llama, files, 2, &r);
+	assert_true(whole(&r, "power_mean", "") == -1 && whole(&r, "energy", "") == -1);
+	results_free(&r);
+}
+
 /* ---- AMD PACE ---- */
 
 static void pace_document(void **state)
@@ -386,6 +436,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(settings_are_kept_apart),
 		cmocka_unit_test(speculative),
+		cmocka_unit_test(samples_of_the_gpu),
 		cmocka_unit_test(pace_document),
 		cmocka_unit_test(pace_verdicts),
 		cmocka_unit_test(hostile),

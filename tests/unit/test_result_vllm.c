@@ -315,11 +315,11 @@ static void test_directory(void **state)
 	(void)state;
 	assert_non_null(reader);
 	for (size_t k = 0; k < ARRAY_LEN(files); k++)
-		assert_true(reader->wants(files[k].name));
+		assert_true(result_wants(reader, files[k].name));
 	assert_false(reader->wants("x.pytorch.json"));
 	assert_false(reader->wants("manifest.json"));
 	assert_false(reader->wants("weights.safetensors"));
-	reader->read(files, ARRAY_LEN(files), &r);
+	result_read(reader, files, ARRAY_LEN(files), &r);
 	assert_int_equal(r.bad, 1);
 	assert_true(*r.message != '\0');
 	/* Taken up again: the last line counts. */
@@ -373,7 +373,7 @@ static void test_amd_samples(void **state)
 			file("telemetry.jsonl", text),
 		};
 
-		result_reader_find("vllm-bench")->read(files, 2, &r);
+		result_read(result_reader_find("vllm-bench"), files, 2, &r);
 		assert_true(value(&r, "energy") == 154);
 		assert_true(value(&r, "gpu_busy_mean") == 42);
 		assert_true(value(&r, "temperature_max") == 45);
@@ -381,6 +381,38 @@ static void test_amd_samples(void **state)
 		results_free(&r);
 		free(text);
 	}
+}
+
+/* What was marked is what the figures are of: the run in its stretches, or a part of it by whatever name. */
+static void test_marks(void **state)
+{
+	static const char samples[] = "100,0,5,6,100,8,x\n101,0,5,6,100,8,x\n102,0,5,6,900,8,x\n110,0,7,6,200,8,x\n112,0,7,6,200,9,x\n";
+	static const char whole[] = "{\"t\":99.5,\"event\":\"begin\"}\n{\"t\":101.5,\"event\":\"end\"}\n{\"t\":109,\"event\":\"begin\"}\n";
+	static const char parts[] = "{\"t\":1,\"event\":\"begin\",\"repeat\":2}\n{\"t\":99.5,\"event\":\"begin\",\"repeat\":2}\n"
+				    "{\"t\":101.5,\"event\":\"end\",\"repeat\":2}\nnonsense\n[1]\n";
+	static const char figures[] = "{\"metric\":\"memory_used_max\",\"value\":3,\"unit\":\"MiB\",\"repeat\":2}\n";
+	const struct result_reader *reader = result_reader_find("gpufleet-jsonl");
+	struct result_file files[] = { file("results.jsonl", figures), file("marks.jsonl", whole), file("telemetry.csv", samples) };
+	struct results r = { 0 };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(files); k++)
+		assert_true(result_wants(reader, files[k].name));
+	result_read(reader, files, 3, &r);
+	assert_int_equal(r.bad, 0);
+	assert_true(value(&r, "energy") == 100 + 2 * 200);
+	assert_true(fabs(value(&r, "power_mean") - 500 / 3.0) < 1e-9);
+	assert_true(value(&r, "power_max") == 200);
+	assert_true(value(&r, "temperature_max") == 9);
+	assert_string_equal(find(&r, "energy")->labels, "{}");
+	results_free(&r);
+	files[1] = file("marks.jsonl", parts);
+	result_read(reader, files, 3, &r);
+	assert_true(value(&r, "energy") == 100);
+	assert_string_equal(find(&r, "energy")->labels, "{\"repeat\":2}");
+	/* What the program said of itself stays. */
+	assert_true(value(&r, "memory_used_max") == 3);
+	results_free(&r);
 }
 
 /* ---- logs ---- */
@@ -470,6 +502,7 @@ int main(void)
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_loose_files),
 		cmocka_unit_test(test_amd_samples),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_server_log),
 		cmocka_unit_test(test_log_reasons),
 		cmocka_unit_test(test_jsonl),
