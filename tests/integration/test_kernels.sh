@@ -71,12 +71,15 @@ same "MI210: TFLOPS" "$(figure amd matmul_median)" 72.40
 same "MI210: share of the data sheet" "$(figure amd peak_share)" 40.00
 same "both types, both GPUs, three times" "$(grep -c '"metric":"matmul"' "$hand/amd/results.jsonl")" 12
 check "which library is said" grep -q '"with":"rocBLAS"' "$hand/amd/results.jsonl"
+check "samples of the GPUs" grep -q '"socket_power"' "$hand/amd/telemetry.jsonl"
+check "and when it was measured" sh -c "head -n 1 '$hand/amd/marks.jsonl' | grep -q '\"event\":\"begin\"}' && tail -n 1 '$hand/amd/marks.jsonl' | grep -q '\"event\":\"end\"}'"
 alone matmul h100 nvidia GPUFLEET_GPU_TFLOPS=989.4
 same "H100: the compiler's words" "$(command_of nvidia)" "nvcc -O3 -arch=sm_90 -x cu -o gemm -DWITH_BLAS gemm.cpp -lcublas"
 same "H100: share" "$(figure nvidia peak_share)" 40.00
 alone matmul vm docker MODE=docker IMAGE=image
 same "in docker: the same words for its GPU" "$(command_of docker)" "hipcc -O3 --offload-arch=gfx942 -o gemm -DWITH_BLAS gemm.cpp -lrocblas"
 check "in docker: the manifest names the image" grep -q '"image":"image","image_digest":"image@sha256' "$hand/docker/manifest.json"
+same "in docker: when it was measured, twice marked" "$(grep -c '"event"' "$hand/docker/marks.jsonl")" 2
 same "in docker: no container is left" "$(ls "$hand/vm/docker/containers")" ""
 check "a peak that nobody knows is no share" sh -c "! grep -q peak_share '$hand/docker/results.jsonl' && grep -q 'data sheet of' '$hand/docker.log'"
 echo blas=no >"$hand/mi210/compiler"
@@ -109,7 +112,9 @@ alone hip-kernel mi210 example REPEATS=2 -- -s 3072
 same "the example: the compiler's words" "$(command_of example)" "hipcc -O3 --offload-arch=gfx90a -o kernel -I. cpu/lib_cpu.cpp hip/lib_hip.cpp main.cpp"
 same "the example: its line" "$(figure example fp32_matmul)" 6.7875
 same "the example: milliseconds, twice" "$(grep -c '"metric":"elapsed_time_kernel".*"unit":"ms"' "$hand/example/results.jsonl")" 2
-alone hip-kernel h100 example_nvidia -- -s 1024
+same "the example: when it ran, each time" "$(grep -c '"event":"\(begin\|end\)","repeat":[12]}' "$hand/example/marks.jsonl")" 4
+alone hip-kernel h100 example_nvidia TELEMETRY=false -- -s 1024
+same "without telemetry there is none" "$(cd "$hand/example_nvidia" && echo telemetry*)" "telemetry*"
 same "the example on NVIDIA" "$(command_of example_nvidia)" "nvcc -O3 -arch=sm_90 -o kernel -I. cpu/lib_cpu.cpp cuda/lib_cuda.cu main.cpp"
 alone hip-kernel vm example_docker MODE=docker IMAGE=image
 same "the example in docker" "$(cat "$hand/example_docker/rc") $(command_of example_docker)" \
@@ -167,14 +172,28 @@ print(abs(max(o["price_hour"] * r["usual"] / 3600, o["minimum_charge"]) * 2 - r[
 check "recipes show: a name that is none" sh -c "! '$BUILD/gpufleetctl' recipes show nothing 2>'$WORK/o' && grep -q \"no recipe is called 'nothing'\" '$WORK/o'"
 
 wait $up
+echo nap=2.5 >"$WORK/sim/machines/hotaisle-1/compiler"
 check "matmul through the daemon" ctl run matmul --on k --set size=1024 --set repeats=1 --set dtypes=fp16 --set with=blas
 ctl results "$(newest_run)" --json >"$WORK/m.json"
 check "its share of the data sheet, which the daemon knows" grep -q '"metric":"peak_share","value":40' "$WORK/m.json"
+telemetry() { # FILE: mean power, memory and throttling of the first labels that have some
+	python3 -c 'import json, sys
+rows = json.load(open(sys.argv[1]))["results"]
+at = [r["labels"] for r in rows if r["metric"] == "power_mean"][:1]
+here = {r["metric"]: r for r in rows if at and r["labels"] == at[0]}
+energy = here.get("energy", {}).get("value", 0)
+print(at[0] if at else "none", *("%g" % here[m]["value"] if m in here else "-" for m in ("power_mean", "power_max", "memory_used_max", "temperature_max", "throttled")),
+      "energy" if 150 < energy < 1000 else energy)' "$1"
+}
+same "what its GPU did, of the whole run" "$(telemetry "$WORK/m.json")" "{} 154 154 283 45 - energy"
 gpu4s
 tree_there=$WORK/my-kernel && cp -r "$tree" "$tree_there"
 check "a directory of one's own" ctl run hip-kernel "$tree_there" --on k --set flags=-DFLOAT -- -s 512
 ctl logs "$(newest_run)" >"$WORK/k.log" 2>&1
 check "is what was built" grep -q 'main.cpp -DFLOAT' "$WORK/k.log"
+ctl results "$(newest_run)" --json >"$WORK/k.json"
+same "what its GPU did, of each repeat" "$(telemetry "$WORK/k.json")" "{'repeat': 1} 154 154 283 45 - energy"
+rm "$WORK/sim/machines/hotaisle-1/compiler"
 check "gpu-check takes none" sh -c "! '$BUILD/gpufleetctl' run gpu-check '$tree_there' --on k 2>'$WORK/o' && grep -q \"recipe 'gpu-check' takes no directory\" '$WORK/o'"
 check "gpu-check serves nothing" sh -c "! '$BUILD/gpufleetctl' serve gpu-check --on k 2>'$WORK/o' && grep -q 'it has no script that serves' '$WORK/o'"
 

@@ -222,7 +222,7 @@ sed -i "s|^providers:|providers:\n  static: { hosts: [ { name: rome, address: 12
 start_daemon
 cp "$WORK/state/ssh.key.pub" "$host/authorized_keys"
 
-ctl run llama-bench --gpu MI300X:1 --provider hotaisle --for 30m --yes --set repeats=3 --set depths="0 4096" --title vm >"$WORK/vm.out" 2>&1 &
+ctl run llama-bench --gpu MI300X:1 --provider hotaisle --for 30m --yes --set repeats=3 --set depths="0 4096" --env LLAMA_STANDIN=slow --title vm >"$WORK/vm.out" 2>&1 &
 vm=$!
 check 'a host without a GPU is offered by its CPU' sh -c "'$BUILD/gpufleetctl' offers epyc | grep -q 'EPYC:2'"
 check 'it comes up' quiet ctl up epyc:2 --name cpu --for 30m --yes
@@ -246,3 +246,12 @@ check 'its answers, and those behind 4096 tokens' sh -c "grep -q '^tg128 .*ok .*
 ctl run perplexity --gpu MI300X:1 --provider hotaisle --for 30m --yes >"$WORK/named.out" 2>&1
 same 'perplexity of the named text, without a word more' $? 0
 check 'its figure, and what it is of' sh -c "grep -q '^perplexity  *5\.[0-9]' '$WORK/named.out' && grep -q '91a598b6' '$WORK/named.out'"
+ctl runs --json >"$WORK/runs.json"
+ctl results "$(python3 -c 'import json, sys; print([r["id"] for r in json.load(open(sys.argv[1]))["runs"] if r["title"] == "vm"][0])' "$WORK/runs.json")" --json >"$WORK/vm.json"
+# What its GPU did in each test, by the test's own time; a repeat of tg128 takes 1.6 s.
+same 'samples of the GPU are those of the test' "$(field "$WORK/vm.json" bench.cells.1.scenario) $(field "$WORK/vm.json" bench.cells.1.power_mean_w) $(field "$WORK/vm.json" bench.cells.1.energy_j) $(field "$WORK/vm.json" bench.cells.1.peak_memory_mib)" \
+	'tg128 154.0000 246.4000 283.0000'
+same 'without a GPU there are none' "$(grep -c '"metric": *"\(power_mean\|memory_used_max\|throttled\)"' "$WORK/llama.json") $(cd "$hand/bcpubox" && echo telemetry*)" '0 telemetry*'
+check 'a draft model: each repeat is marked' grep -q '"event":"end","scenario":"128x128","input":128,"output":128,"concurrency":1,"repeat":1}' "$hand/bnvbox/marks.jsonl"
+same 'perplexity: one stretch for each command' "$(grep -c '"event":"begin"}' "$hand/ppass/marks.jsonl") $(grep -c '"event":"end"}' "$hand/ppass/marks.jsonl")" '2 2'
+check 'perplexity: samples of the GPU' test -s "$hand/ppass/telemetry.jsonl"

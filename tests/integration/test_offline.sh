@@ -173,6 +173,11 @@ packages() { # the machines that are there get these, and a speed
 	done
 }
 results() { ctl results "$(newest_run)" --json >"$WORK/$1.json"; }
+row() { # RUN METRIC LABELS: its first value there
+	python3 -c 'import json, sys
+found = [r["value"] for r in json.load(open(sys.argv[1]))["results"] if r["metric"] == sys.argv[2] and sys.argv[3] in json.dumps(r["labels"])]
+print("%g" % found[0] if found else "none")' "$WORK/$1.json" "$2" "$3"
+}
 check "a volume" ctl volumes create kept --size 100 --provider digitalocean --region atl1
 check "a machine with it" ctl up MI300X:1 --provider digitalocean --region atl1 --volume kept --name amd --for 30m --yes
 packages
@@ -188,14 +193,19 @@ results latency
 # The first batch is slow; the median is not.
 same "tok/s of a batch of 8, which is its concurrency" "$(fields "$WORK/latency.json" bench.cells.1.output_throughput bench.cells.1.concurrency)" \
 	"$(awk 'BEGIN { printf "%.4f 8", 8 * 64 / 1.33 }')"
+for dir in "$WORK"/sim/machines/*; do echo takes_s=2.5 >>"$dir/inference"; done
 check "Transformers: ends well" ctl run hf-generate --on amd --set model=org/m --set "scenarios=128x64 40000x128" --set repeats=2 --set batch=4
 results generate
 # Weights of 14.2 GiB are 14540.8 MiB, the cache of 4 times 192 tokens 76.8 MiB; PyTorch reserves pages of 2 MiB, and one more.
 same "TTFT, TPOT, tok/s, memory; what the model cannot do" "$(fields "$WORK/generate.json" bench.cells.0.ttft_p50_ms bench.cells.0.tpot_p50_ms \
 	bench.cells.0.output_throughput bench.cells.0.peak_memory_mib bench.cells.1.reason)" \
 	"$(awk 'BEGIN { printf "70.0000 20.0000 %.4f %.4f context_exceeded", 4 * 64 / 1.33, 2 * (int((14540.8 + 76.8) / 2 + 0.999) + 1) }')"
+same "what its GPU did in the first of them" "$(row generate power_mean '"repeat": 1') $(row generate temperature_max '"repeat": 1')" "154 45"
+same "memory is what PyTorch says of itself" "$(grep -o '"metric": *"memory_used_max"' "$WORK/generate.json" | wc -l)" 2
 check "its stack is known" test "$(fields "$WORK/generate.json" bench.stack_id)" != null
 check "quantize: ends well" ctl run quantize --on amd --set model=org/m --set scheme=FP8_DYNAMIC
+results quantize
+same "what the GPU did meanwhile" "$(row quantize power_mean '{}') $(row quantize memory_used_max '{}')" "154 283"
 same "the model is on the volume, whole" "$(ctl exec amd -- 'cd volumes/kept/quantized/m-FP8_DYNAMIC && sha256sum -c SHA256SUMS 2>&1 | grep -c OK')" 4
 ctl results "$(newest_run)" --save "$WORK/saved" >/dev/null
 same "its manifest is there and here" "$(ctl exec amd -- 'cat volumes/kept/quantized/m-FP8_DYNAMIC/manifest.json' | sha256sum)" "$(sha256sum <"$WORK/saved/manifest.json")"

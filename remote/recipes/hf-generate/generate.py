@@ -3,6 +3,7 @@ written as they come; what cannot be measured is a line with its reason. The pla
 """
 import argparse
 import json
+import os
 import sys
 import time
 
@@ -83,9 +84,14 @@ def generate(model, ids, output):
 class Lines:
     def __init__(self, path):
         self.file = open(path, "a")
+        self.marks = open(os.path.join(os.path.dirname(path), "marks.jsonl"), "a")
 
     def say(self, metric, labels=None, **rest):
         print(json.dumps(dict(metric=metric, **(labels or {}), **rest), separators=(",", ":")), file=self.file, flush=True)
+
+    def mark(self, event, labels):
+        """When it was measured, for the samples of the GPUs (telemetry.sh)."""
+        print(json.dumps(dict(t=time.time(), event=event, **labels), separators=(",", ":")), file=self.marks, flush=True)
 
     def status(self, labels, text, reason="", detail=""):
         why = {key: value[:120] for key, value in (("reason", reason), ("detail", detail)) if value}
@@ -101,7 +107,10 @@ def measure(model, lines, labels, seed, limit, warm):
         if warm:
             generate(model, prompts(model, batch, length, seed - 1), output)
         every_gpu(torch.cuda.reset_peak_memory_stats)
-        first, total, tokens = generate(model, prompts(model, batch, length, seed), output)
+        ids = prompts(model, batch, length, seed)
+        lines.mark("begin", labels)
+        first, total, tokens = generate(model, ids, output)
+        lines.mark("end", labels)
     except OutOfMemory as e:
         torch.cuda.empty_cache()
         lines.status(labels, "failed", "oom", str(e).split("\n")[0])

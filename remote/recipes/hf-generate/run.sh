@@ -13,6 +13,8 @@ me=hf-generate
 . ./common/floor.sh
 # shellcheck source=remote/recipes/common/matrix.sh
 . ./common/matrix.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 # shellcheck source=remote/recipes/common/manifest.sh
 . ./common/manifest.sh
 # shellcheck source=remote/recipes/common/vllm.sh
@@ -26,6 +28,7 @@ log=$GPUFLEET_RESULTS/generate.log
 
 finish()
 {
+	telemetry_stop
 	[ "$mode" != docker ] || container_stop
 	rm -rf "$work"
 }
@@ -93,6 +96,7 @@ at=$(inside_results)
 	sed "s,^generate.py\$,$at/generate.py," "$work/bench_args"
 	printf '%s\n' --seed "$SEED" --plan "$at/plan.txt" --results "$at/results.jsonl"
 } >"$work/words"
+telemetry_start
 progress "loading $MODEL"
 # What it says goes on here; what went wrong is looked for in the log.
 { with_words "$work/words" inside env 2>"$log" </dev/null; echo $? >"$work/rc"; } | sed -n '/^gpufleet: progress /p; /^hf-generate: /p'

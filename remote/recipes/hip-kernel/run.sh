@@ -11,6 +11,8 @@ me=hip-kernel
 . ./common/launch.sh
 # shellcheck source=remote/recipes/common/kernel.sh
 . ./common/kernel.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 # shellcheck source=remote/recipes/common/manifest.sh
 . ./common/manifest.sh
 
@@ -18,6 +20,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/hip-kernel.XXXXXX") || exit 1
 mode=native
 finish()
 {
+	telemetry_stop
 	kernel_leave
 	rm -rf "$work"
 }
@@ -63,6 +66,7 @@ say "$gpu_count x $gpu_name ($arch), $mode${image:+, image $image}"
 kernel_enter || exit 1
 printf '%s\n' "arguments=$*" "flags=$FLAGS" "variant=$VARIANT" "build=$BUILD" \
 	"source=$(cd "$tree" && find . -type f -exec cat {} + | sha256sum | cut -c 1-16)" >"$work/bench_args"
+telemetry_start
 {
 	inside env "BUILD=$BUILD" "FLAGS=$FLAGS" "VARIANT=$VARIANT" "PROGRAM=$PROGRAM" "GPUFLEET_RESULTS=$GPUFLEET_RESULTS" \
 		sh "$PWD/work.sh" "$vendor" "$arch" "$tree" "$REPEATS" "$@"

@@ -10,6 +10,8 @@ cd "$here" || exit 1
 . ./common/shell.sh
 # shellcheck source=remote/recipes/common/kernel.sh
 . ./common/kernel.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 
 vendor=$1 arch=$2 tree=$3 repeats=$4
 shift 4
@@ -89,6 +91,8 @@ repeat=1
 while [ "$repeat" -le "$repeats" ]; do
 	progress "run $repeat of $repeats"
 	echo "gpufleet: repeat $repeat"
+	mark begin "$repeat"
 	"./$PROGRAM" "$@" || fail "the program ended with status $?"
+	mark end "$repeat"
 	repeat=$((repeat + 1))
 done

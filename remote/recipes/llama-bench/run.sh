@@ -11,13 +11,15 @@ me=llama-bench
 . ./common/launch.sh
 # shellcheck source=remote/recipes/common/matrix.sh
 . ./common/matrix.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 # shellcheck source=remote/recipes/common/manifest.sh
 . ./common/manifest.sh
 # shellcheck source=remote/recipes/common/llama.sh
 . ./common/llama.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/llama-bench.XXXXXX") || exit 1
-trap 'llama_end; rm -rf "$work"' EXIT
+trap 'telemetry_stop; llama_end; rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 measured=0
 cells=0
@@ -71,9 +73,11 @@ bench()
 		# shellcheck disable=SC2086 # words
 		[ -z "$BENCH_ARGS" ] || printf '%s\n' $BENCH_ARGS
 	} >"$work/bench_args"
+	mark begin # which test ran when, its rows say
 	limited "$CELL_LIMIT" with_words "$work/bench_args" exec_inside "$llama/build/bin/llama-bench" -o jsonl -fa "$(bench_flash "$1")" -d "$2" \
 		>"$GPUFLEET_RESULTS/$file_of.jsonl" 2>"$log" </dev/null
 	rc=$?
+	mark end
 	reason=$(llama_reason "$log") detail=$(json_text "$(llama_complaint "$log")")
 	[ "$rc" -ne 124 ] || reason=timeout detail="longer than $CELL_LIMIT s"
 	while read -r name input output; do
@@ -112,8 +116,10 @@ speculate()
 		[ "$THREADS" -eq 0 ] || printf '%s\n' -t "$THREADS"
 		llama_flash llama-speculative "$flash"
 	} >"$work/draft_args"
+	mark begin "$name" "$input" "$output" "$streams_of" "$repeat"
 	limited "$CELL_LIMIT" with_words "$work/draft_args" exec_inside "$llama/build/bin/llama-speculative" >"$log" 2>&1 </dev/null
 	rc=$?
+	mark end "$name" "$input" "$output" "$streams_of" "$repeat"
 	if grep -q '^decoded .* tokens in ' "$log"; then
 		measured=$((measured + 1))
 		record ran
@@ -133,6 +139,7 @@ model=$gguf draft=
 gguf=$model
 say "llama.cpp $REF for $vendor $arch, $mode${image:+, image $image}"
 llama_begin && llama_build || exit 1
+telemetry_start
 for flash in $FLASH_ATTENTION; do
 	for depth in $DEPTHS; do
 		[ -s "$work/tests" ] || continue

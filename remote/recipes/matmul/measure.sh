@@ -11,6 +11,8 @@ cd "$(dirname "$0")" || exit 1
 . ./common/shell.sh
 # shellcheck source=remote/recipes/common/kernel.sh
 . ./common/kernel.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 
 has_torch()
 {
@@ -55,6 +57,7 @@ torch) has_torch || fail "there is no PyTorch that sees a GPU here" ;;
 *) build ;;
 esac
 rc=0
+mark begin
 for dtype; do
 	progress "$dtype, $size x $size, $iterations runs timed together, $repeats times"
 	if [ "$with" = torch ]; then
@@ -66,4 +69,5 @@ for dtype; do
 		rc=1
 	}
 done
+mark end
 exit $rc

@@ -11,6 +11,8 @@ me=matmul
 . ./common/launch.sh
 # shellcheck source=remote/recipes/common/kernel.sh
 . ./common/kernel.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 # shellcheck source=remote/recipes/common/manifest.sh
 . ./common/manifest.sh
 
@@ -18,6 +20,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/matmul.XXXXXX") || exit 1
 mode=native
 finish()
 {
+	telemetry_stop
 	kernel_leave
 	rm -rf "$work"
 }
@@ -65,9 +68,10 @@ peak=$(awk -v own="${PEAK:-0}" -v known="${GPUFLEET_GPU_TFLOPS:-0}" 'BEGIN { pri
 say "$gpu_count x $gpu_name ($arch), $mode${image:+, image $image}"
 kernel_enter || exit 1
 printf '%s\n' "with=$WITH" "size=$SIZE" "warmup=$WARMUP" "iterations=$ITERATIONS" "dtypes=$DTYPES" >"$work/bench_args"
+telemetry_start
 # shellcheck disable=SC2086 # types are words
 {
-	inside sh "$PWD/measure.sh" "$vendor" "$arch" "$WITH" "$SIZE" "$WARMUP" "$ITERATIONS" "$REPEATS" $DTYPES
+	inside env "GPUFLEET_RESULTS=$GPUFLEET_RESULTS" sh "$PWD/measure.sh" "$vendor" "$arch" "$WITH" "$SIZE" "$WARMUP" "$ITERATIONS" "$REPEATS" $DTYPES
 	echo $? >"$work/rc"
 } 2>&1 | tee "$GPUFLEET_RESULTS/matmul.log"
 figures >"$GPUFLEET_RESULTS/results.jsonl"

@@ -9,6 +9,8 @@ me=perplexity
 . ./common/gpu.sh
 # shellcheck source=remote/recipes/common/launch.sh
 . ./common/launch.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 # shellcheck source=remote/recipes/common/manifest.sh
 . ./common/manifest.sh
 # shellcheck source=remote/recipes/common/llama.sh
@@ -17,7 +19,7 @@ me=perplexity
 . ./common/dataset.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/perplexity.XXXXXX") || exit 1
-trap 'llama_end; rm -rf "$work"' EXIT
+trap 'telemetry_stop; llama_end; rm -rf "$work"' EXIT
 trap 'exit 143' TERM INT HUP
 results=$GPUFLEET_RESULTS/results.jsonl
 twice=2 # chunks
@@ -40,8 +42,10 @@ measure()
 		[ "$THREADS" -eq 0 ] || printf '%s\n' -t "$THREADS"
 		llama_flash llama-perplexity on
 	} >"$work/bench_args"
+	mark begin
 	limited "$CELL_LIMIT" with_words "$work/bench_args" exec_inside "$llama/build/bin/llama-perplexity" >"$3" 2>&1 </dev/null
 	rc=$?
+	mark end
 	[ "$rc" -ne 124 ] || fail "it took longer than $CELL_LIMIT s"
 	estimate=$(sed -n 's/.*Final estimate: PPL = \([0-9.]*\) .*/\1/p' "$3" | tail -n 1)
 	error=$(sed -n 's/.*Final estimate: PPL = [0-9.]* +\/- \([0-9.]*\).*/\1/p' "$3" | tail -n 1)
@@ -84,6 +88,7 @@ find_text "$DATASET" && model_file "$MODEL" || exit 1
 model=$gguf
 say "llama.cpp $REF for $vendor $arch, $mode${image:+, image $image}; $DATASET, $CHUNKS chunks of $CONTEXT tokens"
 llama_begin && llama_build || exit 1
+telemetry_start
 find_baseline
 progress "measuring $CHUNKS chunks of $CONTEXT tokens"
 measure "$model" "$chunks" "$GPUFLEET_RESULTS/perplexity.log"

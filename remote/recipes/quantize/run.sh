@@ -11,6 +11,8 @@ me=quantize
 . ./common/launch.sh
 # shellcheck source=remote/recipes/common/floor.sh
 . ./common/floor.sh
+# shellcheck source=remote/recipes/common/telemetry.sh
+. ./common/telemetry.sh
 # shellcheck source=remote/recipes/common/manifest.sh
 . ./common/manifest.sh
 # shellcheck source=remote/recipes/common/vllm.sh
@@ -25,6 +27,7 @@ part=
 
 finish()
 {
+	telemetry_stop
 	[ "$mode" != docker ] || container_stop
 	[ -z "$part" ] || rm -rf "$part"
 	rm -rf "$work"
@@ -93,8 +96,12 @@ else
 	} >"$work/words"
 fi
 began=$(date +%s)
+telemetry_start
+mark begin
 progress "quantising $MODEL to $SCHEME"
 { with_words "$work/words" inside env 2>"$log" </dev/null; echo $? >"$work/rc"; } | tee "$work/said"
+mark end
+telemetry_stop
 cat "$work/said" >>"$log"
 rc=$(cat "$work/rc")
 [ "$rc" -eq 0 ] || fail "the script ended with status $rc: $(complaint "$log")"

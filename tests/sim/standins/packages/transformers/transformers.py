@@ -2,6 +2,7 @@
 megabyte for each ten tokens. Arguments that the real one does not know are refused. What it saves is as large as its scheme makes it."""
 import json
 import os
+import time
 
 import torch
 from torch import SET, Clock
@@ -44,6 +45,7 @@ class Model:
             raise ValueError("this stand-in generates greedily on a GPU")
         batch, length = ids.shape
         tokens = min_new_tokens // 2 if SET["fault"] == "early_stop" else max_new_tokens
+        time.sleep(float(SET["takes_s"]))
         cache = torch.cuda.take(batch * (length + tokens) * (1 << 20) // 10)
         for k in range(tokens):
             Clock.now += float(SET["itl_ms" if k else "ttft_ms"]) / 1000
