@@ -98,12 +98,36 @@ check 'the other one was stopped' sh -c "'$BUILD/gpufleetctl' runs --json | tr '
 # ---- vLLM over Ray -------------------------------------------------------------------------------------------------------------
 
 says 'the recipe wants two' 122 'say --instances 2' run vllm-ray --gpu mi300x --yes
+for dir in "$WORK"/sim/machines/*; do echo takes_s=2.5 >"$dir/inference"; done
 says 'vLLM over Ray' 0 '64x32' run vllm-ray --on pair --set MODEL=test/big --set NAP=1 --set SCENARIOS=64x32 --set CONCURRENCY=1 --set REPEATS=1 --set PROMPTS=2
 run=$(newest_run)
 rm -rf "$WORK/out"
 ctl results "$run" -o "$WORK/out" >/dev/null 2>&1
 check 'pipeline over both machines' grep -q 'pipeline_parallel_size=2' "$WORK/out/server.log"
 says 'the worker joined the head' 0 "joined $first:6379 as $second" logs "$run" --rank 1
+field() { # FILE PATH...
+	python3 - "$@" <<-'PYTHON'
+		import json, sys
+		document, found = json.load(open(sys.argv[1])), []
+		for path in sys.argv[2:]:
+		    value = document
+		    for key in path.split("."):
+		        value = value[int(key)] if isinstance(value, list) and len(value) > int(key) else value.get(key) if isinstance(value, dict) else None
+		    found.append("null" if value is None else "%g" % value if isinstance(value, float) else str(value))
+		print(" ".join(found))
+	PYTHON
+}
+same 'its manifest: of how many' "$(field "$WORK/out/manifest.json" instances ranks rank gpu_count cluster_gpu_count ray_version vllm_version)" \
+	'2 2 0 1 2 2.48.0 0.11.2'
+same 'and what ran' "$(field "$WORK/out/manifest.json" model_id gfx_arch launch_mode dtype engine_args.0 bench_args.2 env_floor_ok)" \
+	'test/big gfx942 docker torch.bfloat16 serve serve True'
+check 'no address is in it' sh -c "! grep -q '$first\|$second' '$WORK/out/manifest.json'"
+ctl results "$run" --json >"$WORK/ray.json"
+same 'its stack is known, and what GPUs of rank 0 did' "$(field "$WORK/ray.json" bench.cells.0.power_mean_w bench.cells.0.peak_memory_mib) $(field "$WORK/ray.json" bench.stack_id | wc -c)" \
+	'154 283 65'
+check 'samples of rank 1 are kept' grep -q socket_power "$WORK/out/rank-1/telemetry.jsonl"
+says 'its weights can be there before' 0 'vllm-ray' prepare vllm-ray --gpu MI300X:1 --provider digitalocean --volume big --size 200 --set MODEL=test/big --yes
+check 'on a volume' sh -c "'$BUILD/gpufleetctl' volumes | grep -q '^big '"
 
 # ---- each by itself: up --setup, run --on FLEET/I --------------------------------------------------------------------------------
 

@@ -274,7 +274,8 @@ static void samples_of_the_gpu(void **state)
 	static const char marks[] = "{\"t\":1770185700.5,\"event\":\"begin\"}\n{\"t\":1770185718.2,\"event\":\"end\"}\n";
 	const struct result_file files[] = { { "bench.jsonl", rows, sizeof(rows) - 1 }, { "marks.jsonl", marks, sizeof(marks) - 1 },
 		{ "telemetry.csv", samples, sizeof(samples) - 1 } };
-	static const char short_rows[] = ROW("\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32") ROW("\"n_depth\":9,\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32");
+	static const char short_rows[] = ROW("\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32")
+	    ROW("\"n_depth\":9,\"test_time\":\"2026-02-04T06:15:02Z\",\"avg_ts\":32");
 	const struct result_file quick[] = { { "bench.jsonl", short_rows, sizeof(short_rows) - 1 },
 		{ "marks.jsonl", marks, sizeof(marks) - 1 }, { "telemetry.csv", "1770185701,0,5,6,7,8,Active\n", 28 } };
 	struct results r = { 0 };

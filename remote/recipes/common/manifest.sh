@@ -37,7 +37,8 @@ put_list()
 	printf ']' >>"$manifest.new"
 }
 
-# The whole environment of the server; values of what looks like a secret are not kept, their names are.
+# The whole environment of the server; values of what looks like a secret are not kept, their names are. Where the instances of this run
+# are is no part of the stack.
 put_env()
 {
 	printf ',"env":{' >>"$manifest.new"
@@ -46,7 +47,7 @@ put_env()
 	/^[A-Za-z_][A-Za-z0-9_]*=/ {
 		name = $0; sub(/=.*/, "", name)
 		value = $0; sub(/^[^=]*=/, "", value)
-		if (name ~ /^(GPUFLEET_|_$|PWD$|OLDPWD$|SHLVL$|HOSTNAME$|TMPDIR$|HOME$)/) next
+		if (name ~ /^(GPUFLEET_|SKYPILOT_NODE_IPS$|MASTER_ADDR$|_$|PWD$|OLDPWD$|SHLVL$|HOSTNAME$|TMPDIR$|HOME$)/) next
 		if (name ~ /TOKEN|KEY|SECRET|PASSWORD|CREDENTIAL/ || name ~ /^(AWS_|SSH_)/) value = "<redacted>"
 		printf "%s\"%s\":\"%s\"", n++ ? "," : "", name, json(value)
 	}' "$work/environment" >>"$manifest.new"
