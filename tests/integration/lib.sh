@@ -106,6 +106,23 @@ copy_database() {
 }
 stored() { sqlite3 "$WORK/killed.db" "$1"; }
 
+# Fields of the manifest (benchmarks §6) that a recipe's must have, be they null; FILE gpu|cpu python|none FIELD...: those that it lacks
+manifest_lacks() {
+	python3 - "$@" <<-'PYTHON' || echo unreadable
+		import json, sys
+		path, gpu, python = sys.argv[1:4]
+		wanted = """schema collected_at provider region instance_id instance_type price_per_hour_usd image image_digest os_release kernel cpu_model
+		    cpu_count ram_bytes bench_args env env_floor_ok env_floor_missing numa_balancing thp cpu_governor launch_mode""".split() + sys.argv[4:]
+		m = json.load(open(path))
+		if gpu == "gpu":
+		    wanted += "gpu_vendor gpu_model gpu_count gpu_memory_bytes driver_version".split()
+		    wanted += ["gfx_arch", "rocm_version", "host_rocm_version"] if m.get("gpu_vendor") == "amd" else ["compute_cap", "driver_cuda_version", "gpu_power_limit_w", "ecc"]
+		if python == "python":
+		    wanted += "python_version torch_version torch_hip_version cuda_version pip_freeze_sha256".split()
+		print(" ".join(["%s" % key for key in wanted if key not in m] + ["empty:" + key for key in m if m[key] == ""]))
+	PYTHON
+}
+
 # Money is compared exactly, in micro-dollars.
 sim_bill() { # CLOUD: what it has charged
 	sim_get bill | sed 's/.*"clouds"//' | tr '{' '\n' | grep -A 1 "\"$1\": *\$" | sed -n 's/.*"cost_micro": *\([0-9]*\).*/\1/p' | tail -n 1

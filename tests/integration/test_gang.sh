@@ -121,6 +121,7 @@ same 'its manifest: of how many' "$(field "$WORK/out/manifest.json" instances ra
 	'2 2 0 1 2 2.48.0 0.11.2'
 same 'and what ran' "$(field "$WORK/out/manifest.json" model_id gfx_arch launch_mode dtype engine_args.0 bench_args.2 env_floor_ok)" \
 	'test/big gfx942 docker torch.bfloat16 serve serve True'
+same 'all of it is there' "$(manifest_lacks "$WORK/out/manifest.json" gpu python vllm_version model_revision engine_args quantization kv_cache_dtype max_model_len)" ''
 check 'no address is in it' sh -c "! grep -q '$first\|$second' '$WORK/out/manifest.json'"
 ctl results "$run" --json >"$WORK/ray.json"
 same 'its stack is known, and what GPUs of rank 0 did' "$(field "$WORK/ray.json" bench.cells.0.power_mean_w bench.cells.0.peak_memory_mib) $(field "$WORK/ray.json" bench.stack_id | wc -c)" \

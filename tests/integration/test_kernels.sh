@@ -73,6 +73,7 @@ same "both types, both GPUs, three times" "$(grep -c '"metric":"matmul"' "$hand/
 check "which library is said" grep -q '"with":"rocBLAS"' "$hand/amd/results.jsonl"
 check "samples of the GPUs" grep -q '"socket_power"' "$hand/amd/telemetry.jsonl"
 check "and when it was measured" sh -c "head -n 1 '$hand/amd/marks.jsonl' | grep -q '\"event\":\"begin\"}' && tail -n 1 '$hand/amd/marks.jsonl' | grep -q '\"event\":\"end\"}'"
+same "the whole manifest" "$(manifest_lacks "$hand/amd/manifest.json" gpu none compiler)" ""
 alone matmul h100 nvidia GPUFLEET_GPU_TFLOPS=989.4
 same "H100: the compiler's words" "$(command_of nvidia)" "nvcc -O3 -arch=sm_90 -x cu -o gemm -DWITH_BLAS gemm.cpp -lcublas"
 same "H100: share" "$(figure nvidia peak_share)" 40.00
@@ -106,10 +107,12 @@ PYTHON
 chmod +x "$hand/bare/bin/python3"
 alone matmul bare torch WITH=auto PEAK=181 DTYPES=fp16 SIZE=8192 WARMUP=10 ITERATIONS=100 REPEATS=1
 same "PyTorch: what it is asked for" "$(cat "$hand/torch/torch")" "fp16 8192 10 100 1"
+same "PyTorch: the whole manifest" "$(manifest_lacks "$hand/torch/manifest.json" gpu none python_version pip_freeze_sha256)" ""
 same "PyTorch: the guide's line is 76 % of the peak" "$(figure torch peak_share)" 76.36
 
 alone hip-kernel mi210 example REPEATS=2 -- -s 3072
 same "the example: the compiler's words" "$(command_of example)" "hipcc -O3 --offload-arch=gfx90a -o kernel -I. cpu/lib_cpu.cpp hip/lib_hip.cpp main.cpp"
+same "the example: the whole manifest" "$(manifest_lacks "$hand/example/manifest.json" gpu none compiler)" ""
 same "the example: its line" "$(figure example fp32_matmul)" 6.7875
 same "the example: milliseconds, twice" "$(grep -c '"metric":"elapsed_time_kernel".*"unit":"ms"' "$hand/example/results.jsonl")" 2
 same "the example: when it ran, each time" "$(grep -c '"event":"\(begin\|end\)","repeat":[12]}' "$hand/example/marks.jsonl")" 4

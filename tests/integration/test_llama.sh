@@ -150,6 +150,11 @@ same 'the manifest says what was built and measured' \
 	"$(field "$hand/bamdbox/manifest.json" framework) $(field "$hand/bamdbox/manifest.json" quantization) $(field "$hand/bamdbox/manifest.json" gfx_arch) $(field "$hand/bamdbox/manifest.json" model_sha256)" \
 	"llama.cpp b6910 Q8_0 gfx942 $(sha256sum "$hand/target-Q8_0.gguf" | cut -c 1-64)"
 
+for m in amdvm amdbox nvvm nvbox cpubox; do
+	kind=gpu
+	[ $m != cpubox ] || kind=cpu
+	same "the whole manifest: $m" "$(manifest_lacks "$hand/b$m/manifest.json" $kind none framework llama_cpp_commit model_id model_sha256 quantization kv_cache_dtype draft_id engine_args)" ""
+done
 by_hand llama-bench amdbox oom MODEL="$hand/target-Q8_0.gguf" DEPTHS="0 4096" LLAMA_STANDIN=oom=4096 &
 by_hand llama-bench nvbox nodraft MODEL="$hand/target-Q8_0.gguf" DRAFT="$hand/draft-Q8_0.gguf" PROMPT= ANSWER= LLAMA_STANDIN=no_draft &
 by_hand llama-bench cpubox newer MODEL="$hand/target-Q8_0.gguf" FLASH_ATTENTION="0 1" LLAMA_STANDIN=newer &
@@ -190,6 +195,8 @@ wait
 same 'pace: measured, and its answers are right' "$(cat "$hand/apace.rc") $(grep -c '"quality","text":"pass"' "$hand/apace/results.jsonl") $(field "$hand/apace/s01_c1_r2.json" benchmark_results.0.metrics.output_tps)" '0 1 40.0000'
 same 'pace: what ran' "$(field "$hand/apace/manifest.json" framework) $(field "$hand/apace/manifest.json" model_id) $(field "$hand/apace/manifest.json" draft_id) $(field "$hand/apace/manifest.json" env.OMP_WAIT_POLICY)" \
 	'AMD PACE v1.1.0 Qwen/Qwen2.5-7B-Instruct null active'
+same 'pace: the whole manifest' "$(manifest_lacks "$hand/apace/manifest.json" cpu python pace_commit model_id model_revision draft_id dtype kv_cache_type omp_num_threads numa_binding allocator)" ''
+same 'perplexity: the whole manifest' "$(manifest_lacks "$hand/ppass/manifest.json" gpu none llama_cpp_commit model_id model_sha256 dataset_sha256)" ''
 check 'pace: wrong answers are said' grep -q '"quality","text":"fail"' "$hand/awrong/results.jsonl"
 check 'pace: each configuration has its models' grep -q 'amd/PARD-Llama-3.2-1B' "$hand/awrong/manifest.json"
 check 'pace: a gated model has its reason' grep -q '"reason":"model_access"' "$hand/agated/scenarios.jsonl"

@@ -83,9 +83,16 @@ for recipe in $all; do
 	done
 	wait "${pids[@]}"
 done
+declare -A fields=([vllm-throughput]="vllm_version model_id model_revision engine_args quantization dtype kv_cache_dtype max_model_len"
+	[hf-generate]="transformers_version model_id model_revision dtype" [quantize]="llmcompressor_version model_id model_revision quantization scheme")
+fields[vllm-latency]=${fields[vllm-throughput]}
 for recipe in $all; do
 	for m in amd nvidia; do
-		for mode in docker native; do same "$recipe on $m, $mode: ends well" "$(cat "$WORK/$m.$recipe.$mode/rc")" 0; done
+		for mode in docker native; do
+			same "$recipe on $m, $mode: ends well" "$(cat "$WORK/$m.$recipe.$mode/rc")" 0
+			# shellcheck disable=SC2086 # words
+			same "$recipe on $m, $mode: the whole manifest" "$(manifest_lacks "$WORK/$m.$recipe.$mode/results/manifest.json" gpu python ${fields[$recipe]})" ""
+		done
 	done
 done
 # shellcheck disable=SC2034 # read by their names

@@ -87,6 +87,7 @@ manifest_gpu()
 		put_text driver_version "$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1)"
 		put_number gpu_memory_bytes "$(nvidia-smi --query-gpu=memory.total --format=csv,noheader,nounits 2>/dev/null | awk 'NR == 1 && $1 > 0 { printf "%.0f", $1 * 1048576 }')"
 		put_number gpu_power_limit_w "$(nvidia-smi --query-gpu=power.limit --format=csv,noheader,nounits 2>/dev/null | head -n 1 | tr -d ' ')"
+		put_text ecc "$(nvidia-smi --query-gpu=ecc.mode.current --format=csv,noheader 2>/dev/null | head -n 1 | sed '/N\/A\|Not Supported/d')"
 		put_text driver_cuda_version "$(nvidia-smi 2>/dev/null | sed -n 's/.*CUDA Version: *\([0-9.]*\).*/\1/p' | head -n 1)"
 	else
 		put_text gfx_arch "$arch"

@@ -167,6 +167,7 @@ manifest_begin
 manifest_host
 manifest_llama
 put_text quantization "$(sed -n 's/.*"model_type": *"[^"]*[0-9]B \([^"]*\)".*/\1/p' "$GPUFLEET_RESULTS"/bench_*.jsonl 2>/dev/null | head -n 1)"
+put_text kv_cache_dtype "$(sed -n 's/.*"type_k": *"\([^"]*\)".*/\1/p' "$GPUFLEET_RESULTS"/bench_*.jsonl 2>/dev/null | head -n 1)"
 put_text draft_id "${DRAFT:-}"
 [ -z "$draft" ] || put_text draft_sha256 "$(digest "$draft")"
 manifest_end

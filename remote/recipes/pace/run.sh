@@ -127,6 +127,7 @@ measure()
 choose_models
 choose_cores
 write_plan "$BATCH"
+printf '%s\n' "runs=$RUNS" "warmups=$WARMUPS" "draft_tokens=${DRAFT:+$DRAFT_TOKENS}" do_sample=false manual_seed=0 use_real_data=true >"$work/bench_args"
 mkdir -p "$models"
 [ -x "$python" ] || fail "AMD PACE $REF is not here: its setup has not run"
 say "$MODEL${DRAFT:+ with $DRAFT}, $threads threads${bind:+, $bind}${allocator:+, tcmalloc}"

@@ -115,6 +115,7 @@ manifest_host
 manifest_gpu
 manifest_software llmcompressor compressed-tensors transformers
 manifest_model
+put_text quantization "$SCHEME"
 put_text scheme "$SCHEME"
 put_text method "$METHOD"
 manifest_end
