@@ -166,7 +166,8 @@ static void tell(struct way *w, const json_t *run, const char *path)
 static int look(struct way *w, const json_t *run, struct err *e)
 {
 	const char *says = json_str(run, "progress", ""), *path;
-	bool running = !strcmp(json_str(run, "state", ""), "RUNNING");
+	const char *state = json_str(run, "state", "");
+	bool running = !strcmp(state, "RUNNING"), over = !strcmp(state, "COLLECTING") || !strcmp(state, "STOPPING");
 	json_t *fleet;
 	int64_t port;
 	char *digits;
@@ -177,7 +178,8 @@ static int look(struct way *w, const json_t *run, struct err *e)
 	}
 	if (running && strcmp(says, w->said) != 0 && !str_starts(says, SAYS))
 		progress_note(&w->watch.progress, "%s", says);
-	str_copy(w->said, says);
+	if (!over) /* what it says of its end is shown with the end */
+		str_copy(w->said, says);
 	if (!running || w->ending || w->ssh || !str_starts(says, SAYS) || clock_boot() < w->again)
 		return 0;
 	path = says + strlen(SAYS) + strspn(says + strlen(SAYS), "0123456789");

@@ -445,6 +445,36 @@ static void test_run(void **state)
 }
 
 /* Each rank of a run of several instances is a run with a number of its own. */
+/* Its last word may be read only when the script has ended already: while results are fetched, or with the end itself. */
+static void test_serve_ends(void **state)
+{
+	static const char *const later[] = { "COLLECTING", "STOPPING" };
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(later); k++) {
+		char *body = xasprintf("{\"run\":{\"id\":9,\"state\":\"%s\",\"fleet\":\"k\",\"progress\":\"the server has ended: out of memory\"}}", later[k]);
+		const struct mock_row rows[] = {
+			{ "POST", "/v1/runs", .body = "{\"run\":{\"id\":9}}" },
+			{ "GET", "/v1/runs/9", .times = 1, .body = "{\"run\":{\"id\":9,\"state\":\"SETUP\",\"fleet\":\"k\",\"progress\":\"installing\"}}" },
+			{ "GET", "/v1/runs/9", .times = 1, .body = "{\"run\":{\"id\":9,\"state\":\"RUNNING\",\"fleet\":\"k\",\"progress\":\"loading\"}}" },
+			{ "GET", "/v1/runs/9", .times = 1, .body = body },
+			{ "GET", "/v1/runs/9", .body = "{\"run\":{\"id\":9,\"state\":\"DONE\",\"outcome\":\"failed\",\"exit_status\":1,\"fleet\":\"k\","
+						       "\"progress\":\"the server has ended: out of memory\",\"metered\":0.5}}" },
+			{ "GET", "/v1/fleets/k", .body = "{\"name\":\"k\",\"instances\":[]}" },
+			{ 0 },
+		};
+		struct mock *m = mock_start(rows);
+		struct ran r = mock_run(m, "serve", "vllm-serve", "--on", "k", NULL);
+
+		assert_int_equal(r.status, 1);
+		assert_has(r.err, "the server has ended: out of memory");
+		assert_has(r.err, "the server is gone: run 9 failed (exit 1)");
+		ran_free(&r);
+		mock_stop(m);
+		free(body);
+	}
+}
+
 static void test_logs_of_ranks(void **state)
 {
 	static const struct mock_row rows[] = {
@@ -1109,6 +1139,7 @@ int main(void)
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_run),
 		cmocka_unit_test(test_run_log_goes_on),
+		cmocka_unit_test(test_serve_ends),
 		cmocka_unit_test(test_logs_of_ranks),
 		cmocka_unit_test(test_run_gpu),
 		cmocka_unit_test(test_run_preset),

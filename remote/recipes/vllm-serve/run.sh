@@ -71,6 +71,7 @@ measure()
 	fi
 	reason=request_errors detail=
 	if ! server_lives; then
+		server_said
 		reason=server_exited detail=$(json_text "$(complaint "$server_log")")
 	elif [ "$rc" -eq 124 ]; then
 		reason=timeout detail="longer than $CELL_LIMIT s"

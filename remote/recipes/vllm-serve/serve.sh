@@ -88,4 +88,5 @@ while server_lives; do
 		exit 0
 	}
 done
+server_said
 gone "the server has ended: $(complaint "$server_log")"

@@ -51,6 +51,19 @@ server_lives()
 	fi
 }
 
+# What an ended server wrote last is in its log: docker hands it on behind the end, soon.
+server_said()
+{
+	n=0
+	while [ -n "$logs_pid" ] && [ $n -lt 5 ]; do
+		case $(sed 's/.*) //' "/proc/$logs_pid/stat" 2>/dev/null) in
+		'' | Z*) return ;;
+		esac
+		sleep 1
+		n=$((n + 1))
+	done
+}
+
 # As its process has it, one variable a line. In docker it is the first process.
 server_environment()
 {
@@ -131,6 +144,7 @@ start()
 	done
 	if [ $rc -ne 0 ]; then
 		reason=${reason:-server_exited}
+		[ "$reason" != server_exited ] || server_said
 		detail=$(json_text "$(complaint "$server_log")")
 	fi
 	return $rc
