@@ -37,13 +37,29 @@ static int tokens(const json_t *row, const char *key)
 
 /* ---- what it is called ---- */
 
+/* What computed: "CUDA", "ROCm,CPU". Builds of 2023 and 2024 had a truth value for each instead. */
+static void backends_of(const json_t *row, char out[64])
+{
+	static const char *const older[][2] = { { "cuda", "CUDA" }, { "hipblas", "ROCm" }, { "vulkan", "Vulkan" }, { "kompute", "Kompute" },
+		{ "metal", "Metal" }, { "sycl", "SYCL" }, { "opencl", "OpenCL" }, { "gpu_blas", "BLAS" }, { "blas", "BLAS" } };
+	double on;
+
+	snprintf(out, 64, "%.63s", json_str(row, "backends", ""));
+	for (size_t k = 0; !*out && k < ARRAY_LEN(older); k++)
+		if (llama_number(row, older[k][0], &on) && on > 0)
+			snprintf(out, 64, "%s", older[k][1]);
+}
+
 /* Settings that make another measurement of the same test; those that are in the name are not among them. */
 static void settings_of(const json_t *row, char out[300])
 {
-	static const char *const keys[] = { "model_type", "model_filename", "backends", "n_gpu_layers", "n_threads", "n_batch", "n_ubatch", "type_k",
+	static const char *const keys[] = { "model_type", "model_filename", "n_gpu_layers", "n_threads", "n_batch", "n_ubatch", "type_k",
 		"type_v", "split_mode", "main_gpu", "no_kv_offload", "devices", "tensor_split", "cpu_mask", "n_cpu_moe" };
 	struct buf b = BUF(299);
+	char backends[64];
 
+	backends_of(row, backends);
+	buf_printf(&b, "%s|", backends);
 	for (size_t k = 0; k < ARRAY_LEN(keys); k++) {
 		const json_t *v = json_object_get(row, keys[k]);
 		double x;
@@ -208,7 +224,7 @@ static void read_facts(const json_t *row, struct results *out)
 {
 	static const struct {
 		const char *key, *metric;
-	} texts[] = { { "backends", "backends" }, { "gpu_info", "gpu_info" }, { "cpu_info", "cpu_info" }, { "model_type", "model_type" } };
+	} texts[] = { { "gpu_info", "gpu_info" }, { "cpu_info", "cpu_info" }, { "model_type", "model_type" } };
 	const char *commit = json_str(row, "build_commit", "");
 	char text[TEXT_MAX];
 	double v, number;
@@ -218,6 +234,9 @@ static void read_facts(const json_t *row, struct results *out)
 	if (llama_number(row, "build_number", &number) && number > 1)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " (b%.0f)", number);
 	results_text(out, "framework", str_trim(text), "{}");
+	backends_of(row, text);
+	if (*str_trim(text))
+		results_text(out, "backends", str_trim(text), "{}");
 	for (size_t k = 0; k < ARRAY_LEN(texts); k++) {
 		snprintf(text, sizeof(text), "%.200s", json_str(row, texts[k].key, ""));
 		if (*str_trim(text))
@@ -267,6 +286,8 @@ static void read_speculative(const struct result_cell *c, const struct llama_spe
 	results_number(out, "duration", seconds, "s", labels);
 	if (s->drafted > 0 && s->accepted >= 0)
 		results_number(out, "spec_decode_acceptance_rate", 100 * s->accepted / s->drafted, "%", labels);
+	else if (s->percent >= 0)
+		results_number(out, "spec_decode_acceptance_rate", s->percent, "%", labels);
 	if (c->output && s->decoded < c->output)
 		snprintf(doubt, sizeof(doubt), "%.0f tokens were answered, %d were asked for", s->decoded, c->output);
 	else if (s->decoded_seconds > 0.1 && fabs(s->decoded / s->decoded_seconds - s->speed) > 0.02 * s->speed)

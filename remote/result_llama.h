@@ -35,6 +35,7 @@ struct llama_speculative {
 	double decoded, decoded_seconds; /* tokens of the answer */
 	double speed;                    /* tokens per second of the answer, as printed */
 	double drafted, accepted;        /* -1: not said */
+	double percent;                  /* of the drafted tokens that were accepted; -1: not said */
 };
 bool llama_speculative(const char *text, size_t n, struct llama_speculative *out);
 

@@ -32,25 +32,6 @@ bool llama_number(const json_t *row, const char *key, double *out)
 
 /* ---- JSON and JSON lines ---- */
 
-/* The end of the object that begins at text[at], or 0: it has none. */
-static size_t object_end(const char *text, size_t n, size_t at)
-{
-	bool quoted = false;
-	size_t depth = 0;
-
-	for (; at < n; at++) {
-		if (quoted && text[at] == '\\')
-			at++;
-		else if (text[at] == '"')
-			quoted = !quoted;
-		else if (!quoted && text[at] == '{')
-			depth++;
-		else if (!quoted && text[at] == '}' && --depth == 0)
-			return at + 1;
-	}
-	return 0;
-}
-
 static bool is_row(const json_t *o)
 {
 	return json_object_get(o, "n_prompt") || json_object_get(o, "n_gen") || json_object_get(o, "avg_ts") || json_object_get(o, "avg_ns");
@@ -72,7 +53,7 @@ static void read_json(const char *text, size_t n, json_t *rows, size_t *bad)
 			end = nl ? (size_t)(nl - text) + 1 : n;
 			continue;
 		}
-		end = object_end(text, n, at);
+		end = json_object_end(text, n, at);
 		o = end ? vllm_document(text + at, end - at, NULL, &e) : NULL;
 		if (is_row(o))
 			json_array_append(rows, o);
@@ -304,7 +285,7 @@ bool llama_speculative(const char *text, size_t n, struct llama_speculative *out
 	char *copy = xstrndup(text, n), *at = copy, *line;
 	bool decoded = false;
 
-	*out = (struct llama_speculative){ .drafted = -1, .accepted = -1 };
+	*out = (struct llama_speculative){ .drafted = -1, .accepted = -1, .percent = -1 };
 	while ((line = str_split(&at, "\n"))) {
 		line += strspn(line, " \t\r");
 		if (sscanf(line, "encoded %lf tokens in %lf seconds", &out->prompt, &out->prompt_seconds) == 2)
@@ -313,8 +294,9 @@ bool llama_speculative(const char *text, size_t n, struct llama_speculative *out
 			decoded = true;
 		sscanf(line, "n_drafted = %lf", &out->drafted);
 		sscanf(line, "n_accept = %lf", &out->accepted);
+		sscanf(line, "accept = %lf%%", &out->percent);
 	}
 	free(copy);
 	return decoded && isfinite(out->prompt) && isfinite(out->prompt_seconds) && isfinite(out->decoded) && isfinite(out->decoded_seconds) &&
-	       isfinite(out->speed) && isfinite(out->drafted) && isfinite(out->accepted);
+	       isfinite(out->speed) && isfinite(out->drafted) && isfinite(out->accepted) && isfinite(out->percent);
 }

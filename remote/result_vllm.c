@@ -39,9 +39,27 @@ static void no_bare_words(char *text, size_t n)
 	}
 }
 
+size_t json_object_end(const char *text, size_t n, size_t at)
+{
+	bool quoted = false;
+	size_t depth = 0;
+
+	for (; at < n; at++) {
+		if (quoted && text[at] == '\\')
+			at++;
+		else if (text[at] == '"')
+			quoted = !quoted;
+		else if (!quoted && text[at] == '{')
+			depth++;
+		else if (!quoted && text[at] == '}' && --depth == 0)
+			return at + 1;
+	}
+	return 0;
+}
+
 json_t *vllm_document(const char *text, size_t n, size_t *used, struct err *e)
 {
-	size_t from = 0;
+	size_t from = 0, end;
 	json_error_t je;
 	json_t *doc;
 	char *copy;
@@ -61,7 +79,8 @@ json_t *vllm_document(const char *text, size_t n, size_t *used, struct err *e)
 		err_set(e, ERR_FAILED, "there is no JSON document in it");
 		return NULL;
 	}
-	copy = xstrndup(text + from, n - from);
+	end = json_object_end(text, n, from);
+	copy = xstrndup(text + from, (end ? end : n) - from);
 	no_bare_words(copy, strlen(copy));
 	doc = json_loads(copy, JSON_DISABLE_EOF_CHECK, &je);
 	free(copy);
@@ -76,6 +95,23 @@ json_t *vllm_document(const char *text, size_t n, size_t *used, struct err *e)
 }
 
 /* ---- what was printed ---- */
+
+/* Colours and what else a terminal does. */
+static void no_escapes(char *line)
+{
+	char *to = line;
+
+	for (const char *s = line; *s; s++) {
+		if (*s == 0x1b && s[1] == '[') {
+			s += 2 + strcspn(s + 2, "ABCDEFGHJKSTfhlmnsu");
+			if (!*s)
+				break;
+			continue;
+		}
+		*to++ = *s;
+	}
+	*to = '\0';
+}
 
 static const struct {
 	const char *label, *key;
@@ -147,6 +183,39 @@ static void read_printed(json_t *doc, char *line)
 	json_put(doc, name, v == floor(v) && fabs(v) < 1e15 && !strchr(value, '.') ? json_integer((json_int_t)v) : json_real(v));
 }
 
+/* "Throughput: 2.57 requests/s, 1890.10 total tokens/s, 640.12 output tokens/s" of an offline benchmark, the last one (§1.4). */
+static json_t *printed_throughput(char *text)
+{
+	double requests, total, output, prompt_tokens = 0, output_tokens = 0;
+	json_t *doc = NULL;
+	char *line;
+
+	while ((line = str_split(&text, "\n"))) {
+		char *cr = strrchr(line, '\r');
+
+		line = cr && cr[1] ? cr + 1 : line;
+		no_escapes(line);
+		line += strspn(line, " \t");
+		sscanf(line, "Total num prompt tokens: %lf", &prompt_tokens);
+		sscanf(line, "Total num output tokens: %lf", &output_tokens);
+		requests = total = output = 0;
+		if (sscanf(line, "Throughput: %lf requests/s, %lf total tokens/s, %lf output tokens/s", &requests, &total, &output) < 2 &&
+		    sscanf(line, "Throughput: %lf requests/s, %lf tokens/s", &requests, &total) < 2)
+			continue;
+		json_decref(doc);
+		doc = json_object();
+		json_put(doc, "requests_per_second", json_real(isfinite(requests) ? requests : 0));
+		json_put(doc, "tokens_per_second", json_real(isfinite(total) ? total : 0));
+		if (output > 0 && isfinite(output))
+			json_put(doc, "output_tokens_per_second", json_real(output));
+	}
+	if (doc && isfinite(prompt_tokens) && prompt_tokens > 0)
+		json_put(doc, "total_input_tokens", json_real(prompt_tokens));
+	if (doc && isfinite(output_tokens) && output_tokens > 0)
+		json_put(doc, "total_output_tokens", json_real(output_tokens));
+	return doc;
+}
+
 json_t *vllm_printed(const char *text, size_t n)
 {
 	static const char head[] = "Serving Benchmark Result";
@@ -163,8 +232,11 @@ json_t *vllm_printed(const char *text, size_t n)
 
 			if (cr && cr[1]) /* a progress bar wrote over the line's start */
 				line = cr + 1;
+			no_escapes(line);
 			read_printed(doc, line);
 		}
+	} else if (!block) {
+		doc = printed_throughput(copy);
 	}
 	free(copy);
 	return doc;
@@ -189,7 +261,7 @@ enum vllm_kind vllm_kind_of(const json_t *doc)
 
 	if (json_object_get(doc, "avg_latency"))
 		return VLLM_LATENCY;
-	if (figure(doc, "elapsed_time", &v) && figure(doc, "num_requests", &v))
+	if ((figure(doc, "elapsed_time", &v) && figure(doc, "num_requests", &v)) || figure(doc, "requests_per_second", &v))
 		return VLLM_THROUGHPUT;
 	if (json_object_get(doc, "completed") || json_object_get(doc, "output_throughput") || json_object_get(doc, "mean_ttft_ms") ||
 	    json_object_get(doc, "num_prompts"))
@@ -199,21 +271,25 @@ enum vllm_kind vllm_kind_of(const json_t *doc)
 
 static const struct {
 	const char *key, *unit, *metric;
+	bool zero; /* 0 can be measured; elsewhere it says that nothing was */
 } serve_figures[] = {
-	{ "duration", "s", NULL },
-	{ "completed", "1", NULL },
-	{ "failed", "1", NULL },
-	{ "total_input_tokens", "tokens", NULL },
-	{ "total_output_tokens", "tokens", NULL },
-	{ "request_throughput", "req/s", NULL },
-	{ "request_goodput", "req/s", NULL },
-	{ "request_goodput:", "req/s", "request_goodput" }, /* with a colon up to mid-2025 */
-	{ "output_throughput", "tok/s", NULL },
-	{ "total_token_throughput", "tok/s", NULL },
-	{ "max_output_tokens_per_s", "tok/s", NULL },
-	{ "max_concurrent_requests", "1", NULL },
-	{ "spec_decode_acceptance_rate", "%", NULL },
-	{ "spec_decode_acceptance_length", "tokens", NULL },
+	{ "duration", "s", NULL, false },
+	{ "completed", "1", NULL, false },
+	{ "failed", "1", NULL, true },
+	{ "total_input_tokens", "tokens", NULL, false },
+	{ "total_output_tokens", "tokens", NULL, false },
+	{ "request_throughput", "req/s", NULL, false },
+	{ "request_goodput", "req/s", NULL, true },
+	{ "request_goodput:", "req/s", "request_goodput", true }, /* with a colon up to mid-2025 */
+	{ "output_throughput", "tok/s", NULL, false },
+	{ "total_token_throughput", "tok/s", NULL, false },
+	{ "max_output_tokens_per_s", "tok/s", NULL, false },
+	{ "max_concurrent_requests", "1", NULL, false },
+	{ "spec_decode_acceptance_rate", "%", NULL, true },
+	{ "spec_decode_acceptance_length", "tokens", NULL, false },
+	{ "spec_decode_num_drafts", "1", NULL, false },
+	{ "spec_decode_draft_tokens", "tokens", NULL, false },
+	{ "spec_decode_accepted_tokens", "tokens", NULL, true },
 };
 
 /* mean_ttft_ms, p99.9_itl_ms: a statistic and what it is of. */
@@ -252,6 +328,19 @@ static void suspect(struct vllm_verdict *v, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Requests that gave no token, where a document keeps them all; versions of 2024 count them as completed (§1.2). */
+static size_t without_token(const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "output_lens"), *x;
+	size_t k, n = 0;
+
+	if (!json_array_size(list))
+		list = json_object_get(doc, "ttfts");
+	json_array_foreach(list, k, x)
+		n += json_is_number(x) && json_number_value(x) <= 0;
+	return n;
+}
+
 static void cross_checks(const json_t *doc, const struct vllm_asked *asked, double completed, struct vllm_verdict *v)
 {
 	double seconds, rate, total, prompts, failed;
@@ -268,12 +357,15 @@ static void cross_checks(const json_t *doc, const struct vllm_asked *asked, doub
 		suspect(v, "%.0f completed and %.0f failed are not the %.0f prompts", completed, failed, prompts);
 	if (asked->output && figure(doc, "total_output_tokens", &total) && total != completed * asked->output)
 		suspect(v, "%.0f output tokens are not %.0f requests of %d", total, completed, asked->output);
+	if (without_token(doc))
+		suspect(v, "%zu of its %.0f completed requests gave no token", without_token(doc), completed);
 }
 
 static struct vllm_verdict serve_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
 {
 	struct vllm_verdict v = { .status = "ok", .reason = "" };
-	double completed = 0, failed = 0, prompts = 0, tokens, x, rate;
+	double completed = 0, failed = 0, prompts = 0, tokens, x, rate = 0;
+	size_t before = out->count;
 	bool known = figure(doc, "completed", &completed);
 	json_t *value;
 	const char *key;
@@ -285,51 +377,73 @@ static struct vllm_verdict serve_rows(const json_t *doc, const struct vllm_asked
 		return (struct vllm_verdict){ "failed", "request_errors", "all requests failed" };
 	if (figure(doc, "total_output_tokens", &tokens) && tokens <= 0)
 		return (struct vllm_verdict){ "failed", "request_errors", "no request gave a token" };
-	if (!figure(doc, "output_throughput", &rate) || rate <= 0) {
-		v = (struct vllm_verdict){ "failed", "parse_error", "the document has no output_throughput" };
+	figure(doc, "output_throughput", &rate);
+	if (rate <= 0 && json_object_get(doc, "output_throughput")) {
+		v = (struct vllm_verdict){ "failed", "parse_error", "its output_throughput is no number above 0" };
 	} else if (failed > 0) {
 		v.status = "invalid";
 		v.reason = "request_errors";
 		snprintf(v.detail, sizeof(v.detail), "%.0f of %.0f requests failed", failed, failed + completed);
+	} else if (rate <= 0) {
+		suspect(&v, "it has no output_throughput: another program's document, or a version that calls it otherwise");
 	} else if (known) {
 		cross_checks(doc, asked, completed, &v);
+	} else {
+		suspect(&v, "it does not say how many requests were completed");
 	}
 	for (size_t k = 0; k < ARRAY_LEN(serve_figures); k++)
-		if (figure(doc, serve_figures[k].key, &x))
+		if (figure(doc, serve_figures[k].key, &x) && (x > 0 || (x == 0 && serve_figures[k].zero)))
 			results_number(out, serve_figures[k].metric ? serve_figures[k].metric : serve_figures[k].key, x, serve_figures[k].unit,
 			    labels);
 	/* Versions of 2024 said the two halves. */
 	if (!json_object_get(doc, "total_token_throughput") && figure(doc, "input_throughput", &x) && rate > 0)
 		results_number(out, "total_token_throughput", x + rate, "tok/s", labels);
 	json_object_foreach((json_t *)(uintptr_t)doc, key, value)
-		if (is_latency_key(key) && figure(doc, key, &x))
+		if (is_latency_key(key) && figure(doc, key, &x) && (x > 0 || (x == 0 && *key == 's'))) /* no deviation is one */
 			results_number(out, key, x, "ms", labels);
+	if (rate <= 0 && out->count == before)
+		v = (struct vllm_verdict){ "failed", "parse_error", "the document has no output_throughput, and nothing else" };
 	return v;
 }
 
 static struct vllm_verdict throughput_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
 {
 	struct vllm_verdict v = { .status = "ok", .reason = "" };
-	double elapsed = 0, requests = 0, total, rate;
+	double elapsed = 0, requests = 0, total, rate = 0, wanted;
+	bool whole; /* what was printed has rates only */
 
 	figure(doc, "elapsed_time", &elapsed);
 	figure(doc, "num_requests", &requests);
-	if (elapsed <= 0 || requests <= 0)
+	figure(doc, "requests_per_second", &rate);
+	whole = elapsed > 0 && requests > 0;
+	if (!whole && (json_object_get(doc, "elapsed_time") || json_object_get(doc, "num_requests") || rate <= 0))
 		return (struct vllm_verdict){ "failed", "request_errors", "no request was measured" };
-	results_number(out, "duration", elapsed, "s", labels);
-	results_number(out, "completed", requests, "1", labels);
-	if (figure(doc, "requests_per_second", &rate)) {
+	if (whole) {
+		results_number(out, "duration", elapsed, "s", labels);
+		results_number(out, "completed", requests, "1", labels);
+	}
+	if (rate > 0) {
 		results_number(out, "request_throughput", rate, "req/s", labels);
-		if (!agrees(rate * elapsed, requests))
+		if (whole && !agrees(rate * elapsed, requests))
 			suspect(&v, "%.6g req/s for %.6g s are not its %.0f requests", rate, elapsed, requests);
 	}
 	/* tokens_per_second counts the prompts, too; there is no output-only key (benchmarks §1.4). */
-	if (figure(doc, "tokens_per_second", &rate)) {
+	if (figure(doc, "tokens_per_second", &rate) && rate > 0) {
 		results_number(out, "total_token_throughput", rate, "tok/s", labels);
-		if (figure(doc, "total_num_tokens", &total) && !agrees(rate * elapsed, total))
+		if (whole && figure(doc, "total_num_tokens", &total) && !agrees(rate * elapsed, total))
 			suspect(&v, "%.6g tok/s for %.6g s are not its %.0f tokens", rate, elapsed, total);
 	}
-	if (asked->output)
+	/* A prompt may have a few tokens more or less than was asked for; an answer that ended early is more than that. */
+	wanted = requests * (asked->input + asked->output);
+	if (asked->input && asked->output && figure(doc, "total_num_tokens", &total) && total > 0 && fabs(total - wanted) > 0.02 * wanted)
+		suspect(&v, "%.0f tokens are not %.0f requests of %d and %d", total, requests, asked->input, asked->output);
+	if (figure(doc, "total_input_tokens", &total) && total > 0)
+		results_number(out, "total_input_tokens", total, "tokens", labels);
+	if (figure(doc, "total_output_tokens", &total) && total > 0)
+		results_number(out, "total_output_tokens", total, "tokens", labels);
+	if (figure(doc, "output_tokens_per_second", &rate) && rate > 0)
+		results_number(out, "output_throughput", rate, "tok/s", labels);
+	else if (whole && asked->output)
 		results_number(out, "output_throughput", requests * asked->output / elapsed, "tok/s", labels);
 	return v;
 }
@@ -337,8 +451,9 @@ static struct vllm_verdict throughput_rows(const json_t *doc, const struct vllm_
 /* The first iterations are slow (benchmarks §1.5): the median of what was measured, not the average. */
 static struct vllm_verdict latency_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)
 {
+	struct vllm_verdict v = { .status = "ok", .reason = "" };
 	const json_t *list = json_object_get(doc, "latencies"), *x;
-	double all[STATS_MAX], average = 0, median;
+	double all[STATS_MAX], average = 0, median = 0;
 	struct stats s;
 	size_t k, n = 0;
 
@@ -346,16 +461,23 @@ static struct vllm_verdict latency_rows(const json_t *doc, const struct vllm_ask
 	json_array_foreach(list, k, x)
 		if (n < STATS_MAX && json_is_number(x) && json_number_value(x) > 0)
 			all[n++] = json_number_value(x);
-	median = stats_of(all, n, &s) ? s.median : average;
+	if (stats_of(all, n, &s)) {
+		median = s.median;
+	} else {
+		if (!figure(json_object_get(doc, "percentiles"), "50", &median) || median <= 0)
+			median = average;
+		suspect(&v, "it does not say how long each iteration took");
+	}
 	if (median <= 0)
 		return (struct vllm_verdict){ "failed", "request_errors", "no iteration was measured" };
 	results_number(out, "median_latency", median, "s", labels);
 	if (average > 0)
 		results_number(out, "mean_latency", average, "s", labels);
-	results_number(out, "iterations", (double)n, "1", labels);
+	if (n)
+		results_number(out, "iterations", (double)n, "1", labels);
 	if (asked->output)
 		results_number(out, "output_throughput", (asked->batch ? asked->batch : 1) * asked->output / median, "tok/s", labels);
-	return (struct vllm_verdict){ .status = "ok", .reason = "" };
+	return v;
 }
 
 struct vllm_verdict vllm_rows(const json_t *doc, const struct vllm_asked *asked, const char *labels, struct results *out)

@@ -15,7 +15,12 @@ enum vllm_kind { VLLM_NONE, VLLM_SERVE, VLLM_THROUGHPUT, VLLM_LATENCY };
  * or not JSON.
  */
 json_t *vllm_document(const char *text, size_t n, size_t *used, struct err *e);
-/* The last block that `vllm bench serve` printed, under the keys of the document; two decimals only. NULL: there is none. */
+/* The end of the object that begins at text[at], or 0: it has none. */
+size_t json_object_end(const char *text, size_t n, size_t at);
+/*
+ * The last block that `vllm bench serve` printed, or the last line of `vllm bench throughput`, under the keys of the document (and
+ * output_tokens_per_second, which only the line has); two decimals only. NULL: there is none.
+ */
 json_t *vllm_printed(const char *text, size_t n);
 enum vllm_kind vllm_kind_of(const json_t *doc);
 

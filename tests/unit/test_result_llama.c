@@ -210,6 +210,19 @@ static void versions(void **state)
 	}
 }
 
+/* Builds of 2023 and 2024 said by truth values what computed: the same test on the CPU is another one. */
+static void older_backends(void **state)
+{
+	struct results r;
+
+	(void)state;
+	read_one(&result_llama, "x.jsonl", ROW("\"cuda\":true,\"blas\":true,\"avg_ts\":32") ROW("\"cuda\":false,\"blas\":false,\"avg_ts\":2"), &r);
+	assert_string_equal(text_in(&r, "backends", "{}"), "CUDA");
+	NEAR(value(&r, "output_throughput", "tg128", 1), 32);
+	NEAR(value(&r, "output_throughput", "tg128 #2", 1), 2);
+	results_free(&r);
+}
+
 /* Eight threads and sixteen are two measurements; the same twice is one with more repeats. */
 static void settings_are_kept_apart(void **state)
 {
@@ -230,6 +243,8 @@ static void settings_are_kept_apart(void **state)
 
 static void speculative(void **state)
 {
+	static const char share[] = "encoded  128 tokens in    1.000 seconds, speed:  128.000 t/s\n"
+				    "decoded  100 tokens in    1.000 seconds, speed:  100.000 t/s\n\naccept    = 81.250%\n";
 	char *text = fixture("llama-speculative.out");
 	const struct result_file files[] = {
 		{ "spec_r1.out", text, strlen(text) },
@@ -253,6 +268,10 @@ static void speculative(void **state)
 	assert_string_equal(text_in(&r, "status", "\"repeat\":2,\"reason\":\"parse_error\""), "failed");
 	assert_string_equal(text_in(&r, "status", "tg128@d4096"), "failed");
 	assert_string_equal(text_in(&r, "status", "\"reason\":\"oom\""), "failed");
+	results_free(&r);
+	/* Where only the share is printed, it is that. */
+	result_llama.read(&(struct result_file){ "a.out", share, sizeof(share) - 1 }, 1, &r);
+	NEAR(value(&r, "spec_decode_acceptance_rate", "128x100", 1), 81.25);
 	results_free(&r);
 	/* By itself it is called after what it did. */
 	result_llama.read(files, 1, &r);
@@ -338,6 +357,7 @@ static void pace_verdicts(void **state)
 		{ "\"output_tps\": 80.0", "\"output_tps\": null", "failed", "no output_tps", -1 },
 		{ "\"output_tps\": 80.0", "\"output_tps\": 0.0", "failed", "no output_tps", -1 },
 		{ "\"output_tps\": 80.0", "\"output_tps\": NaN", "failed", "no output_tps", -1 },
+		{ "\"output_tps\": 80.0", "\"tokens_per_second\": 80.0", "suspect", "no output_tps", -1 },
 		{ "\"output_tps\": 80.0", "\"output_tps\": 160.0", "suspect", "are not its 384 tokens", 160 },
 		{ "\"output_tps\": 80.0", "\"output_tps\": \"80\"", "failed", "no output_tps", -1 },
 		{ "\"output_tokens\": 128", "\"output_tokens\": 256", "suspect", "are not the 768", 80 },
@@ -435,6 +455,7 @@ int main(void)
 		cmocka_unit_test(json_array_cut_short),
 		cmocka_unit_test(csv_sql_and_markdown),
 		cmocka_unit_test(versions),
+		cmocka_unit_test(older_backends),
 		cmocka_unit_test(settings_are_kept_apart),
 		cmocka_unit_test(speculative),
 		cmocka_unit_test(samples_of_the_gpu),

@@ -97,7 +97,11 @@ static void test_verdicts(void **state)
 		{ "\"num_prompts\":3", "\"num_prompts\":5", "suspect", "", "5 prompts" },
 		{ "\"output_throughput\":33.09999917", "\"output_throughput\":NaN", "failed", "parse_error", "output_throughput" },
 		{ "\"output_throughput\":33.09999917", "\"output_throughput\":-Infinity", "failed", "parse_error", "output_throughput" },
-		{ "\"output_throughput\":33.09999917,", "", "failed", "parse_error", "output_throughput" },
+		{ "\"output_throughput\":33.09999917,", "", "suspect", "", "output_throughput" },
+		{ "\"output_throughput\":33.09999917", "\"output_throughput\":0.0", "failed", "parse_error", "output_throughput" },
+		{ "\"output_throughput\":33.09999917", "\"output_tokens_rate\":33.1", "suspect", "", "calls it otherwise" },
+		{ "\"completed\":3,\"failed\":0,", "", "suspect", "", "how many requests" },
+		{ "\"completed\":3", "\"completed\":\"3\"", "suspect", "", "how many requests" },
 		{ "\"output_throughput\":33.09999917", "\"output_throughput\":\"33\"", "failed", "parse_error", "output_throughput" },
 		{ "\"median_ttft_ms\":70.9", "\"median_ttft_ms\":NaN", "ok", "", "" },
 		{ "\"duration\":185.61934,", "", "ok", "", "" },
@@ -135,6 +139,69 @@ static void test_versions(void **state)
 	results_free(&r);
 }
 
+/* What each version has that others have not (benchmarks §1.2, §1.7): all of it is read by key, and nothing becomes 0. */
+static void test_variants(void **state)
+{
+	static const struct {
+		const char *from, *to, *status, *word;
+		const char *metric; /* -1: it has no row */
+		double value;
+	} cases[] = {
+		/* 2024: two halves of the throughput, arrays always, best_of and use_beam_search */
+		{ "\"total_token_throughput\":35.16874912", "\"best_of\":1,\"use_beam_search\":false,\"input_throughput\":2.0,\"ttfts\":[0.07,0.07,0.07],"
+		  "\"itls\":[[0.03],[],[0.03]],\"output_lens\":[2048,2048,2048],\"errors\":[\"\",\"\",\"\"]", "ok", "", "total_token_throughput", 35.09999917 },
+		/* and requests without a token that count as completed */
+		{ "\"label\":null", "\"ttfts\":[0.07,0.0,0.07]", "suspect", "1 of its 3 completed requests gave no token", "request_goodput", -1 },
+		{ "\"label\":null", "\"output_lens\":[3072,0,3072],\"ttfts\":[0.07,0.0,0.07]", "suspect", "gave no token", "median_ttft_ms", 70.9 },
+		{ "\"failed\":0,", "", "ok", "", "failed", -1 },
+		{ "\"request_goodput\":null", "\"request_goodput:\":0.0", "ok", "", "request_goodput", 0 },
+		{ "\"max_concurrency\":1", "\"max_concurrency\":null", "ok", "", "completed", 3 },
+		{ "\"max_output_tokens_per_s\":35.0,\"max_concurrent_requests\":2,", "", "ok", "", "max_output_tokens_per_s", -1 },
+		/* above the cap that was asked for */
+		{ "\"max_concurrent_requests\":2", "\"max_concurrent_requests\":6", "ok", "", "max_concurrent_requests", 6 },
+		{ "\"label\":null", "\"rtfx\":0.0", "ok", "", "rtfx", -1 },
+		{ "\"label\":null", "\"spec_decode_acceptance_rate\":62.5,\"spec_decode_acceptance_length\":2.25,\"spec_decode_num_drafts\":9,"
+		  "\"spec_decode_per_position_acceptance_rates\":[0.8,0.4]", "ok", "", "spec_decode_acceptance_rate", 62.5 },
+		/* 0.25: seconds in arrays that stay, queues, probes */
+		{ "\"label\":null", "\"latencies\":[61.8,61.9],\"queue_times\":[0.0,0.1],\"mean_client_queue_time_ms\":50.0,"
+		  "\"p99_e2el_including_client_queue_ms\":61950.0,\"probe_ttft_ms\":1.0", "ok", "", "median_latency", -1 },
+		{ "\"date\":\"20260204-061502\",", "\"ramp_up_strategy\":\"linear\",\"rps_change_events\":[{\"rps\":1}],", "ok", "", "completed", 3 },
+		{ "\"tokenizer_id\":\"m\"", "\"tokenizer_id\":null", "ok", "", "completed", 3 },
+		/* integers where floats are expected */
+		{ "\"mean_ttft_ms\":71.4", "\"mean_ttft_ms\":71", "ok", "", "mean_ttft_ms", 71 },
+		/* one token an answer has no time between tokens: numpy's mean of nothing */
+		{ "\"median_tpot_ms\":30.19", "\"median_tpot_ms\":0.0", "ok", "", "median_tpot_ms", -1 },
+		{ "\"std_ttft_ms\":1.9", "\"std_ttft_ms\":0.0", "ok", "", "std_ttft_ms", 0 },
+		{ "\"median_e2el_ms\":61872.1", "\"std_e2el_ms\":Infinity", "ok", "", "std_e2el_ms", -1 },
+		{ "\"total_token_throughput\":35.16874912,", "\"total_token_throughput\":0.0,", "ok", "", "total_token_throughput", -1 },
+	};
+	struct results r = { 0 };
+	struct vllm_verdict v;
+
+	(void)state;
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		char *text = replaced(WHOLE, cases[k].from, cases[k].to);
+
+		v = judge(text, &(struct vllm_asked){ 128, 2048, 0 }, &r);
+		if (strcmp(v.status, cases[k].status) != 0 || !strstr(v.detail, cases[k].word))
+			fail_msg("%s: %s '%s'", cases[k].to, v.status, v.detail);
+		if (fabs(value(&r, cases[k].metric) - cases[k].value) > 1e-9)
+			fail_msg("%s: %s is %g", cases[k].to, cases[k].metric, value(&r, cases[k].metric));
+		results_free(&r);
+		free(text);
+	}
+	/* A harness of somebody's own that kept only latencies: what is there is shown, and nothing is 0. */
+	v = judge("{\"num_prompts\":3,\"mean_ttft_ms\":70.5,\"failed\":0}", &(struct vllm_asked){ 0 }, &r);
+	assert_string_equal(v.status, "suspect");
+	assert_true(value(&r, "mean_ttft_ms") == 70.5);
+	assert_null(find(&r, "output_throughput"));
+	results_free(&r);
+	v = judge("{\"num_prompts\":3,\"date\":\"x\"}", &(struct vllm_asked){ 0 }, &r);
+	assert_string_equal(v.status, "failed");
+	assert_int_equal(r.count, 0);
+	results_free(&r);
+}
+
 static void test_other_documents(void **state)
 {
 	struct results r = { 0 };
@@ -155,6 +222,17 @@ static void test_other_documents(void **state)
 	    &(struct vllm_asked){ .output = 128, .batch = 8 }, &r).status, "ok");
 	assert_true(value(&r, "median_latency") == 7.0);
 	assert_true(fabs(value(&r, "output_throughput") - 8 * 128 / 7.0) < 1e-9);
+	results_free(&r);
+	/* Answers that ended early are not as long as was asked for. */
+	assert_string_equal(judge("{\"elapsed_time\": 10, \"num_requests\": 10, \"total_num_tokens\": 1000, \"requests_per_second\": 1, "
+				  "\"tokens_per_second\": 100}",
+	    &(struct vllm_asked){ 100, 100, 0 }, &r).status, "suspect");
+	results_free(&r);
+	/* std_latency is newer; without the list, its own median, and never 0 iterations. */
+	assert_string_equal(judge("{\"avg_latency\": 8.0, \"std_latency\": 0.1, \"percentiles\": {\"10\": 6.5, \"50\": 7.0}}",
+	    &(struct vllm_asked){ .output = 128, .batch = 8 }, &r).status, "suspect");
+	assert_true(value(&r, "median_latency") == 7.0);
+	assert_null(find(&r, "iterations"));
 	results_free(&r);
 	assert_string_equal(judge("{\"avg_latency\": 0.0, \"latencies\": []}", &(struct vllm_asked){ 0 }, &r).status, "failed");
 	assert_string_equal(judge("{\"hello\": 1}", &(struct vllm_asked){ 0 }, &r).reason, "parse_error");
@@ -211,6 +289,15 @@ static const char log_of_a_run[] =
     "==================================================\n"
     "Mean TTFT (ms):                          1.00\n";
 
+static const char coloured[] = "\x1b[1m============ Serving Benchmark Result ============\x1b[0m\n"
+			       "\x1b[32mSuccessful requests:\x1b[0m                     180\n"
+			       "Output token throughput (tok/s):         \x1b[1;33m198.66\x1b[0m\n"
+			       "Total token throughput (tok/s):          392.45\r\n"
+			       "==================================================\n";
+static const char offline[] = "Throughput: 1.00 requests/s, 2.00 total tokens/s, 3.00 output tokens/s\n"
+			      "\r100%|##########| 1000/1000\rThroughput: 2.57 requests/s, 1890.10 total tokens/s, 640.12 output tokens/s\n"
+			      "Total num prompt tokens:  486969\nTotal num output tokens:  249361\n";
+
 static void test_printed(void **state)
 {
 	json_t *doc = vllm_printed(log_of_a_run, sizeof(log_of_a_run) - 1);
@@ -227,6 +314,25 @@ static void test_printed(void **state)
 	assert_true(value(&r, "mean_ttft_ms") == 74.71);
 	assert_true(value(&r, "p99_ttft_ms") == 180.02);
 	assert_true(value(&r, "p99.9_tpot_ms") == 12.5);
+	json_decref(doc);
+	results_free(&r);
+	/* Colours, and the line of a throughput benchmark, new and old. */
+	doc = vllm_printed(coloured, sizeof(coloured) - 1);
+	assert_string_equal(vllm_rows(doc, &(struct vllm_asked){ 0 }, "{}", &r).status, "ok");
+	assert_true(value(&r, "total_token_throughput") == 392.45 && value(&r, "output_throughput") == 198.66);
+	json_decref(doc);
+	results_free(&r);
+	doc = vllm_printed(offline, sizeof(offline) - 1);
+	assert_string_equal(vllm_rows(doc, &(struct vllm_asked){ 128, 2048, 0 }, "{}", &r).status, "ok");
+	assert_true(value(&r, "output_throughput") == 640.12 && value(&r, "total_token_throughput") == 1890.1);
+	assert_true(value(&r, "total_output_tokens") == 249361);
+	assert_null(find(&r, "duration"));
+	json_decref(doc);
+	results_free(&r);
+	doc = vllm_printed("Throughput: 2.57 requests/s, 1890.10 tokens/s\n", 46);
+	vllm_rows(doc, &(struct vllm_asked){ 128, 2048, 0 }, "{}", &r);
+	assert_true(value(&r, "total_token_throughput") == 1890.1);
+	assert_null(find(&r, "output_throughput"));
 	json_decref(doc);
 	results_free(&r);
 	assert_null(vllm_printed("nothing", 7));
@@ -495,6 +601,7 @@ int main(void)
 		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_versions),
+		cmocka_unit_test(test_variants),
 		cmocka_unit_test(test_other_documents),
 		cmocka_unit_test(test_surroundings),
 		cmocka_unit_test(test_printed),
