@@ -4,73 +4,26 @@
 #include "api_private.h"
 #include "base/str.h"
 #include "db/store.h"
-#include "remote/result.h"
-#include "report/published.h"
+#include "import.h"
 
-static const char *const import_keys[] = { "name", "files", "title", "price_hour", "gpu", "gpu_count", "model", "precision", "server",
+static const char *const import_keys[] = { "name", "files", "reader", "title", "price_hour", "gpu", "gpu_count", "model", "precision", "server",
 	"framework", "weights_gib", "max_model_len", NULL };
 
-/* Documents of vllm bench, by the reader that runs have. */
-static json_t *read_documents(const json_t *files, struct err *e)
+static json_t *read_import(const json_t *in, char note[256], struct err *e)
 {
-	const struct result_reader *reader = result_reader_find("vllm-bench");
-	struct result_file *list = xcalloc(json_array_size(files) + 1, sizeof(*list));
-	json_t *out = json_object(), *rows = json_array(), *import = json_object();
-	struct results r = { 0 };
-	const json_t *f;
-	size_t k, n = 0;
-
-	json_array_foreach(files, k, f) {
-		const char *text = json_str(f, "text", "");
-
-		if (result_wants(reader, json_str(f, "name", "")))
-			list[n++] = (struct result_file){ json_str(f, "name", ""), text, strlen(text) };
-	}
-	result_read(reader, list, n, &r);
-	for (k = 0; k < r.count; k++) {
-		const struct result_metric *m = &r.rows[k];
-		json_t *row = json_object();
-
-		json_put_str(row, "metric", m->metric);
-		json_put_str(row, "unit", m->unit);
-		if (m->number)
-			json_put(row, "value", json_real(m->value));
-		else
-			json_put_str(row, "text", m->text);
-		json_put(row, "labels", json_read(m->labels, strlen(m->labels), NULL));
-		json_array_append_new(rows, row);
-	}
-	results_free(&r);
-	free(list);
-	json_put(out, "results", rows);
-	json_put(out, "import", import);
-	if (json_array_size(rows))
-		return out;
-	err_set(e, ERR_USAGE, "the files are neither documents of vllm bench nor a benchmark_nvidia_format file");
-	json_decref(out);
-	return NULL;
-}
-
-static json_t *read_import(const json_t *in, struct err *e)
-{
-	const json_t *files = json_object_get(in, "files"), *first = json_array_get(files, 0);
-	const char *text = json_str(first, "text", ""), *name = json_str(first, "name", "file");
-	size_t n = strlen(name);
+	const json_t *files = json_object_get(in, "files");
 	json_t *source, *import, *v;
 	const char *key;
 
 	if (!json_array_size(files))
 		return err_set(e, ERR_USAGE, "there are no files to read"), NULL;
-	if (json_array_size(files) == 1 && (strstr(text, "\"benchmarks\"") || (n > 4 && str_ieq(name + n - 4, ".csv"))))
-		source = published_read(name, text, strlen(text), e);
-	else
-		source = read_documents(files, e);
+	source = import_read(files, json_str(in, "reader", ""), note, e);
 	if (!source)
 		return NULL;
 	/* What is said with the command goes before what the file says. */
 	import = json_object_get(source, "import");
 	json_object_foreach((json_t *)(uintptr_t)in, key, v)
-		if (strcmp(key, "files") != 0)
+		if (strcmp(key, "files") != 0 && strcmp(key, "reader") != 0)
 			json_object_set(import, key, v);
 	return source;
 }
@@ -89,6 +42,8 @@ static void import_durable(void *arg, const struct err *error)
 	}
 	o = json_object();
 	json_put_str(o, "import", json_str(r->in, "name", r->arg[0]));
+	if (*json_str(r->in, "note", ""))
+		json_put_str(o, "note", json_str(r->in, "note", ""));
 	request_json(r, strcmp(r->method, "DELETE") ? 201 : 200, o);
 }
 
@@ -154,6 +109,7 @@ static void ask_and_save(struct request *r, const char *name, json_t *source)
 void post_imports(struct request *r)
 {
 	const char *name = json_str(r->in, "name", "");
+	char note[256] = "";
 	json_t *source;
 	int64_t number;
 	struct err e;
@@ -165,7 +121,9 @@ void post_imports(struct request *r)
 		request_error(r, &e);
 		return;
 	}
-	source = read_import(r->in, &e);
+	source = read_import(r->in, note, &e);
+	if (source && *note)
+		json_put_str(r->in, "note", note);
 	if (source)
 		ask_and_save(r, name, source);
 	else

@@ -89,6 +89,8 @@ static int ask_report(struct history *h, void *arg, json_t **out, struct err *e)
 	if (!strcmp(q->format, "json")) {
 		*out = json_object();
 		json_put(*out, "bench", bench_json(&b));
+		if (!b.cell_count && json_object_get(source, "import"))
+			json_put(*out, "results", json_incref(json_object_get(source, "results"))); /* a run has them in its own answer */
 		json_put(*out, "manifest", b.manifest ? json_incref(b.manifest) : json_null());
 	} else if (!b.cell_count) {
 		err_set(e, ERR_NOT_FOUND, "%s has no benchmark results", b.name);

@@ -27,6 +27,14 @@ const char *const *result_reader_names(void)
 	return names;
 }
 
+const struct result_reader *result_reader_of(const struct result_file *f)
+{
+	for (size_t k = 0; k < ARRAY_LEN(readers); k++)
+		if (readers[k]->owns(f))
+			return readers[k];
+	return NULL;
+}
+
 const struct result_file *result_file_find(const struct result_file *files, size_t count, const char *name)
 {
 	for (size_t k = 0; k < count; k++)

@@ -64,10 +64,12 @@ const struct result_file *result_file_find(const struct result_file *files, size
 struct result_reader {
 	const char *name;
 	bool (*wants)(const char *file); /* which files of a results directory it is given, by their names */
+	bool (*owns)(const struct result_file *f); /* is this a document of its own, whatever it is called? */
 	void (*read)(const struct result_file *files, size_t count, struct results *out);
 };
 const struct result_reader *result_reader_find(const char *name); /* NULL: there is none */
 const char *const *result_reader_names(void);                     /* ended by NULL */
+const struct result_reader *result_reader_of(const struct result_file *f); /* whose document it is, by its content; NULL: nobody's */
 
 /* What a reader is given of a results directory, samples of the GPUs among it; and all figures of that. */
 bool result_wants(const struct result_reader *r, const char *file);

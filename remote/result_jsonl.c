@@ -52,6 +52,24 @@ static bool wants(const char *file)
 	return !strcmp(file, "results.jsonl");
 }
 
+/* Its first line is a figure. */
+static bool owns(const struct result_file *f)
+{
+	size_t from = 0, len;
+	const char *nl;
+	json_t *line;
+	bool is;
+
+	while (from < f->n && strchr(" \t\r\n", f->text[from]))
+		from++;
+	nl = memchr(f->text + from, '\n', f->n - from);
+	len = nl ? (size_t)(nl - f->text) - from : f->n - from;
+	line = len && f->text[from] == '{' ? json_read(f->text + from, len, NULL) : NULL;
+	is = *json_str(line, "metric", "") && (json_object_get(line, "value") || json_object_get(line, "text"));
+	json_decref(line);
+	return is;
+}
+
 static void read_files(const struct result_file *files, size_t count, struct results *out)
 {
 	for (size_t k = 0; k < count; k++)
@@ -60,4 +78,4 @@ static void read_files(const struct result_file *files, size_t count, struct res
 		snprintf(out->message, sizeof(out->message), "%zu lines of results.jsonl are not results", out->bad);
 }
 
-const struct result_reader result_jsonl = { "gpufleet-jsonl", wants, read_files };
+const struct result_reader result_jsonl = { "gpufleet-jsonl", wants, owns, read_files };

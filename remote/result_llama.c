@@ -323,6 +323,21 @@ static bool wants(const char *file)
 	return false;
 }
 
+static bool owns(const struct result_file *f)
+{
+	struct llama_speculative s;
+	size_t bad = 0;
+	json_t *rows;
+	bool is = llama_speculative(f->text, f->n, &s);
+
+	if (is)
+		return true;
+	rows = llama_rows(f->text, f->n, &bad);
+	is = json_array_size(rows) > 0;
+	json_decref(rows);
+	return is;
+}
+
 /* Documents say what ran; the plan what did not, and which of the printed summaries is which repeat. */
 static void read_planned(const struct result_file *files, size_t count, const struct result_planned *p, struct results *out)
 {
@@ -367,4 +382,4 @@ static void read_files(const struct result_file *files, size_t count, struct res
 		snprintf(out->message, sizeof(out->message), "%zu rows were not understood: cut short, or of another program", out->bad);
 }
 
-const struct result_reader result_llama = { "llama-bench", wants, read_files };
+const struct result_reader result_llama = { "llama-bench", wants, owns, read_files };

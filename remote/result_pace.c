@@ -176,6 +176,14 @@ static void read_planned(const struct result_file *files, size_t count, const st
 	json_decref(doc);
 }
 
+static bool owns(const struct result_file *f)
+{
+	json_t *doc = document_of(f, &(struct err){ 0 });
+
+	json_decref(doc);
+	return doc != NULL;
+}
+
 static bool wants(const char *file)
 {
 	return strcmp(file, "manifest.json") != 0 && (has_tail(file, ".json") || !strcmp(file, "scenarios.jsonl") || !strcmp(file, "results.jsonl"));
@@ -194,7 +202,7 @@ static void read_files(const struct result_file *files, size_t count, struct res
 		read_planned(files, count, &planned[k], &known, out);
 	for (size_t k = 0; !plan && k < count; k++) {
 		struct err e = { 0 };
-		json_t *doc = has_tail(files[k].name, ".json") ? document_of(&files[k], &e) : NULL;
+		json_t *doc = &files[k] == said ? NULL : document_of(&files[k], &e);
 
 		if (!doc) {
 			out->bad += has_tail(files[k].name, "_results.json");
@@ -213,4 +221,4 @@ static void read_files(const struct result_file *files, size_t count, struct res
 		snprintf(out->message, sizeof(out->message), "%zu documents or lines were not understood", out->bad);
 }
 
-const struct result_reader result_pace = { "pace", wants, read_files };
+const struct result_reader result_pace = { "pace", wants, owns, read_files };

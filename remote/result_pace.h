@@ -1,5 +1,5 @@
 /*
- * The result reader "pace": documents of AMD PACE's offline benchmark (benchmarks §3), *_results.json or as planned in
+ * The result reader "pace": documents of AMD PACE's offline benchmark (benchmarks §3), in any *.json or as planned in
  * scenarios.jsonl (result_vllm_run.h; FILE.json is the document of a repeat);
  * and results.jsonl, for what the run found about its answers.
  *

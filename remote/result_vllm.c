@@ -80,6 +80,8 @@ json_t *vllm_document(const char *text, size_t n, size_t *used, struct err *e)
 		return NULL;
 	}
 	end = json_object_end(text, n, from);
+	if (used && end)
+		*used = end;
 	copy = xstrndup(text + from, (end ? end : n) - from);
 	no_bare_words(copy, strlen(copy));
 	doc = json_loads(copy, JSON_DISABLE_EOF_CHECK, &je);
@@ -471,6 +473,7 @@ static struct vllm_verdict latency_rows(const json_t *doc, const struct vllm_ask
 	if (median <= 0)
 		return (struct vllm_verdict){ "failed", "request_errors", "no iteration was measured" };
 	results_number(out, "median_latency", median, "s", labels);
+	results_number(out, "median_e2el_ms", median * 1000, "ms", labels); /* all prompts of a batch begin and end together */
 	if (average > 0)
 		results_number(out, "mean_latency", average, "s", labels);
 	if (n)

@@ -175,33 +175,90 @@ static void read_cell(const struct result_file *files, size_t count, const struc
 	json_decref(doc);
 }
 
+/* What a document that nobody planned is called: as its metadata says, else as its file; the ends of long names differ. */
+static void loose_name(const json_t *doc, const char *file, struct result_cell *c)
+{
+	size_t n = strlen(file), size = sizeof(c->scenario) - 1;
+
+	safe_text(c->scenario, sizeof(c->scenario), json_str(doc, "scenario", ""));
+	if (!*c->scenario)
+		safe_text(c->scenario, sizeof(c->scenario), n > size ? file + n - size : file);
+	sscanf(c->scenario, "%8dx%8d", &c->input, &c->output);
+}
+
+static void loose_rows(const json_t *doc, const char *file, int *repeat, struct results *out)
+{
+	struct result_cell c = { .repeat = ++*repeat };
+	struct vllm_verdict v;
+	char labels[TEXT_MAX];
+
+	/* --metadata is merged at the top level, as strings (benchmarks §1.1). */
+	loose_name(doc, file, &c);
+	c.concurrency = small(doc, "max_concurrency");
+	c.repeat = small(doc, "repeat") ? small(doc, "repeat") : *repeat;
+	result_cell_labels(&c, labels);
+	v = vllm_rows(doc, &(struct vllm_asked){ 0 }, labels, out);
+	result_status(&c, v.status, v.reason, v.detail, out);
+}
+
 /* Files that nobody planned: an imported directory, a script of one's own. */
 static void read_loose(const struct result_file *f, int *repeat, struct results *out)
 {
 	for (size_t at = 0, used; at < f->n; at += used ? used : 1) {
 		struct err e;
 		json_t *doc = vllm_document(f->text + at, f->n - at, &used, &e);
-		struct result_cell c = { .repeat = ++*repeat };
-		struct vllm_verdict v;
-		char labels[TEXT_MAX];
 
-		if (!doc || vllm_kind_of(doc) == VLLM_NONE) {
-			--*repeat;
-			json_decref(doc);
-			continue;
-		}
-		/* --metadata is merged at the top level, as strings (benchmarks §1.1). */
-		safe_text(c.scenario, sizeof(c.scenario), json_str(doc, "scenario", ""));
-		c.concurrency = small(doc, "max_concurrency");
-		c.repeat = small(doc, "repeat") ? small(doc, "repeat") : *repeat;
-		sscanf(c.scenario, "%8dx%8d", &c.input, &c.output);
-		if (!*c.scenario)
-			safe_text(c.scenario, sizeof(c.scenario), f->name);
-		result_cell_labels(&c, labels);
-		v = vllm_rows(doc, &(struct vllm_asked){ 0 }, labels, out);
-		result_status(&c, v.status, v.reason, v.detail, out);
+		if (doc && vllm_kind_of(doc) != VLLM_NONE)
+			loose_rows(doc, f->name, repeat, out);
 		json_decref(doc);
 	}
+}
+
+/* Where there is no document at all, what was printed. */
+static void read_loose_printed(const struct result_file *f, int *repeat, struct results *out)
+{
+	json_t *doc = vllm_printed(f->text, f->n);
+
+	if (doc)
+		loose_rows(doc, f->name, repeat, out);
+	json_decref(doc);
+}
+
+static bool is_log(const char *file)
+{
+	return !strcmp(file, "server.log") || !strcmp(file, "scenarios.jsonl");
+}
+
+static void read_unplanned(const struct result_file *files, size_t count, struct results *out)
+{
+	int repeat = 0;
+
+	for (size_t k = 0; k < count; k++)
+		if (!is_log(files[k].name))
+			read_loose(&files[k], &repeat, out);
+	for (size_t k = 0, documents = (size_t)repeat; !documents && k < count; k++)
+		if (!is_log(files[k].name))
+			read_loose_printed(&files[k], &repeat, out);
+}
+
+static bool owns(const struct result_file *f)
+{
+	bool is = false;
+	json_t *doc;
+
+	if (is_log(f->name))
+		return false;
+	for (size_t at = 0, used; !is && at < f->n; at += used ? used : 1) {
+		doc = vllm_document(f->text + at, f->n - at, &used, &(struct err){ 0 });
+		is = doc && vllm_kind_of(doc) != VLLM_NONE;
+		json_decref(doc);
+	}
+	if (!is) {
+		doc = vllm_printed(f->text, f->n);
+		is = doc != NULL;
+		json_decref(doc);
+	}
+	return is;
 }
 
 static bool has_tail(const char *name, const char *tail)
@@ -225,13 +282,11 @@ static void read_files(const struct result_file *files, size_t count, struct res
 	struct result_planned *all = xcalloc(RESULT_CELLS_MAX, sizeof(*all));
 	size_t cells = plan ? result_plan(plan, all, out) : 0;
 	const char *cause = log ? vllm_log_reason(log->text, log->n) : NULL;
-	int repeat = 0;
 
 	for (size_t k = 0; k < cells; k++)
 		read_cell(files, count, &all[k], cause, out);
-	for (size_t k = 0; !plan && k < count; k++)
-		if (has_tail(files[k].name, ".json"))
-			read_loose(&files[k], &repeat, out);
+	if (!plan)
+		read_unplanned(files, count, out);
 	free(all);
 	if (log)
 		vllm_log_rows(log->text, log->n, out);
@@ -239,4 +294,4 @@ static void read_files(const struct result_file *files, size_t count, struct res
 		snprintf(out->message, sizeof(out->message), "%zu lines of scenarios.jsonl were not understood", out->bad);
 }
 
-const struct result_reader result_vllm_run = { "vllm-bench", wants, read_files };
+const struct result_reader result_vllm_run = { "vllm-bench", wants, owns, read_files };

@@ -9,7 +9,8 @@
  *	FILE.json         the document of a repeat; where it is missing or cut short, FILE.out (what was printed) stands in
  *	server.log        memory, precision and version that really ran (benchmarks §1.6)
  *
- * Without scenarios.jsonl every *.json that is a document of vllm bench counts as a repeat of its own.
+ * Without scenarios.jsonl every document of vllm bench counts as a repeat of its own, in whatever file it is; where there is none,
+ * what the client printed does.
  */
 #ifndef GPUFLEET_RESULT_VLLM_RUN_H
 #define GPUFLEET_RESULT_VLLM_RUN_H

@@ -166,6 +166,7 @@ _gpufleetctl()
 	results:--format | results:-f) _gpufleetctl_take "table json csv md html nvidia-json nvidia-csv extended-csv"; return ;;
 	results:--save) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	results:--name) return ;;
+	results:--reader) return ;;
 	results:--title) return ;;
 	results:--price) return ;;
 	results:--gpu) return ;;
@@ -228,7 +229,7 @@ _gpufleetctl()
 		serve) _gpufleetctl_take "--on --port --gpu --preset --set --secret --title --timeout --qualify --no-qualify --trust-first-use --keep-on-failure --detach --count --name --for --idle --max-cost --max-price --accept-minimum --provider --region --spot --image --volume --snapshot --env --own-key --disk --owner --budget --label --retry-until-up --yes --dry-run $globals" ;;
 		runs) _gpufleetctl_take "--limit $globals" ;;
 		logs) _gpufleetctl_take "--console --rank --follow $globals" ;;
-		results) _gpufleetctl_take "--format --save --name --title --price --gpu --model --precision --server --weights $globals" ;;
+		results) _gpufleetctl_take "--format --save --name --reader --title --price --gpu --model --precision --server --weights $globals" ;;
 		compare) _gpufleetctl_take "--format --adopt-if $globals" ;;
 		campaign) _gpufleetctl_take "--poc --detach --count --night --format --output $globals" ;;
 		wait) _gpufleetctl_take "--until --timeout $globals" ;;

@@ -249,6 +249,7 @@ complete -c gpufleetctl -n __fish_use_subcommand -a results -d 'what a run has m
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l format -s f -x -a 'table json csv md html nvidia-json nvidia-csv extended-csv' -d 'table, json, csv, md, html, nvidia-json, nvidia-csv or extended-csv'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l save -s o -r -F -d 'write the collected files there'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l name -x -d 'import: what it is called'
+complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l reader -x -d 'import: how the files are read, where their content does not say it'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l title -x -d 'import: what it is'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l price -x -d 'import: what the whole instance cost per hour'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l gpu -x -d 'import: what it ran on'

@@ -15,6 +15,7 @@ void bench_print_comparison(const json_t *comparison, FILE *to);
 void bench_print_diff(const json_t *comparison, FILE *to);
 
 /* results import | imports | forget */
+void results_print_import(const json_t *report);
 int results_import(struct ctl *c, struct err *e);
 int results_imports(struct ctl *c, struct err *e);
 int results_forget(struct ctl *c, struct err *e);

@@ -151,7 +151,7 @@ static int show_import(struct ctl *c, const char *name, const char *format, stru
 	if (json)
 		ctl_print_json(report);
 	else
-		bench_print(json_object_get(report, "bench"), stdout);
+		results_print_import(report);
 	json_decref(report);
 	return 0;
 }
@@ -213,6 +213,7 @@ static const struct opt opts[] = {
 	{ "format", 'f', ARG_WORD, "FORMAT", "table, json, csv, md, html, nvidia-json, nvidia-csv or extended-csv", format_words, 0, 0, false },
 	{ "save", 'o', ARG_FILE, "DIRECTORY", "write the collected files there", NULL, 0, 0, false },
 	{ "name", 0, ARG_NAME, "NAME", "import: what it is called", NULL, 0, 0, false },
+	{ "reader", 0, ARG_NAME, "READER", "import: how the files are read, where their content does not say it", NULL, 0, 0, false },
 	{ "title", 0, ARG_TEXT, "TEXT", "import: what it is", NULL, 0, 0, false },
 	{ "price", 0, ARG_TEXT, "DOLLARS", "import: what the whole instance cost per hour", NULL, 0, 0, false },
 	{ "gpu", 0, ARG_TEXT, "GPU[:N]", "import: what it ran on", NULL, 0, 0, false },
@@ -227,8 +228,10 @@ const struct command command_results = {
 	.group = "Work",
 	.synopsis = "RUN|IMPORT [options] | import FILE ... --name NAME | imports | forget IMPORT",
 	.summary = "what a run has measured, and the files it left; results from elsewhere",
-	.details = "Benchmarks are shown by scenario and concurrency, with medians over their repeats. import reads documents of vllm bench, and "
-		   "benchmark_nvidia_format files in JSON and CSV; compare takes imports by their names.",
+	.details = "Benchmarks are shown by scenario and concurrency, with medians over their repeats. import reads what recipes do, in files of "
+		   "any name: documents of vllm bench and what it prints (the reader vllm-bench), rows of llama-bench in any of its formats and what "
+		   "llama-speculative prints (llama-bench), documents of AMD PACE (pace), lines of figures (gpufleet-jsonl), and one "
+		   "benchmark_nvidia_format file in JSON or CSV. Whose a file is, its content says. compare takes imports by their names.",
 	.min = 1,
 	.max = -1,
 	.operand = "run",

@@ -1,6 +1,7 @@
 /* results import, imports and forget: published or older results, so that runs can be compared with them. */
 #include "base/str.h"
 #include "ctl/bench.h"
+#include "ctl/runs.h"
 #include "ctl/show.h"
 
 #include <errno.h>
@@ -90,6 +91,7 @@ static int import_body(const struct args *a, json_t *body, struct err *e)
 	if (a->word_count - 1 > FILES_MAX)
 		return err_set(e, ERR_USAGE, "more than %d files", FILES_MAX);
 	json_put_str(body, "name", args_text(a, "name"));
+	put_option(a, body, "reader", "reader");
 	put_option(a, body, "title", "title");
 	put_option(a, body, "model", "model");
 	put_option(a, body, "precision", "precision");
@@ -101,6 +103,15 @@ static int import_body(const struct args *a, json_t *body, struct err *e)
 		if (add_file(files, a->words[k], &bytes, e) < 0)
 			return -1;
 	return 0;
+}
+
+/* Figures that belong to no scenario are shown one by one. */
+void results_print_import(const json_t *report)
+{
+	if (json_array_size(json_object_get(report, "results")))
+		ctl_print_results(report, RESULTS_TABLE, stdout);
+	else
+		bench_print(json_object_get(report, "bench"), stdout);
 }
 
 /* What was understood is shown at once: a comparison with something misread is worse than none. */
@@ -118,10 +129,12 @@ int results_import(struct ctl *c, struct err *e)
 		rc = ctl_get(c, path, &doc, e);
 		free(path);
 	}
+	if (rc == 0 && *json_str(answer, "note", ""))
+		ctl_say("%s", json_str(answer, "note", ""));
 	if (rc == 0 && c->json) {
 		ctl_print_json(doc);
 	} else if (rc == 0) {
-		bench_print(json_object_get(doc, "bench"), stdout);
+		results_print_import(doc);
 		ctl_say("compare with it: gpufleetctl compare %s RUN", args_text(&c->args, "name"));
 	}
 	json_decref(doc);

@@ -3,6 +3,7 @@
  * report of it can be written. The first byte chooses which file it is.
  */
 #include "base/str.h"
+#include "import.h"
 #include "remote/result.h"
 #include "report/compare.h"
 #include "report/pages.h"
@@ -78,7 +79,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	memcpy(text, data + 1, n - 1);
 	text[n - 1] = '\0';
 	if (!strcmp(names[which], "import")) {
-		source = published_read("fuzz", text, n - 1, NULL);
+		json_t *list = json_pack("[{ss ss}]", "name", "fuzz", "text", str_is_utf8(text, n - 1) ? text : "");
+		char note[256];
+
+		source = import_read(list, "", note, &(struct err){ 0 });
+		json_decref(list);
 	} else {
 		const struct result_file files[] = { { names[which], text, n - 1 }, { "scenarios.jsonl", plan, sizeof(plan) - 1 },
 			{ "marks.jsonl", marks, sizeof(marks) - 1 } };

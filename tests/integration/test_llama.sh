@@ -256,6 +256,17 @@ check 'its figure, and what it is of' sh -c "grep -q '^perplexity  *5\.[0-9]' '$
 ctl runs --json >"$WORK/runs.json"
 ctl results "$(python3 -c 'import json, sys; print([r["id"] for r in json.load(open(sys.argv[1]))["runs"] if r["title"] == "vm"][0])' "$WORK/runs.json")" --json >"$WORK/vm.json"
 # What its GPU did in each test, by the test's own time; a repeat of tg128 takes 1.6 s.
+same 'elsewhere: a directory of llama-bench is read as its own' \
+	"$(ctl results import "$hand"/bamdbox/*.jsonl "$hand"/bamdbox/*.out "$hand"/bamdbox/*.err --name elsewhere --json >"$WORK/import.json" && field "$WORK/import.json" bench.cells.0.scenario) $(field "$WORK/import.json" bench.cells.1.output_throughput)" \
+	'pp512 fa0 40.0000'
+cp "$hand/apace/s01_c1_r1.json" "$WORK/speed"
+same 'and a document of PACE under any name' "$(ctl results import "$WORK/speed" --name speed --json >"$WORK/import.json" && field "$WORK/import.json" bench.cells.0.output_throughput)" '40.0000'
+printf '{"metric":"triad","value":4.2,"unit":"TB/s"}\n' >"$WORK/own"
+check 'figures without a scenario are shown one by one' sh -c "'$BUILD/gpufleetctl' results import '$WORK/own' --name own 2>&1 | grep -q '^triad .*4.2  TB/s' && '$BUILD/gpufleetctl' results own | grep -q '^triad .*4.2'"
+ctl results import "$WORK/own" --name own --reader pace >"$WORK/refused" 2>&1
+check 'another reader finds nothing in them' grep -q 'the reader pace finds no figure in own' "$WORK/refused"
+ctl results import "$hand/text.txt" --name own >"$WORK/refused" 2>&1
+same 'what is no result is refused with the readers there are' "$(grep -c 'text.txt is no document of any reader; the readers are gpufleet-jsonl, vllm-bench, llama-bench, pace and benchmark_nvidia_format' "$WORK/refused")" 1
 same 'samples of the GPU are those of the test' "$(field "$WORK/vm.json" bench.cells.1.scenario) $(field "$WORK/vm.json" bench.cells.1.power_mean_w) $(field "$WORK/vm.json" bench.cells.1.energy_j) $(field "$WORK/vm.json" bench.cells.1.peak_memory_mib)" \
 	'tg128 154.0000 246.4000 283.0000'
 same 'without a GPU there are none' "$(grep -c '"metric": *"\(power_mean\|memory_used_max\|throttled\)"' "$WORK/llama.json") $(cd "$hand/bcpubox" && echo telemetry*)" '0 telemetry*'
