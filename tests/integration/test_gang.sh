@@ -98,13 +98,15 @@ check 'the other one was stopped' sh -c "'$BUILD/gpufleetctl' runs --json | tr '
 # ---- vLLM over Ray -------------------------------------------------------------------------------------------------------------
 
 says 'the recipe wants two' 122 'say --instances 2' run vllm-ray --gpu mi300x --yes
+port=$((20000 + $$ * 2 % 20000)) # machines of other suites have the same addresses
 for dir in "$WORK"/sim/machines/*; do echo takes_s=2.5 >"$dir/inference"; done
-says 'vLLM over Ray' 0 '64x32' run vllm-ray --on pair --set MODEL=test/big --set NAP=1 --set SCENARIOS=64x32 --set CONCURRENCY=1 --set REPEATS=1 --set PROMPTS=2
+says 'vLLM over Ray' 0 '64x32' run vllm-ray --on pair --set MODEL=test/big --set NAP=1 --set SCENARIOS=64x32 --set CONCURRENCY=1 --set REPEATS=1 --set PROMPTS=2 \
+	--set PORT=$port --set RAY_PORT=$((port + 1))
 run=$(newest_run)
 rm -rf "$WORK/out"
 ctl results "$run" -o "$WORK/out" >/dev/null 2>&1
 check 'pipeline over both machines' grep -q 'pipeline_parallel_size=2' "$WORK/out/server.log"
-says 'the worker joined the head' 0 "joined $first:6379 as $second" logs "$run" --rank 1
+says 'the worker joined the head' 0 "joined $first:$((port + 1)) as $second" logs "$run" --rank 1
 field() { # FILE PATH...
 	python3 - "$@" <<-'PYTHON'
 		import json, sys

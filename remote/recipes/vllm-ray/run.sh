@@ -78,6 +78,9 @@ server_ended()
 
 serve()
 {
+	# Somebody else's server would answer for ours.
+	last_port=$((PORT + 20))
+	while answers && [ "$PORT" -lt "$last_port" ]; do PORT=$((PORT + 1)); done
 	{
 		printf '%s\n' serve "$MODEL" --host 127.0.0.1 --port "$PORT" --no-enable-prefix-caching \
 			--distributed-executor-backend ray --pipeline-parallel-size "$GPUFLEET_INSTANCES"
