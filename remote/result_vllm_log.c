@@ -76,6 +76,8 @@ static void read_line(const char *line, struct facts *f)
 		f->kv_tokens = v * 16; /* the V0 engine counts blocks of 16 tokens */
 	if (number_behind(line, "max_seq_len=", &v) || number_behind(line, "max_model_len=", &v))
 		f->max_len = v;
+	if (!f->max_len && number_behind(line, "Maximum concurrency for ", &v))
+		f->max_len = v;
 	if (word_behind(line, "vLLM API server version ", word, sizeof(word)))
 		str_copy(f->version, word);
 	else if (word_behind(line, "LLM engine (v", word, sizeof(word)) && !*f->version)

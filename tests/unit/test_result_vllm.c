@@ -544,6 +544,10 @@ static void test_server_log(void **state)
 	assert_string_equal(find(&r, "quantization")->text, "None");
 	assert_string_equal(find(&r, "dtype")->text, "torch.bfloat16");
 	results_free(&r);
+	/* Where the configuration's line is lost. */
+	vllm_log_rows("Maximum concurrency for 65,536 tokens per request: 1.92x\n# cuda blocks: 100, # CPU blocks: 5\n", 93, &r);
+	assert_true(value(&r, "max_model_len") == 65536 && value(&r, "kv_cache_tokens") == 1600);
+	results_free(&r);
 	vllm_log_rows("# rocm blocks: 72800, # CPU blocks: 2048\nthe rest of the memory reserved for KV Cache is 142.19GiB\n", 98, &r);
 	assert_true(value(&r, "kv_cache_tokens") == 72800 * 16);
 	assert_true(value(&r, "kv_cache") == 142.19);
@@ -556,6 +560,9 @@ static void test_log_reasons(void **state)
 		const char *line, *reason;
 	} cases[] = {
 		{ "torch.OutOfMemoryError: HIP out of memory. Tried to allocate", "oom" },
+		{ "torch.OutOfMemoryError: CUDA out of memory. Tried", "oom" },
+		{ "OSError: Cannot access gated repo for url https://", "model_access" },
+		{ "Memory access fault by GPU node-1\nRuntimeError: Engine core initialization failed. See root cause above.", "gpu_fault" },
 		{ "RuntimeError: HSA_STATUS_ERROR_OUT_OF_RESOURCES", "oom" },
 		{ "HSA_STATUS_ERROR_INVALID_PACKET_FORMAT: x", "gpu_fault" },
 		{ "Memory access fault by GPU node-1 on address", "gpu_fault" },
