@@ -8,6 +8,7 @@
 #define DEFAULT_RUN_TIMEOUT   "2h"
 
 static const char *const type_names[] = { "text", "int", "number", "bool", "duration", "choice", NULL };
+static const char *const judge_words[] = { "higher", "lower", "none", NULL };
 static const char *const vendor_names[] = { "any", "amd", "nvidia", "cpu", NULL };
 
 /* The values of recipe.yaml that are plain options. */
@@ -48,6 +49,7 @@ static const struct option recipe_rows[] = {
 	{ "usual", OPTION_DURATION, MEMBER(r.usual), .min = SECOND, .max = 30 * DAY },
 	{ "usual_memory_gb", OPTION_INT, MEMBER(r.usual_memory_gb), .min = 1, .max = 65536 },
 	{ "reader", OPTION_NAME, MEMBER(r.reader) },
+	{ .key = "judge", .type = OPTION_TREE },
 };
 static const struct option_table recipe_options = {
 	.what = "a recipe", .rows = recipe_rows, .count = ARRAY_LEN(recipe_rows)
@@ -247,6 +249,30 @@ static void read_param(struct parse *p, const struct node *n, struct recipe *r)
 	read_default(p, node_get(n, "default"), param);
 }
 
+/* judge: { perplexity: lower } */
+static void read_judge(struct parse *p, const struct node *n, struct recipe *r)
+{
+	if (!n || !bind_wants_map(p, n) || n->kind != NODE_MAP)
+		return;
+	if (n->count > RECIPE_JUDGE_MAX) {
+		parse_error_key(p, n, "more than %d figures to judge", RECIPE_JUDGE_MAX);
+		return;
+	}
+	for (size_t i = 0; i < n->count; i++) {
+		const struct node *one = &n->child[i];
+		size_t w = 0;
+
+		while (one->kind == NODE_TEXT && judge_words[w] && strcmp(judge_words[w], one->text) != 0)
+			w++;
+		if (one->kind != NODE_TEXT || !judge_words[w])
+			parse_error(p, one, "'judge' wants higher, lower or none for '%.60s'", one->key);
+		else if (!str_copy(r->judge[r->judge_count].metric, one->key) || !*one->key)
+			parse_error_key(p, one, "'%.60s…' is too long for the name of a figure", one->key);
+		else
+			str_copy(r->judge[r->judge_count++].better, judge_words[w]);
+	}
+}
+
 /* A script must be a path inside the payload. */
 static void check_script(struct parse *p, const struct node *root, const char *key, const char *path)
 {
@@ -306,6 +332,7 @@ static void read_whole(struct parse *p, const struct node *root, struct recipe *
 	if (root->kind != NODE_MAP)
 		return;
 	check_whole(p, root, r, readers);
+	read_judge(p, node_get(root, "judge"), r);
 	if (!params || !bind_wants_map(p, params))
 		return;
 	if (params->count > RECIPE_PARAMS_MAX)

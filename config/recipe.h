@@ -16,6 +16,7 @@
  *	usual: 5m
  *	usual_memory_gb: 100
  *	reader: gpufleet-jsonl
+ *	judge: { matmul_median: none }
  *
  * The same rules as for the configuration: unknown keys, wrong types and duplicates are mistakes with file,
  * line and column.
@@ -31,6 +32,7 @@
 #define RECIPE_VALUES_MAX  64
 #define RECIPE_SECRETS_MAX 16
 #define RECIPE_INCLUDES_MAX 32
+#define RECIPE_JUDGE_MAX   32
 #define RECIPE_VALUE_MAX   4096 /* bytes of one parameter's value */
 
 enum recipe_type { RECIPE_TEXT, RECIPE_INT, RECIPE_NUMBER, RECIPE_BOOL, RECIPE_DURATION, RECIPE_CHOICE };
@@ -71,6 +73,10 @@ struct recipe {
 	duration usual;  /* how long both together take as a rule, with the defaults; 0: it depends on what is run */
 	int usual_memory_gb; /* of all GPUs of a machine, that the defaults take; 0: what it needs at least is enough */
 	char reader[64]; /* how results are read; "": they are only kept */
+	struct {
+		char metric[64], better[8]; /* "higher", "lower"; "none": it is not judged */
+	} judge[RECIPE_JUDGE_MAX]; /* figures of which the unit does not say, or says wrongly, which way they are better */
+	int judge_count;
 };
 
 /*

@@ -34,7 +34,7 @@ static void put_manifest(const struct engine *en, const json_t *run, json_t *sou
 /* "12", "run-12": a run; anything else is the name of an import. */
 int report_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e)
 {
-	json_t *run, *results, *import;
+	json_t *run, *results, *judge = NULL, *import;
 	int64_t id;
 
 	if (!str_to_i64(str_starts(ref, "run-") ? ref + 4 : ref, 1, INT64_MAX, &id)) {
@@ -46,12 +46,14 @@ int report_source(const struct engine *en, struct history *h, const char *ref, j
 	}
 	if (history_run(h, id, &run, e) < 0)
 		return -1;
-	if (history_results(h, id, &results, e) < 0) {
+	if (history_judge(h, id, &judge, e) < 0 || history_results(h, id, &results, e) < 0) {
+		json_decref(judge);
 		json_decref(run);
 		return -1;
 	}
 	*out = json_object();
 	json_put(*out, "run", run);
+	json_put(*out, "judge", judge);
 	json_put(*out, "results", json_incref(json_object_get(results, "results")));
 	put_manifest(en, run, *out);
 	json_decref(results);

@@ -25,14 +25,16 @@ struct judging {
 
 static json_t *source_of(struct history *h, int64_t run, struct err *e)
 {
-	json_t *o = json_object(), *row = NULL, *results = NULL;
+	json_t *o = json_object(), *row = NULL, *results = NULL, *judge = NULL;
 
-	if (history_run(h, run, &row, e) < 0 || history_results(h, run, &results, e) < 0) {
+	if (history_run(h, run, &row, e) < 0 || history_judge(h, run, &judge, e) < 0 || history_results(h, run, &results, e) < 0) {
 		json_decref(row);
+		json_decref(judge);
 		json_decref(o);
 		return NULL;
 	}
 	json_put(o, "run", row);
+	json_put(o, "judge", judge);
 	json_put(o, "results", json_incref(json_object_get(results, "results")));
 	json_decref(results);
 	return o;

@@ -362,6 +362,16 @@ int wish_instances(struct wish *w, int n, struct err *e)
 	return 0;
 }
 
+/* Which way its figures are better stands with the run: a later version of the recipe changes nothing about it. */
+static void add_judge(const struct wish *w, json_t *spec)
+{
+	json_t *judge = json_object();
+
+	for (int k = 0; k < w->recipe.judge_count; k++)
+		json_put_str(judge, w->recipe.judge[k].metric, w->recipe.judge[k].better);
+	json_put(spec, "judge", judge);
+}
+
 int wish_build(struct wish *w, struct engine *en, const char *user, const json_t *in, struct err *e)
 {
 	struct rng rng;
@@ -402,6 +412,8 @@ int wish_build(struct wish *w, struct engine *en, const char *user, const json_t
 		json_put_bool(spec, "setup_once", true);
 	if (json_bool(in, "trust_first_use", false))
 		json_put_bool(spec, "trust_first_use", true);
+	if (w->has_recipe && measures && w->recipe.judge_count)
+		add_judge(w, spec);
 	result = add_qualification(w, in, spec, e);
 	json_put_str(spec, "reader", w->has_recipe && measures ? w->recipe.reader : "gpufleet-jsonl");
 	w->run.spec = json_text(spec);

@@ -185,6 +185,23 @@ int history_results(struct history *h, int64_t run_id, json_t **out, struct err 
 	return answer(out, "results", rows);
 }
 
+int history_judge(struct history *h, int64_t run_id, json_t **out, struct err *e)
+{
+	sqlite3_stmt *st = history_ask(h, SQL_JUDGE, e);
+	bool none = false;
+	json_t *row;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, run_id);
+	row = row_only(h, st, &none, e);
+	if (none)
+		err_set(e, ERR_NOT_FOUND, "there is no run %lld", (long long)run_id);
+	*out = row ? json_incref(json_object_get(row, "judge")) : NULL;
+	json_decref(row);
+	return *out ? 0 : -1;
+}
+
 int history_imports(struct history *h, json_t **out, struct err *e)
 {
 	sqlite3_stmt *st = history_ask(h, SQL_IMPORTS, e);

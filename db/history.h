@@ -32,6 +32,8 @@ int history_runs(struct history *h, int64_t fleet_id, int limit, json_t **out, s
 int history_run(struct history *h, int64_t id, json_t **out, struct err *e); /* ERR_NOT_FOUND */
 /* {"results":[{metric,value|text,unit,labels}…]} */
 int history_results(struct history *h, int64_t run_id, json_t **out, struct err *e);
+/* {"perplexity":"lower"}: which way figures of the run are better, as its recipe said; {} where it said nothing. ERR_NOT_FOUND */
+int history_judge(struct history *h, int64_t run_id, json_t **out, struct err *e);
 /* {"imports":[{name,owner,created,bytes}…]}, and one with its source: ERR_NOT_FOUND */
 int history_imports(struct history *h, json_t **out, struct err *e);
 int history_import(struct history *h, const char *name, json_t **out, struct err *e);

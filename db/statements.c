@@ -86,6 +86,7 @@ const char *const statements[STATEMENTS] = {
 	[SQL_RUNS_OF_FLEET] = RUN_FIELDS "WHERE r.rank = 0 AND r.fleet_id = ?2 ORDER BY r.id DESC LIMIT ?1",
 	[SQL_RUN] = RUN_FIELDS "WHERE r.id = ?1",
 	[SQL_RESULTS] = "SELECT metric, value, text, unit, labels AS j_labels FROM results WHERE run_id = ?1 ORDER BY seq",
+	[SQL_JUDGE] = "SELECT coalesce(CASE WHEN json_valid(spec) THEN json_extract(spec, '$.judge') END, '{}') AS j_judge FROM runs WHERE id = ?1",
 	[SQL_IMPORTS] = "SELECT name, owner, created AS t_created, length(source) AS bytes FROM imports WHERE source IS NOT NULL ORDER BY name",
 	[SQL_IMPORT] = "SELECT name, owner, created AS t_created, source AS j_source FROM imports WHERE name = ?1 AND source IS NOT NULL",
 	[SQL_FLEET_BY_ID] = FLEET_FIELDS "WHERE id = ?1",

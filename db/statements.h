@@ -21,6 +21,7 @@ enum statement {
 	SQL_RUNS_OF_FLEET, /* limit, fleet */
 	SQL_RUN,           /* id */
 	SQL_RESULTS,       /* run */
+	SQL_JUDGE,         /* run */
 	SQL_IMPORTS,
 	SQL_IMPORT,        /* name */
 	SQL_FLEET_BY_ID,   /* id */

@@ -16,9 +16,27 @@ const char *const bench_keys[BENCH_FIGURES] = {
 	[BENCH_ITL_P99] = "itl_p99_ms",
 	[BENCH_E2E_P50] = "e2e_p50_ms",
 	[BENCH_E2E_P99] = "e2e_p99_ms",
+	[BENCH_LATENCY] = "latency_s",
 	[BENCH_POWER] = "power_mean_w",
 	[BENCH_ENERGY] = "energy_j",
 	[BENCH_MEMORY] = "peak_memory_mib",
+};
+
+const char *const bench_units[BENCH_FIGURES] = {
+	[BENCH_OUTPUT] = "tok/s",
+	[BENCH_TOTAL] = "tok/s",
+	[BENCH_TTFT_P50] = "ms",
+	[BENCH_TTFT_P99] = "ms",
+	[BENCH_TPOT_P50] = "ms",
+	[BENCH_TPOT_P99] = "ms",
+	[BENCH_ITL_P50] = "ms",
+	[BENCH_ITL_P99] = "ms",
+	[BENCH_E2E_P50] = "ms",
+	[BENCH_E2E_P99] = "ms",
+	[BENCH_LATENCY] = "s",
+	[BENCH_POWER] = "W",
+	[BENCH_ENERGY] = "J",
+	[BENCH_MEMORY] = "MiB",
 };
 
 /* Which rows are which figure. */
@@ -36,6 +54,7 @@ static const struct {
 	{ "p99_itl_ms", BENCH_ITL_P99 },
 	{ "median_e2el_ms", BENCH_E2E_P50 },
 	{ "p99_e2el_ms", BENCH_E2E_P99 },
+	{ "median_latency", BENCH_LATENCY },
 	{ "power_mean", BENCH_POWER },
 	{ "energy", BENCH_ENERGY },
 	{ "memory_used_max", BENCH_MEMORY },
@@ -230,7 +249,14 @@ bool bench_median(const struct bench_cell *c, enum bench_figure f, double *out)
 
 enum bench_figure bench_headline(const struct bench_cell *c)
 {
-	return c->input && !c->output ? BENCH_TOTAL : BENCH_OUTPUT;
+	bool only_total = !c->figures[BENCH_OUTPUT].n && c->figures[BENCH_TOTAL].n;
+
+	return (c->input && !c->output) || only_total ? BENCH_TOTAL : BENCH_OUTPUT;
+}
+
+enum bench_figure bench_judged(const struct bench_cell *c)
+{
+	return c->figures[BENCH_LATENCY].n ? BENCH_LATENCY : bench_headline(c);
 }
 
 /* Offline benchmarks from elsewhere do not say what part of their tokens was answers: all of them, or a latency, is a measurement, too. */
@@ -251,6 +277,8 @@ void bench_read(struct bench *b, const json_t *source)
 	read_facts(b, source);
 	read_statuses(b, rows, &all);
 	read_figures(b, rows, &all);
+	if (!b->cell_count)
+		figures_read(&b->figures, source);
 	free(all.items);
 	for (size_t k = 0; k < b->cell_count; k++) {
 		struct bench_cell *c = &b->cells[k];
@@ -268,6 +296,7 @@ void bench_read(struct bench *b, const json_t *source)
 void bench_free(struct bench *b)
 {
 	json_decref(b->manifest);
+	figures_free(&b->figures);
 	free(b->cells);
 	memset(b, 0, sizeof(*b));
 }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "core/stats.h"
+#include "report/figures.h"
 
 #define BENCH_REPEATS_MAX STATS_MAX
 
@@ -15,6 +16,7 @@ enum bench_figure {
 	BENCH_OUTPUT,     /* output tokens per second of the whole instance */
 	BENCH_TOTAL,      /* input and output tokens per second */
 	BENCH_TTFT_P50, BENCH_TTFT_P99, BENCH_TPOT_P50, BENCH_TPOT_P99, BENCH_ITL_P50, BENCH_ITL_P99, BENCH_E2E_P50, BENCH_E2E_P99, /* ms */
+	BENCH_LATENCY,    /* s, of one batch without a server */
 	BENCH_POWER,      /* W, all GPUs */
 	BENCH_ENERGY,     /* J per repeat */
 	BENCH_MEMORY,     /* MiB, the fullest GPU */
@@ -51,12 +53,14 @@ struct bench {
 	json_t *manifest;    /* NULL: there is none */
 	struct bench_cell *cells;
 	size_t cell_count;
+	struct figures figures; /* of what is no benchmark of tokens; none where there are cells */
 	char doubts[16][200]; /* sanity rules that were broken (benchmarks §8) */
 	size_t doubt_count;
 };
 
 /*
- * From {"run":{…}, "results":[rows], "manifest":{…}|absent, "import":{model, gpu, gpu_count, server, precision, framework, …}|absent}.
+ * From {"run":{…}, "results":[rows], "judge":{…}|absent, "manifest":{…}|absent, "import":{model, gpu, gpu_count, server, precision,
+ * framework, …}|absent}.
  * Always succeeds: without benchmark rows there are no cells. bench_free() releases it.
  */
 void bench_read(struct bench *b, const json_t *source);
@@ -67,8 +71,11 @@ json_t *bench_json(const struct bench *b);
 
 /* The median of a figure; false: it was not measured. */
 bool bench_median(const struct bench_cell *c, enum bench_figure f, double *out);
-/* The speed that a cell is about: of its answers, or of all tokens where only a prompt was read and nothing answered. */
+/* The speed that a cell is about: of its answers, or of all tokens where only a prompt was read, or answers were not counted apart. */
 enum bench_figure bench_headline(const struct bench_cell *c);
+/* What a cell is judged by from night to night: the seconds of a batch where these were measured, else its headline. */
+enum bench_figure bench_judged(const struct bench_cell *c);
+extern const char *const bench_units[BENCH_FIGURES]; /* "tok/s" */
 const struct bench_cell *bench_find(const struct bench *b, const char *scenario, int concurrency);
 /* Statistics of the medians of all ok cells with this concurrency (§7.4 "Performance Characteristics"). */
 bool bench_summary(const struct bench *b, int concurrency, struct stats *out);

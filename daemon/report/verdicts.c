@@ -5,24 +5,27 @@
 
 #include <math.h>
 
-#define FIGURES_MAX 2000
+#define SCENARIO_MAX 61 /* with its end: a series says all of it */
 
 /* ---- figures ---- */
 
 static json_t *figure_new(const json_t *trial, const struct bench *b, const char *scenario, int concurrency, const char *metric)
 {
 	const char *gpu = json_str(trial, "gpu", ""), *provider = json_str(trial, "provider", "");
-	int64_t count = json_int(trial, "gpu_count", 0);
+	int64_t count = json_int(trial, "gpu_count", 0), instances = json_int(trial, "instances", 1);
+	char series[TEXT_MAX], machines[16] = "";
 	json_t *o = json_object();
-	char series[TEXT_MAX];
 
-	snprintf(series, sizeof(series), "%.40s|%.40s|%d|%.30s:%d|%.20s|%.16s|%.40s", b->recipe, scenario, concurrency, gpu, (int)count,
-	    provider, b->stack_id, metric);
+	if (instances > 1)
+		snprintf(machines, sizeof(machines), "x%d", (int)instances);
+	snprintf(series, sizeof(series), "%.40s|%.60s|%d|%.30s:%d%s|%.20s|%.16s|%.40s", b->recipe, scenario, concurrency, gpu, (int)count,
+	    machines, provider, b->stack_id, metric);
 	json_put_str(o, "series", series);
 	json_put_str(o, "scenario", scenario);
 	json_put_int(o, "concurrency", concurrency);
 	json_put_str(o, "gpu", gpu);
 	json_put_int(o, "gpu_count", count);
+	json_put_int(o, "instances", instances);
 	json_put_str(o, "provider", provider);
 	json_put_str(o, "stack_id", b->stack_id);
 	json_put_str(o, "metric", metric);
@@ -68,59 +71,41 @@ static void figure_add(json_t *figures, json_t *figure, json_t *measured, bool a
 	json_decref(figure);
 }
 
+/* Takes the figure. */
+static void add_values(json_t *figures, json_t *figure, const char *unit, bool lower, const double *v, size_t n, const json_t *trial)
+{
+	json_t *measured = json_array();
+
+	json_put_str(figure, "unit", unit);
+	json_put_bool(figure, "lower_is_better", lower);
+	for (size_t k = 0; k < n; k++)
+		json_array_append_new(measured, json_real(v[k]));
+	figure_add(figures, figure, measured, json_bool(trial, "again", false));
+}
+
 static void bench_figures(json_t *figures, const struct bench *b, const json_t *trial)
 {
 	for (size_t k = 0; k < b->cell_count; k++) {
 		const struct bench_cell *c = &b->cells[k];
-		const struct bench_values *v = &c->figures[BENCH_OUTPUT];
-		json_t *figure, *measured;
+		enum bench_figure which = bench_judged(c);
+		const struct bench_values *v = &c->figures[which];
 
-		if (strcmp(c->status, "ok") != 0 || !v->n) /* invalid ones are kept, and judge nothing */
-			continue;
-		figure = figure_new(trial, b, c->scenario, c->concurrency, bench_keys[BENCH_OUTPUT]);
-		json_put_str(figure, "unit", "tok/s");
-		json_put_bool(figure, "lower_is_better", false);
-		measured = json_array();
-		for (size_t i = 0; i < v->n; i++)
-			json_array_append_new(measured, json_real(v->v[i]));
-		figure_add(figures, figure, measured, json_bool(trial, "again", false));
+		if (!strcmp(c->status, "ok") && v->n) /* invalid ones are kept, and judge nothing */
+			add_values(figures, figure_new(trial, b, c->scenario, c->concurrency, bench_keys[which]), bench_units[which],
+			    which == BENCH_LATENCY, v->v, v->n, trial);
 	}
 }
 
-/* A rate is good when it is high, a time when it is short; of anything else nobody here knows. */
-static bool judged_unit(const char *unit, bool *lower_is_better)
+static void plain_figures(json_t *figures, const struct bench *b, const json_t *trial)
 {
-	static const char *const times[] = { "s", "ms", "us", "ns", NULL }, *const rates[] = { "TFLOPS", "GFLOPS", "TOPS", NULL };
+	for (size_t k = 0; k < b->figures.count; k++) {
+		const struct figure *x = &b->figures.items[k];
+		char what[SCENARIO_MAX];
 
-	for (size_t k = 0; times[k]; k++)
-		if (!strcmp(times[k], unit))
-			return *lower_is_better = true;
-	*lower_is_better = false;
-	for (size_t k = 0; rates[k]; k++)
-		if (!strcmp(rates[k], unit))
-			return true;
-	return strstr(unit, "/s") != NULL;
-}
-
-static void plain_figures(json_t *figures, const struct bench *b, const json_t *rows, const json_t *trial)
-{
-	const json_t *row;
-	size_t k;
-
-	json_array_foreach(rows, k, row) {
-		const json_t *value = json_object_get(row, "value"), *labels = json_object_get(row, "labels");
-		const char *unit = json_str(row, "unit", "");
-		char *what = json_is_object(labels) && json_object_size(labels) ? json_text(labels) : NULL;
-		bool lower;
-
-		if (json_is_number(value) && judged_unit(unit, &lower)) {
-			json_t *figure = figure_new(trial, b, what ? what : "", 0, json_str(row, "metric", ""));
-
-			json_put_str(figure, "unit", unit);
-			json_put_bool(figure, "lower_is_better", lower);
-			figure_add(figures, figure, json_pack("[f]", json_number_value(value)), json_bool(trial, "again", false));
-		}
-		free(what);
+		if (!x->judged)
+			continue;
+		figure_words(x, what, sizeof(what));
+		add_values(figures, figure_new(trial, b, what, 0, x->metric), x->unit, x->lower_is_better, x->v, x->n, trial);
 	}
 }
 
@@ -136,7 +121,7 @@ void verdicts_figures(json_t *figures, const json_t *source, const json_t *trial
 	if (b.cell_count)
 		bench_figures(figures, &b, trial);
 	else
-		plain_figures(figures, &b, json_object_get(source, "results"), trial);
+		plain_figures(figures, &b, trial);
 	bench_free(&b);
 }
 

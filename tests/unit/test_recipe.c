@@ -18,7 +18,8 @@ static const char whole[] =
     "  EAGER: { type: bool, default: FALSE }\n"
     "  WARM_UP: { type: duration, default: 2m }\n"
     "secrets: [HF_TOKEN]\ninclude: [shell.sh, gpu.sh]\nsetup: setup.sh\nrun: bin/run.sh\n"
-    "serve: bin/serve.sh\ndirectory: source\nusual: 90m\nusual_memory_gb: 100\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n";
+    "serve: bin/serve.sh\ndirectory: source\nusual: 90m\nusual_memory_gb: 100\ntimeouts: { setup: 20m, run: 3h }\nreader: vllm-bench-serve\n"
+    "judge: { perplexity: lower, score: higher, load_time: none }\n";
 
 static void read_ok(struct recipe *r, const char *text)
 {
@@ -88,6 +89,10 @@ static void reads_everything(void **state)
 	assert_int_equal(r.setup_timeout, 20 * MINUTE);
 	assert_int_equal(r.run_timeout, 3 * HOUR);
 	assert_string_equal(r.reader, "vllm-bench-serve");
+	assert_int_equal(r.judge_count, 3);
+	assert_string_equal(r.judge[0].metric, "perplexity");
+	assert_string_equal(r.judge[0].better, "lower");
+	assert_string_equal(r.judge[2].better, "none");
 	recipe_free(&r);
 	recipe_free(&r);
 }
@@ -138,6 +143,10 @@ static void mistakes(void **state)
 	read_bad("name: x\nrun: r\nreader: vllm-bench-serv\n",
 	    "r.yaml:3:9: unknown reader 'vllm-bench-serv' (did you mean 'vllm-bench-serve'?)\n");
 	read_bad("name: x\nrun: r\nreader: csv\n", "r.yaml:3:9: unknown reader 'csv'\n");
+	read_bad("name: x\nrun: r\njudge: { perplexity: less, score: [1] }\n",
+	    "r.yaml:3:22: 'judge' wants higher, lower or none for 'perplexity'\n"
+	    "r.yaml:3:35: 'judge' wants higher, lower or none for 'score'\n");
+	read_bad("name: x\nrun: r\njudge: perplexity\n", "r.yaml:3:8: 'judge' wants a map of keys and values, not 'perplexity'\n");
 	read_bad("name: x\nrun: r\nsecrets: [hf-token]\n",
 	    "r.yaml:3:10: secret 'hf-token' is not called like a variable: capital letters, digits and _\n");
 	read_bad("name: x\nrun: r\ntimeouts: {run: 0, setup: forever}\n",
