@@ -259,7 +259,7 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l server -x -d
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -l weights -x -d 'import: memory of the weights, per GPU'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from results' -a '(gpufleetctl help --names run 2>/dev/null)'
 
-complete -c gpufleetctl -n __fish_use_subcommand -a compare -d 'benchmarks side by side: the first is the base'
+complete -c gpufleetctl -n __fish_use_subcommand -a compare -d 'results side by side: the first is the base'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from compare' -l format -s f -x -a 'table json csv md html' -d 'table, json, csv, md or html'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from compare' -l adopt-if -x -d 'decide: adopt when the throughput is surely this many times the first one\'s'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from compare' -a '(gpufleetctl help --names run 2>/dev/null)'

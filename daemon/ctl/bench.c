@@ -193,15 +193,69 @@ static void print_rows(const json_t *doc, FILE *to)
 	table_free(&t);
 }
 
+/* The same for what is no benchmark of tokens. */
+static void print_figures(const json_t *doc, FILE *to)
+{
+	static const char *const names[] = { "A", "B", "C", "D", "E", "F", "G", "H" };
+	struct column columns[2 + 2 * RUNS_MAX] = { { "FIGURE", LEFT, 12, 0 }, { "UNIT", LEFT, 0, 0 } };
+	char titles[RUNS_MAX][24];
+	size_t n = json_array_size(json_object_get(doc, "runs")), used = 2, k, c;
+	bool lower = false;
+	const json_t *row, *cell;
+	struct table t;
+
+	for (k = 0; k < n && k < RUNS_MAX; k++) {
+		columns[used++] = (struct column){ names[k], RIGHT, 0, 0 };
+		snprintf(titles[k], sizeof(titles[0]), "%s / A", names[k]);
+		if (k)
+			columns[used++] = (struct column){ titles[k], LEFT, 6, 0 };
+	}
+	table_init(&t, columns, used);
+	json_array_foreach(json_object_get(doc, "figures"), k, row) {
+		const char *label = json_str(row, "label", "");
+
+		table_row(&t);
+		table_cell(&t, STYLE_PLAIN, "%s%s%s", json_str(row, "metric", ""), *label ? " " : "", label);
+		table_cell(&t, STYLE_PLAIN, "%s", json_str(row, "unit", ""));
+		lower |= !strcmp(json_str(row, "better", ""), "lower");
+		json_array_foreach(json_object_get(row, "cells"), c, cell) {
+			double ratio = json_num(cell, "ratio", 0);
+
+			if (json_is_object(cell))
+				table_cell(&t, STYLE_BOLD, "%.6g", json_num(cell, "median", 0));
+			else
+				table_cell(&t, STYLE_DIM, "-");
+			if (c)
+				table_cell(&t, ratio >= 1 ? STYLE_GREEN : ratio > 0 ? STYLE_YELLOW : STYLE_DIM, "%s", ratio_text(cell).s);
+		}
+	}
+	if (t.row_count)
+		table_print(&t, to, term_width(to));
+	table_free(&t);
+	if (lower)
+		ctl_print(to, STYLE_DIM, "above 1 is better: of what is better when it is lower, the factor is A's over the other's");
+}
+
+static void print_tables(const json_t *doc, FILE *to)
+{
+	bool plain = json_array_size(json_object_get(doc, "figures")) > 0;
+
+	if (json_array_size(json_object_get(doc, "rows")) || !plain)
+		print_rows(doc, to);
+	if (plain)
+		print_figures(doc, to);
+}
+
 static void print_overall(const json_t *doc, FILE *to)
 {
+	bool rows = json_array_size(json_object_get(doc, "rows")) > 0;
 	const json_t *o, *w;
 	size_t k;
 
 	json_array_foreach(json_object_get(doc, "overall"), k, o) {
 		const char *verdict = json_str(o, "verdict", "");
 
-		if (!json_is_object(o))
+		if (!json_is_object(o) || (!rows && !*verdict))
 			continue;
 		ctl_print(to, STYLE_PLAIN, "%c against A, %lld in common: throughput %s%s%s%s%s", (int)('A' + k), (long long)json_int(o, "n", 0),
 		    *ratio_text(o).s ? ratio_text(o).s : "-", *factor(o, "per_gpu_ratio").s ? ", per GPU " : "", factor(o, "per_gpu_ratio").s,
@@ -218,7 +272,7 @@ void bench_print_comparison(const json_t *doc, FILE *to)
 	size_t stacks = json_array_size(json_object_get(doc, "manifest"));
 
 	print_heads(doc, to);
-	print_rows(doc, to);
+	print_tables(doc, to);
 	print_overall(doc, to);
 	if (stacks)
 		ctl_print(to, STYLE_DIM, "the stacks differ in %zu fields; see: gpufleetctl diff", stacks);
@@ -248,6 +302,6 @@ void bench_print_diff(const json_t *doc, FILE *to)
 	else if (json_str(doc, "runs.0.stack_id", NULL) && json_str(doc, "runs.1.stack_id", NULL))
 		ctl_print(to, STYLE_GREEN, "the stacks are the same");
 	table_free(&t);
-	print_rows(doc, to);
+	print_tables(doc, to);
 	print_overall(doc, to);
 }

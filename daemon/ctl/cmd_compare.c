@@ -78,9 +78,10 @@ const struct command command_compare = {
 	.name = "compare",
 	.group = "Work",
 	.synopsis = "RUN|IMPORT RUN|IMPORT ... [options]",
-	.summary = "benchmarks side by side: the first is the base",
-	.details = "Rows are scenarios at one concurrency. The ratio is of the medians; behind it stands the interval that the repeats on both "
-		   "sides allow. Decisions need at least two repeats on each side.",
+	.summary = "results side by side: the first is the base",
+	.details = "Rows are scenarios at one concurrency; of what is no benchmark of tokens (matmul, a kernel, a perplexity) they are figures "
+		   "of one metric with the same labels. The ratio is of the medians, above 1 where it is better than the base; behind it stands "
+		   "the interval that the repeats on both sides allow. Decisions are about throughput, and need at least two repeats on each side.",
 	.min = 2,
 	.max = 8,
 	.operand = "run",

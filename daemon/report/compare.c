@@ -172,6 +172,69 @@ static json_t *row_json(const struct bench *all, size_t count, const struct benc
 	return row;
 }
 
+/* ---- figures that are no benchmark of tokens ---- */
+
+/* How many times as good `x` is: of a time, how many times as short. Nothing where nobody knows which way it is better. */
+static void set_figure_ratio(json_t *o, const struct figure *x, const struct figure *base)
+{
+	struct stats_ratio r = { 0 };
+	bool known = base && x->judged && (x->lower_is_better ? stats_ratio(base->v, base->n, x->v, x->n, &r) :
+	    stats_ratio(x->v, x->n, base->v, base->n, &r));
+
+	json_put(o, "ratio", known ? json_real(r.ratio) : json_null());
+	json_put(o, "low", known && r.confidence > 0 ? json_real(r.low) : json_null());
+	json_put(o, "high", known && r.confidence > 0 ? json_real(r.high) : json_null());
+	json_put(o, "confidence", known && r.confidence > 0 ? json_real(r.confidence) : json_null());
+}
+
+static json_t *figure_json(const struct bench *all, size_t count, const struct figure *like)
+{
+	const struct figure *base = figures_find(&all[0].figures, like);
+	json_t *row = json_object(), *cells = json_array();
+	char words[160];
+
+	figure_words(like, words, sizeof(words));
+	json_put_str(row, "metric", like->metric);
+	json_put_str(row, "unit", like->unit);
+	json_put(row, "labels", json_deep_copy(like->labels));
+	json_put_str(row, "label", words);
+	json_put(row, "better", like->judged ? json_string(like->lower_is_better ? "lower" : "higher") : json_null());
+	for (size_t k = 0; k < count; k++) {
+		const struct figure *x = figures_find(&all[k].figures, like);
+		json_t *o = x ? json_object() : json_null();
+		struct stats s;
+
+		if (x && stats_of(x->v, x->n, &s)) {
+			json_put_int(o, "n", (int64_t)s.n);
+			json_put(o, "median", json_real(s.median));
+			json_put(o, "mad", json_real(s.mad));
+			set_figure_ratio(o, x, k ? base : NULL);
+		}
+		json_array_append_new(cells, o);
+	}
+	json_put(row, "cells", cells);
+	return row;
+}
+
+static json_t *figures_json(const struct bench *all, size_t count)
+{
+	json_t *rows = json_array();
+
+	for (size_t k = 0; k < count; k++)
+		for (size_t f = 0; f < all[k].figures.count; f++) {
+			const struct figure *like = &all[k].figures.items[f];
+			bool new = figures_find(&all[k].figures, like) == like;
+
+			for (size_t before = 0; before < k; before++)
+				new = new && !figures_find(&all[before].figures, like);
+			if (new)
+				json_array_append_new(rows, figure_json(all, count, like));
+		}
+	return rows;
+}
+
+/* ---- all of it ---- */
+
 /* What the other found about its answers, behind a verdict; an unknown quality is said, too. */
 static const char *quality_words(const char *quality)
 {
@@ -241,8 +304,8 @@ static json_t *warnings(const struct bench *all, size_t count)
 	char text[300];
 
 	for (size_t k = 0; k < count; k++) {
-		if (!all[k].cell_count) {
-			snprintf(text, sizeof(text), "%s has no benchmark results", all[k].name);
+		if (!all[k].cell_count && !all[k].figures.count) {
+			snprintf(text, sizeof(text), "%s has no results that could be compared", all[k].name);
 			json_array_append_new(a, json_string(text));
 		}
 		if (!all[k].manifest) {
@@ -286,6 +349,7 @@ json_t *compare_json(const struct bench *all, size_t count, const struct compare
 		json_array_append_new(overall, k ? overall_json(&sums[k], all[k].quality, options->adopt_if) : json_null());
 	json_put(o, "runs", runs);
 	json_put(o, "rows", rows);
+	json_put(o, "figures", figures_json(all, count));
 	json_put(o, "overall", overall);
 	json_put(o, "manifest", compare_manifests(all, count));
 	json_put(o, "warnings", warnings(all, count));

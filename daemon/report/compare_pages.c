@@ -4,10 +4,18 @@
 
 #include <math.h>
 
+/* What a cell's speed is: where nothing was answered, that of the prompt's tokens. */
+static double speed_of(const json_t *c)
+{
+	double v = json_num(c, "output_throughput", 0);
+
+	return v > 0 ? v : json_num(c, "total_throughput", 0);
+}
+
 /* A cell of the table: throughput, and the ratio with its interval behind it. */
 static void cell_text(const json_t *c, char *out, size_t size)
 {
-	double v = json_num(c, "output_throughput", 0), ratio = json_num(c, "ratio", 0), low = json_num(c, "low", 0);
+	double v = speed_of(c), ratio = json_num(c, "ratio", 0), low = json_num(c, "low", 0);
 
 	if (!json_is_object(c))
 		snprintf(out, size, "-");
@@ -66,6 +74,51 @@ static void matrix(struct markup *w, const json_t *doc, void (*text)(const json_
 		json_array_foreach(json_object_get(row, "cells"), c, cell)
 			text(cell, words[c + 2], sizeof(words[0]));
 		put_row(w, cells, n + 2);
+	}
+	markup_table_end(w);
+}
+
+/* "138.2 (1.25x, 1.20 to 1.31 at 95 %)" */
+static void figure_text(const json_t *c, char *out, size_t size)
+{
+	double v = json_num(c, "median", 0), ratio = json_num(c, "ratio", 0), low = json_num(c, "low", 0);
+
+	if (!json_is_object(c))
+		snprintf(out, size, "-");
+	else if (ratio > 0 && low > 0)
+		snprintf(out, size, "%.6g (%.2fx, %.2f to %.2f at %.0f %%)", v, ratio, low, json_num(c, "high", 0), 100 * json_num(c, "confidence", 0));
+	else if (ratio > 0)
+		snprintf(out, size, "%.6g (%.2fx)", v, ratio);
+	else
+		snprintf(out, size, "%.6g", v);
+}
+
+static void figures(struct markup *w, const json_t *doc)
+{
+	const json_t *runs = json_object_get(doc, "runs"), *row, *cell;
+	char words[COMPARE_MAX + 3][240];
+	const char *cells[COMPARE_MAX + 3];
+	size_t n = json_array_size(runs), k, c;
+
+	markup_heading(w, "Figures, median of repeats");
+	markup_line(w, "A factor above 1 is better than the first: of what is better when it is lower, the first one's over its own.");
+	for (k = 0; k < n + 3; k++)
+		cells[k] = words[k];
+	str_copy(words[0], "Figure");
+	str_copy(words[1], "Unit");
+	str_copy(words[2], "Better");
+	for (k = 0; k < n; k++)
+		run_name(json_array_get(runs, k), words[k + 3], sizeof(words[0]));
+	markup_table(w, cells, n + 3);
+	json_array_foreach(json_object_get(doc, "figures"), k, row) {
+		const char *label = json_str(row, "label", "");
+
+		snprintf(words[0], sizeof(words[0]), "%.64s%s%.160s", json_str(row, "metric", ""), *label ? " " : "", label);
+		str_copy(words[1], json_str(row, "unit", ""));
+		str_copy(words[2], json_str(row, "better", "-"));
+		json_array_foreach(json_object_get(row, "cells"), c, cell)
+			figure_text(cell, words[c + 3], sizeof(words[0]));
+		put_row(w, cells, n + 3);
 	}
 	markup_table_end(w);
 }
@@ -168,7 +221,7 @@ static void bars(struct markup *w, const json_t *doc)
 			if (json_int(row, "concurrency", 0) != seen[at] || c.label_count == ARRAY_LEN(labels))
 				continue;
 			for (size_t s = 0; s < n; s++) {
-				double v = json_num(json_array_get(json_object_get(row, "cells"), s), "output_throughput", 0);
+				double v = speed_of(json_array_get(json_object_get(row, "cells"), s));
 
 				values[c.label_count * n + s] = v > 0 ? v : NAN;
 			}
@@ -180,14 +233,20 @@ static void bars(struct markup *w, const json_t *doc)
 
 static void page(struct markup *w, const json_t *doc)
 {
-	if (w->html)
-		bars(w, doc);
-	markup_heading(w, "Output throughput (tok/s), median of repeats");
-	matrix(w, doc, cell_text);
-	markup_heading(w, "USD per 1M output tokens");
-	matrix(w, doc, money_text);
-	markup_heading(w, "Over all scenarios in common, against the first");
-	overall(w, doc);
+	bool plain = json_array_size(json_object_get(doc, "figures")) > 0;
+
+	if (json_array_size(json_object_get(doc, "rows")) || !plain) {
+		if (w->html)
+			bars(w, doc);
+		markup_heading(w, "Output throughput (tok/s), median of repeats");
+		matrix(w, doc, cell_text);
+		markup_heading(w, "USD per 1M output tokens");
+		matrix(w, doc, money_text);
+		markup_heading(w, "Over all scenarios in common, against the first");
+		overall(w, doc);
+	}
+	if (plain)
+		figures(w, doc);
 	differences(w, doc);
 	notes(w, doc);
 }
@@ -205,34 +264,74 @@ void compare_html(const json_t *doc, struct buf *out)
 	html_tail(out);
 }
 
-void compare_csv(const json_t *doc, struct buf *out)
+static void csv_numbers(const json_t *cell, const char *const *keys, size_t count, struct buf *out)
 {
-	static const char *const figures[] = { "n", "output_throughput", "per_gpu", "usd_per_million_output", "tokens_per_dollar", "ttft_p50_ms",
+	for (size_t k = 0; k < count; k++)
+		if (json_is_number(json_object_get(cell, keys[k])))
+			buf_printf(out, ",%.6g", json_num(cell, keys[k], 0));
+		else
+			buf_putc(out, ',');
+	buf_putc(out, '\n');
+}
+
+static void csv_rows(const json_t *doc, struct buf *out)
+{
+	static const char *const numbers[] = { "n", "output_throughput", "per_gpu", "usd_per_million_output", "tokens_per_dollar", "ttft_p50_ms",
 		"tpot_p50_ms", "e2e_p50_ms", "ratio", "low", "high", "confidence", "per_gpu_ratio", "per_dollar_ratio" };
 	const json_t *row, *cell;
 	size_t k, c;
 
 	buf_puts(out, "scenario,input,output,concurrency,run,status");
-	for (k = 0; k < ARRAY_LEN(figures); k++)
-		buf_printf(out, ",%s", figures[k]);
+	for (k = 0; k < ARRAY_LEN(numbers); k++)
+		buf_printf(out, ",%s", numbers[k]);
 	buf_putc(out, '\n');
 	json_array_foreach(json_object_get(doc, "rows"), k, row)
 		json_array_foreach(json_object_get(row, "cells"), c, cell) {
-			const char *name = json_str(json_array_get(json_object_get(doc, "runs"), c), "name", "?");
-
 			if (!json_is_object(cell))
 				continue;
 			str_csv(out, json_str(row, "scenario", ""));
 			buf_printf(out, ",%lld,%lld,%lld,", (long long)json_int(row, "input", 0), (long long)json_int(row, "output", 0),
 			    (long long)json_int(row, "concurrency", 0));
-			str_csv(out, name);
+			str_csv(out, json_str(json_array_get(json_object_get(doc, "runs"), c), "name", "?"));
 			buf_putc(out, ',');
 			str_csv(out, json_str(cell, "status", ""));
-			for (size_t f = 0; f < ARRAY_LEN(figures); f++)
-				if (json_is_number(json_object_get(cell, figures[f])))
-					buf_printf(out, ",%.6g", json_num(cell, figures[f], 0));
-				else
-					buf_putc(out, ',');
-			buf_putc(out, '\n');
+			csv_numbers(cell, numbers, ARRAY_LEN(numbers), out);
 		}
+}
+
+static void csv_figures(const json_t *doc, struct buf *out)
+{
+	static const char *const texts[] = { "metric", "label", "unit", "better" };
+	static const char *const numbers[] = { "n", "median", "mad", "ratio", "low", "high", "confidence" };
+	const json_t *row, *cell;
+	size_t k, c;
+
+	buf_puts(out, "metric,labels,unit,better,run");
+	for (k = 0; k < ARRAY_LEN(numbers); k++)
+		buf_printf(out, ",%s", numbers[k]);
+	buf_putc(out, '\n');
+	json_array_foreach(json_object_get(doc, "figures"), k, row)
+		json_array_foreach(json_object_get(row, "cells"), c, cell) {
+			if (!json_is_object(cell))
+				continue;
+			for (size_t t = 0; t < ARRAY_LEN(texts); t++) {
+				str_csv(out, json_str(row, texts[t], ""));
+				buf_putc(out, ',');
+			}
+			str_csv(out, json_str(json_array_get(json_object_get(doc, "runs"), c), "name", "?"));
+			csv_numbers(cell, numbers, ARRAY_LEN(numbers), out);
+		}
+}
+
+/* Where both kinds are there, two tables with an empty line between. */
+void compare_csv(const json_t *doc, struct buf *out)
+{
+	bool plain = json_array_size(json_object_get(doc, "figures")) > 0, rows = json_array_size(json_object_get(doc, "rows")) || !plain;
+
+	if (rows)
+		csv_rows(doc, out);
+	if (rows && plain)
+		buf_putc(out, '\n');
+	if (plain)
+		csv_figures(doc, out);
 }

@@ -69,7 +69,8 @@ void figures_read(struct figures *f, const json_t *source)
 		const json_t *value = json_object_get(row, "value");
 		struct figure *x;
 
-		if (!json_is_number(value) || !isfinite(json_number_value(value)))
+		if (!json_is_number(value) || !isfinite(json_number_value(value)) ||
+		    !strcmp(json_str(judge, json_str(row, "metric", ""), ""), "none"))
 			continue;
 		x = figure_of(f, judge, row, labels_of(row));
 		if (x && x->n < STATS_MAX)

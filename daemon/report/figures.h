@@ -30,7 +30,7 @@ struct figures {
  */
 bool figure_judged(const json_t *judge, const char *metric, const char *unit, bool *lower_is_better);
 
-/* From {"results":[rows], "judge":{…}|absent}; texts are none. figures_free() releases them. */
+/* From {"results":[rows], "judge":{…}|absent}; texts are none, nor is what the recipe calls "none". figures_free() releases them. */
 void figures_read(struct figures *f, const json_t *source);
 void figures_free(struct figures *f);
 

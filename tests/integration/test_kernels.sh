@@ -189,6 +189,12 @@ print(at[0] if at else "none", *("%g" % here[m]["value"] if m in here else "-" f
       "energy" if 150 < energy < 1000 else energy)' "$1"
 }
 same "what its GPU did, of the whole run" "$(telemetry "$WORK/m.json")" "{} 154 154 283 45 - energy"
+first=$(newest_run)
+check "and once more" ctl run matmul --on k --set size=1024 --set repeats=3 --set dtypes=fp16 --set with=blas
+ctl compare "$first" "$(newest_run)" >"$WORK/c" 2>&1
+same "compare: a figure for each GPU, with its factor" "$(grep -c '^matmul dtype=fp16 size=1024 gpu=0 .*TFLOPS  *522.96  *522.96  *1.00x' "$WORK/c")" 1
+same "its median is no figure of its own, and it is no throughput" "$(grep -c -e matmul_median -e 'in common' "$WORK/c")" 0
+same "compare as CSV" "$(ctl compare "$first" "$(newest_run)" --format csv | grep -c '^matmul,.*,TFLOPS,higher,run [0-9]*,[13],522.96,0,1*,')" 2
 gpu4s
 tree_there=$WORK/my-kernel && cp -r "$tree" "$tree_there"
 check "a directory of one's own" ctl run hip-kernel "$tree_there" --on k --set flags=-DFLOAT -- -s 512

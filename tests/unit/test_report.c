@@ -386,6 +386,65 @@ static void test_prompts_alone(void **state)
 	json_decref(doc);
 }
 
+/* A run of figures that are no benchmark: each metric and label three times. */
+static json_t *kernel_of(int id, const char *with, double tflops, double ms)
+{
+	json_t *rows = json_array();
+
+	for (int r = 1; r <= 3; r++) {
+		json_array_append_new(rows, json_pack("{ss sf ss s{ss si ss si}}", "metric", "matmul", "value", tflops + r * 0.1, "unit", "TFLOPS",
+						"labels", "dtype", "fp16", "gpu", 0, "with", with, "repeat", r));
+		json_array_append_new(rows, json_pack("{ss sf ss s{si}}", "metric", "elapsed", "value", ms + r * 0.001, "unit", "ms", "labels",
+						"repeat", r));
+	}
+	json_array_append_new(rows, json_pack("{ss sf ss s{}}", "metric", "perplexity", "value", 3 + 3.0 / id, "unit", "1", "labels"));
+	json_array_append_new(rows, json_pack("{ss sf ss s{}}", "metric", "chunks", "value", 100.0, "unit", "1", "labels"));
+	json_array_append_new(rows, json_pack("{ss sf ss s{}}", "metric", "matmul_median", "value", tflops, "unit", "TFLOPS", "labels"));
+	if (id == 2)
+		json_array_append_new(rows, json_pack("{ss sf ss s{}}", "metric", "copy", "value", 24.5, "unit", "GB/s", "labels"));
+	return json_pack("{s{si ss si} so s{ss ss}}", "run", "id", id, "gpu", id == 1 ? "MI300X" : "<b>", "gpu_count", 1, "results", rows, "judge",
+	    "perplexity", "lower", "matmul_median", "none");
+}
+
+/* What is no benchmark of tokens is compared as well, each figure the way in which it is better. */
+static void test_figures_compared(void **state)
+{
+	static const char *const wanted[] = { "matmul", "elapsed", "perplexity", "chunks", "copy" };
+	json_t *doc = compared(kernel_of(1, "rocBLAS 4.2", 100, 2), kernel_of(2, "cuBLAS 12.4", 150, 1), 2.0);
+	const json_t *rows = json_object_get(doc, "figures");
+	struct buf out = BUF(1 << 20);
+
+	(void)state;
+	assert_int_equal(json_array_size(json_object_get(doc, "rows")), 0);
+	assert_int_equal(json_array_size(rows), ARRAY_LEN(wanted));
+	for (size_t k = 0; k < ARRAY_LEN(wanted); k++)
+		assert_string_equal(json_str(json_array_get(rows, k), "metric", ""), wanted[k]);
+	is_near(json_num(doc, "figures.0.cells.1.median", 0), 150.2, 1e-9);
+	is_near(json_num(doc, "figures.0.cells.1.ratio", 0), 150.2 / 100.2, 1e-9);
+	assert_true(json_num(doc, "figures.0.cells.1.low", 0) > 1.49 && json_num(doc, "figures.0.cells.1.low", 0) < 150.2 / 100.2);
+	is_near(json_num(doc, "figures.0.cells.1.confidence", 0), 0.9, 1e-9);
+	assert_string_equal(json_str(doc, "figures.1.better", ""), "lower");
+	is_near(json_num(doc, "figures.1.cells.1.ratio", 0), 2.002 / 1.002, 1e-9); /* a half of the time is twice as good */
+	is_near(json_num(doc, "figures.2.cells.1.ratio", 0), 6 / 4.5, 1e-9);
+	assert_true(json_is_null(json_path(doc, "figures.2.cells.1.low"))); /* once on each side */
+	assert_true(json_is_null(json_path(doc, "figures.3.cells.1.ratio")) && json_is_null(json_path(doc, "figures.3.better")));
+	assert_true(json_is_null(json_path(doc, "figures.4.cells.0")));
+	assert_string_equal(json_str(doc, "overall.1.verdict", ""), "undecided"); /* that is about throughput */
+	compare_markdown(doc, &out);
+	assert_non_null(strstr(buf_str(&out), "| elapsed | ms | lower | 2.002 | 1.002 (2.00x, "));
+	assert_null(strstr(buf_str(&out), "tok/s"));
+	buf_reset(&out);
+	compare_html(doc, &out);
+	assert_non_null(strstr(buf_str(&out), "matmul dtype=fp16"));
+	assert_null(strstr(buf_str(&out), "<b>"));
+	buf_reset(&out);
+	compare_csv(doc, &out);
+	assert_true(str_starts(buf_str(&out), "metric,labels,unit,better,run,n,median,mad,ratio,low,high,confidence\n"));
+	assert_non_null(strstr(buf_str(&out), "\nchunks,,1,,run 2,1,100,0,,,,\n"));
+	buf_free(&out);
+	json_decref(doc);
+}
+
 /* One stream and maximum load never meet in a ratio. */
 static void test_equal_concurrency_only(void **state)
 {
@@ -529,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_lost_scenario),
 		cmocka_unit_test(test_manifests),
 		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_figures_compared),
 		cmocka_unit_test(test_comparison_pages),
 	};
 
