@@ -1,6 +1,9 @@
 #include "config/campaign.h"
 #include "base/str.h"
+#include "config/preset.h"
 #include "config/private.h"
+
+#define INSTANCES_MOST 100
 
 /* ---- the plain keys, as tables ---- */
 
@@ -9,6 +12,7 @@ struct campaign_entry {
 	char overlap[8], finish_by[8], warn[16], alert[16];
 	char on_failure[16];
 	char blackouts[SCHEDULE_BLACKOUTS_MAX][24];
+	struct cell base; /* what the preset and the file say of every cell */
 };
 
 #define ENTRY        ((struct campaign_entry *)0)
@@ -32,7 +36,11 @@ static const struct option campaign_rows[] = {
 	{ "catch_up", OPTION_DURATION, MEMBER(c.schedule.catch_up), .min = 0, .max = 6 * HOUR, .fallback = "3h" },
 	{ "blackout", OPTION_LIST, ARRAY(blackouts, c.schedule.blackout_count) },
 	{ "finish_by", OPTION_TEXT, MEMBER(finish_by) },
+	{ "preset", OPTION_NAME, MEMBER(c.preset) },
 	{ "recipe", OPTION_NAME, MEMBER(c.recipe) },
+	{ "instances", OPTION_INT, MEMBER(c.instances), .min = 1, .max = INSTANCES_MOST },
+	{ "image", OPTION_WORD, MEMBER(c.image) },
+	{ "disk", OPTION_INT, MEMBER(c.disk_gb), .min = 1, .max = 100000 },
 	{ .key = "with", .type = OPTION_TREE },
 	{ .key = "matrix", .type = OPTION_TREE },
 	{ .key = "include", .type = OPTION_TREE },
@@ -230,7 +238,25 @@ static bool parameter_name(const char *key, char out[64])
 	return bind_is_variable(out);
 }
 
-/* gpu, provider and region say where; every other key is a parameter. */
+static bool put_gpu(struct cell *c, const char *text)
+{
+	if (!gpu_spec_parse(text, c->gpu, sizeof(c->gpu), &c->gpu_count))
+		return false;
+	c->gpu_count = c->gpu_count ? c->gpu_count : 1;
+	return true;
+}
+
+/* gpu, instances, provider and region say where; every other key is a parameter. */
+static const struct node *place_in(const struct node *map)
+{
+	static const char *const keys[] = { "gpu", "instances", "provider", "region" };
+	const struct node *found = NULL;
+
+	for (size_t k = 0; k < ARRAY_LEN(keys) && !found; k++)
+		found = node_get(map, keys[k]);
+	return found;
+}
+
 static bool put_value(struct parse *p, struct cell *c, const struct node *key, const struct node *value)
 {
 	char name[64];
@@ -240,12 +266,20 @@ static bool put_value(struct parse *p, struct cell *c, const struct node *key, c
 		return false;
 	}
 	if (!strcmp(key->key, "gpu")) {
-		if (gpu_spec_parse(value->text, c->gpu, sizeof(c->gpu), &c->gpu_count)) {
-			c->gpu_count = c->gpu_count ? c->gpu_count : 1;
+		if (put_gpu(c, value->text))
 			return true;
-		}
 		parse_error(p, value, "'gpu' wants a model and a number like MI300X:8, not '%.64s'", value->text);
 		return false;
+	}
+	if (!strcmp(key->key, "instances")) {
+		int64_t n;
+
+		if (!str_to_i64(value->text, 1, INSTANCES_MOST, &n)) {
+			parse_error(p, value, "'instances' wants a number from 1 to %d, not '%.64s'", INSTANCES_MOST, value->text);
+			return false;
+		}
+		c->instances = (int)n;
+		return true;
 	}
 	if (!strcmp(key->key, "provider") || !strcmp(key->key, "region")) {
 		bool provider = *key->key == 'p';
@@ -286,6 +320,7 @@ static void cell_free(struct cell *c)
 static bool cell_is(const struct cell *c, const struct cell *like, const struct node *map)
 {
 	if ((*like->gpu && (strcmp(c->gpu, like->gpu) != 0 || c->gpu_count != like->gpu_count)) ||
+	    (like->instances && c->instances != like->instances) ||
 	    (*like->provider && strcmp(c->provider, like->provider) != 0) || (*like->region && strcmp(c->region, like->region) != 0))
 		return false;
 	for (size_t k = 0; k < map->count; k++) {
@@ -300,8 +335,8 @@ static bool cell_is(const struct cell *c, const struct cell *like, const struct 
 
 static bool same_cell(const struct cell *a, const struct cell *b)
 {
-	return !strcmp(a->gpu, b->gpu) && a->gpu_count == b->gpu_count && !strcmp(a->provider, b->provider) &&
-	       !strcmp(a->region, b->region) && json_equal(a->params, b->params);
+	return !strcmp(a->gpu, b->gpu) && a->gpu_count == b->gpu_count && a->instances == b->instances &&
+	       !strcmp(a->provider, b->provider) && !strcmp(a->region, b->region) && json_equal(a->params, b->params);
 }
 
 /* Takes the cell over. */
@@ -356,15 +391,30 @@ static bool check_axes(struct parse *p, const struct node *matrix)
 	return true;
 }
 
-static void multiply(struct parse *p, const struct node *matrix, const struct node *with, struct campaign_file *c)
+static struct cell copy_of(const struct cell *base)
+{
+	struct cell c = *base;
+
+	c.params = json_deep_copy(base->params);
+	return c;
+}
+
+static void add_copy(struct parse *p, const struct node *at, struct campaign_file *c, const struct cell *base)
+{
+	struct cell cell = copy_of(base);
+
+	add_cell(p, at, c, &cell);
+}
+
+static void multiply(struct parse *p, const struct node *matrix, const struct cell *base, struct campaign_file *c)
 {
 	size_t at[CAMPAIGN_AXES_MAX] = { 0 }, k;
 
 	if (!check_axes(p, matrix))
 		return;
 	do {
-		struct cell cell = { .params = json_object() };
-		bool ok = put_map(p, &cell, with);
+		struct cell cell = copy_of(base);
+		bool ok = true;
 
 		for (k = 0; k < matrix->count && ok; k++)
 			ok = put_value(p, &cell, &matrix->child[k], axis_value(&matrix->child[k], at[k]));
@@ -415,14 +465,14 @@ static void exclude(struct parse *p, const struct node *list, struct campaign_fi
 	}
 }
 
-static void include(struct parse *p, const struct node *list, const struct node *with, struct campaign_file *c)
+static void include(struct parse *p, const struct node *list, const struct cell *base, struct campaign_file *c)
 {
 	if (!wants_maps(p, list, "{ gpu: \"H200:1\", concurrency: 1 }"))
 		return;
 	for (size_t k = 0; k < list->count; k++) {
-		struct cell cell = { .params = json_object() };
+		struct cell cell = copy_of(base);
 
-		if (put_map(p, &cell, with) && put_map(p, &cell, &list->child[k]))
+		if (put_map(p, &cell, &list->child[k]))
 			add_cell(p, list, c, &cell);
 		else
 			cell_free(&cell);
@@ -442,7 +492,7 @@ static void override(struct parse *p, const struct node *list, struct campaign_f
 		bind_table(p, n, &override_options, NULL, &unused);
 		if (!when || when->kind != NODE_MAP || !with || with->kind != NODE_MAP)
 			parse_error(p, n, "an override wants maps 'when' and 'with'");
-		else if (node_get(with, "gpu") || node_get(with, "provider") || node_get(with, "region"))
+		else if (place_in(with))
 			parse_error(p, with, "an override changes parameters of the recipe; where a cell runs is the matrix's");
 		else if (put_map(p, &like, when)) {
 			for (size_t i = 0; i < c->cell_count; i++)
@@ -457,22 +507,23 @@ static void override(struct parse *p, const struct node *list, struct campaign_f
 	}
 }
 
-static void read_matrix(struct parse *p, const struct node *root, struct campaign_file *c)
+static void read_matrix(struct parse *p, const struct node *root, const struct cell *base, struct campaign_file *c)
 {
-	const struct node *matrix = node_get(root, "matrix"), *with = node_get(root, "with"), *more = node_get(root, "include");
+	const struct node *matrix = node_get(root, "matrix"), *more = node_get(root, "include");
+	bool many = matrix && matrix->kind == NODE_MAP && matrix->count;
 	int mistakes = parse_error_count(p);
 
-	if ((with && !bind_wants_map(p, with)) || (matrix && !bind_wants_map(p, matrix)))
+	if (matrix && !bind_wants_map(p, matrix))
 		return;
-	if (with && (node_get(with, "gpu") || node_get(with, "provider") || node_get(with, "region")))
-		parse_error(p, with, "'gpu', 'provider' and 'region' belong into 'matrix'; 'with' has parameters of the recipe");
-	if (matrix && matrix->kind == NODE_MAP && matrix->count)
-		multiply(p, matrix, with, c);
+	if (many)
+		multiply(p, matrix, base, c);
+	else if (*base->gpu && !more)
+		add_copy(p, root, c, base);
 	/* What follows from a mistake in the matrix is not worth saying. */
 	if (parse_error_count(p) > mistakes)
 		return;
 	exclude(p, node_get(root, "exclude"), c);
-	include(p, more, with, c);
+	include(p, more, base, c);
 	override(p, node_get(root, "override"), c);
 	for (size_t k = 0; k < c->cell_count && parse_error_count(p) == mistakes; k++)
 		if (!*c->cells[k].gpu)
@@ -481,16 +532,91 @@ static void read_matrix(struct parse *p, const struct node *root, struct campaig
 		parse_error(p, matrix ? matrix : root, matrix ? "nothing is left of the matrix" : "the campaign has no 'matrix'");
 }
 
+/* ---- a preset ---- */
+
+/* One option of `run`, where the file itself says nothing of it. What it says of the life of one machine bounds one run. */
+static void take_option(const struct node *root, const struct preset_option *o, struct campaign_entry *e)
+{
+	const struct node *limits = node_get(root, "limits");
+	char *value = strchr(o->value, '='), name[64];
+	struct campaign_file *c = &e->c;
+
+	if (!strcmp(o->name, "set") && value) {
+		*value = '\0';
+		if (parameter_name(o->value, name))
+			json_put_str(e->base.params, name, value + 1);
+		*value = '=';
+	} else if (!strcmp(o->name, "gpu")) {
+		put_gpu(&e->base, o->value);
+	} else if (!strcmp(o->name, "region")) {
+		str_copy(e->base.region, o->value);
+	} else if (!strcmp(o->name, "provider") && !node_get(root, "providers") && c->provider_count < CAMPAIGN_PROVIDERS_MAX) {
+		str_copy(c->providers[c->provider_count++], o->value);
+	} else if (!strcmp(o->name, "secret") && !node_get(root, "secrets") && c->secret_count < CAMPAIGN_SECRETS_MAX) {
+		str_copy(c->secrets[c->secret_count++], o->value);
+	} else if (!strcmp(o->name, "image") && !node_get(root, "image")) {
+		str_copy(c->image, o->value);
+	} else if (!strcmp(o->name, "disk") && !node_get(root, "disk")) {
+		int64_t n = 0;
+
+		str_to_i64(o->value, 1, 100000, &n);
+		c->disk_gb = (int)n;
+	} else if (!strcmp(o->name, "for") && !node_get(limits, "per_run")) {
+		str_to_duration(o->value, &c->per_run);
+	} else if (!strcmp(o->name, "max-price") && !node_get(root, "max_price")) {
+		money_parse(o->value, &c->max_price);
+	}
+}
+
+static void read_preset(struct parse *p, const struct node *root, struct campaign_entry *e)
+{
+	const struct node *n = node_get(root, "preset");
+	struct preset preset;
+	struct err err = { 0 };
+
+	if (!*e->c.preset)
+		return;
+	if (preset_find(&preset, e->c.preset, &err) < 0) {
+		parse_error(p, n, "%s", err.msg);
+		return;
+	}
+	if (!node_get(root, "recipe"))
+		str_copy(e->c.recipe, preset.recipe);
+	for (size_t k = 0; k < preset.count; k++)
+		take_option(root, &preset.options[k], e);
+	preset_free(&preset);
+}
+
+/* What every cell begins with. */
+static void read_base(struct parse *p, const struct node *root, struct campaign_entry *e)
+{
+	const struct node *with = node_get(root, "with");
+
+	e->base.params = json_object();
+	read_preset(p, root, e);
+	if (!strcmp(e->c.image, "none")) /* not the preset's */
+		*e->c.image = '\0';
+	e->base.instances = e->c.instances;
+	if (with && !bind_wants_map(p, with))
+		return;
+	if (with && place_in(with))
+		parse_error(p, with, "'gpu', 'instances', 'provider' and 'region' belong into 'matrix'; 'with' has parameters of the recipe");
+	else
+		put_map(p, &e->base, with);
+}
+
 /* ---- the whole ---- */
 
 static void read_whole(struct parse *p, const struct node *root, struct campaign_entry *e)
 {
+	int mistakes;
+
 	bind_table(p, root, &campaign_options, NULL, e);
 	if (root->kind != NODE_MAP)
 		return;
 	if (!node_get(root, "campaign"))
 		parse_error(p, root, "the campaign has no name: say 'campaign: NAME'");
-	if (!node_get(root, "recipe"))
+	if (!node_get(root, "recipe") && !node_get(root, "preset"))
 		parse_error(p, root, "the campaign has no 'recipe'");
 	for (const char *name = e->c.name; *name; name++)
 		e->c.schedule.salt = (e->c.schedule.salt ^ (uint8_t)*name) * 0x100000001b3u; /* campaigns of one hour do not begin together */
@@ -498,7 +624,10 @@ static void read_whole(struct parse *p, const struct node *root, struct campaign
 	read_numbers(p, root, e);
 	read_on_failure(p, node_get(root, "on_failure"), &e->c);
 	read_notify(p, node_get(root, "notify"), &e->c);
-	read_matrix(p, root, &e->c);
+	mistakes = parse_error_count(p);
+	read_base(p, root, e);
+	if (parse_error_count(p) == mistakes)
+		read_matrix(p, root, &e->base, &e->c);
 }
 
 int campaign_read(struct campaign_file *c, const char *file, const char *text, size_t n, struct buf *report, struct err *e)
@@ -514,6 +643,7 @@ int campaign_read(struct campaign_file *c, const char *file, const char *text, s
 	else if (!parse_error_count(p))
 		parse_error(p, NULL, "the campaign is empty");
 	*c = entry->c;
+	cell_free(&entry->base);
 	free(entry);
 	rc = parse_failed(p, e);
 	if (rc < 0) {

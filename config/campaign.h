@@ -4,7 +4,7 @@
  *	campaign: llama70b-nightly
  *	schedule: "0 2 * * *"
  *	timezone: America/Toronto
- *	recipe: vllm-serve
+ *	recipe: vllm-serve                 or preset: mi300x-digitalocean, and what is to be different
  *	with: { model: meta-llama/Llama-3.3-70B-Instruct }
  *	matrix: { gpu: ["MI300X:1", "H100:2"], concurrency: [1, 8, 32] }
  *	exclude: [ { gpu: "H100:2", concurrency: 32 } ]
@@ -12,8 +12,9 @@
  *	override: [ { when: { gpu: "H100:2" }, with: { tensor_parallel: 2 } } ]
  *
  * The same rules as for the configuration: unknown keys, wrong types and duplicates are mistakes with file, line and column, and
- * the nearest key. The matrix is multiplied out here, the first axis slowest; what a recipe's parameters may be is checked by
- * whoever has the recipe (recipe_bind_params).
+ * the nearest key. A preset (config/preset.h) is the beginning of what its own keys say: a key of the file takes the place of the
+ * preset's, a parameter the place of that one parameter. The matrix is multiplied out here, the first axis slowest; what a recipe's
+ * parameters may be is checked by whoever has the recipe (recipe_bind_params).
  */
 #ifndef GPUFLEET_CAMPAIGN_H
 #define GPUFLEET_CAMPAIGN_H
@@ -35,6 +36,7 @@
 struct cell {
 	char gpu[GPU_MAX]; /* canonical where the catalogue knows it */
 	int gpu_count;
+	int instances; /* that work together; 0: as many as the recipe needs */
 	char provider[ACCOUNT_MAX], region[REGION_MAX]; /* "": any of the campaign's */
 	json_t *params; /* owned; parameter of the recipe → text, `with` and overrides included */
 };
@@ -51,7 +53,11 @@ struct campaign_file {
 	struct schedule schedule; /* of them; cron "": only `campaign run` */
 	bool queue;             /* overlap: queue; else a night that is due while one runs is skipped */
 	int finish_by;          /* minutes behind local midnight; -1: any time */
+	char preset[NAME_MAX_]; /* "": none */
 	char recipe[NAME_MAX_];
+	int instances;          /* of cells that say nothing else; 0: as many as the recipe needs */
+	char image[256];        /* that its machines start from; "" (in the file: none): the account's */
+	int disk_gb;            /* of each machine; 0: any */
 	struct cell *cells;     /* owned, in the order of the night */
 	size_t cell_count;
 	int repeats;            /* runs of each cell */

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "compile.h"
+#include "core/place.h"
 #include "report/compare.h"
 #include "report/night.h"
 #include "view_nights.h"
@@ -75,6 +76,26 @@ static int check_budget(struct request *r, const struct plan *p, struct err *e)
 	    p->budget);
 }
 
+/* Machines that work together reach each other: not everybody rents out such ones. */
+static int check_places(struct request *r, const struct plan *p, struct err *e)
+{
+	const struct model *m = engine_model(r->api->en);
+
+	for (size_t k = 0; k < p->cell_count; k++) {
+		const struct plan_cell *x = &p->cells[k];
+		struct fleet like = { .together = true };
+		bool any = x->instances < 2;
+
+		str_copy(like.accounts, x->accounts);
+		for (size_t i = 0; i < m->account_count && !any; i++)
+			any = place_account_allowed(&like, m->accounts[i]);
+		if (!any)
+			return err_set(e, ERR_USAGE, "cell %.80s: instances that reach each other are virtual machines (Hot Aisle, DigitalOcean) or hosts "
+			    "of your own: containers have mapped ports only", x->title);
+	}
+	return 0;
+}
+
 /* May whoever applies it use the secrets that it names? */
 static int check_secrets(struct request *r, const struct plan *p, struct err *e)
 {
@@ -106,7 +127,7 @@ void post_campaigns(struct request *r)
 	old = p ? model_campaign_by_name(engine_model(r->api->en), p->name) : NULL;
 	if (!p)
 		request_problem(r, &e, json_pack("{ss}", "report", buf_str(&report)));
-	else if (check_budget(r, p, &e) < 0 || check_secrets(r, p, &e) < 0)
+	else if (check_budget(r, p, &e) < 0 || check_places(r, p, &e) < 0 || check_secrets(r, p, &e) < 0)
 		request_error(r, &e);
 	else if (json_bool(r->in, "dry_run", false))
 		tell_check(r, p, old);

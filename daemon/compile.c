@@ -30,6 +30,8 @@ static void put_title(struct plan_cell *to, const struct campaign_file *f, const
 	const char *key;
 	json_t *v;
 
+	if (to->instances > 1)
+		buf_printf(&b, "%d x ", to->instances);
 	buf_printf(&b, "%s:%d", cell->gpu, cell->gpu_count);
 	if (*cell->provider)
 		buf_printf(&b, "@%s", cell->provider);
@@ -54,6 +56,7 @@ static int compile_cell(struct plan_cell *to, const struct campaign_file *f, con
 
 	str_copy(to->gpu, cell->gpu);
 	to->gpu_count = cell->gpu_count;
+	to->instances = cell->instances ? cell->instances : r->needs.instances ? r->needs.instances : 1;
 	str_copy(to->region, cell->region);
 	if (*cell->provider)
 		str_copy(to->accounts, cell->provider);
@@ -66,7 +69,10 @@ static int compile_cell(struct plan_cell *to, const struct campaign_file *f, con
 		json_put_str(set, "REPEATS", text);
 	}
 	to->params = json_text(set);
-	if (recipe_bind_params(r, set, &bound, e) < 0)
+	if (to->instances < r->needs.instances)
+		err_set(e, ERR_USAGE, "cell %s: %s works on %d instances at least; say instances: %d", to->title, r->name, r->needs.instances,
+		    r->needs.instances);
+	else if (recipe_bind_params(r, set, &bound, e) < 0)
 		err_wrap(e, "cell %s", to->title);
 	json_decref(set);
 	json_decref(bound);
@@ -107,13 +113,13 @@ static int fill(struct plan *p, const struct campaign_file *f, const struct conf
 	str_copy(p->name, f->name);
 	str_copy(p->owner, f->owner);
 	str_copy(p->budget, f->budget);
-	if (r->needs.instances > 1)
-		return err_set(e, ERR_USAGE, "recipe %s works on several instances at a time; a campaign's cells have one each", r->name);
 	str_copy(p->recipe, f->recipe);
 	p->schedule = f->schedule;
 	p->scheduled = *f->cron != '\0';
 	p->queue = f->queue;
 	p->finish_by = f->finish_by;
+	str_copy(p->image, f->image);
+	p->disk_gb = f->disk_gb;
 	p->knows_poc = has_param(r, "POC");
 	p->runs = has_param(r, "REPEATS") ? 1 : f->repeats;
 	p->max_price = f->max_price ? f->max_price : c ? c->defaults.max_price : 0;

@@ -96,7 +96,8 @@ static void put_row(struct store_batch *b, int64_t night_id, bool poc, int seq, 
 {
 	struct finding_row row = { .night_id = night_id, .seq = seq, .run_id = json_int(f, "run", 0),
 		.concurrency = (int)json_int(f, "concurrency", 0), .gpu_count = (int)json_int(f, "gpu_count", 0),
-		.nights = (int)json_int(f, "nights", 0), .lower_is_better = json_bool(f, "lower_is_better", false),
+		.instances = (int)json_int(f, "instances", 1), .nights = (int)json_int(f, "nights", 0),
+		.lower_is_better = json_bool(f, "lower_is_better", false),
 		.median = number_or_nan(f, "median"), .baseline = number_or_nan(f, "baseline"), .worse = number_or_nan(f, "worse"),
 		.z = number_or_nan(f, "z"), .p = number_or_nan(f, "p"), .p_holm = number_or_nan(f, "p_holm") };
 

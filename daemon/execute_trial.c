@@ -52,8 +52,8 @@ void trial_action(struct execute *x, const struct action *a)
 	w = wish_new();
 	body = body_of(n, c, t);
 	/* In the name of whoever applied it: the file may say whose costs these are, not whose secrets. */
-	if (wish_build(w, x->en, c ? c->owner : "", body, &e) < 0 || wish_fits(w, t->gpu, &e) < 0 || wish_instances(w, 1, &e) < 0 ||
-	    wish_write(w, x->en, &e) < 0) {
+	if (wish_build(w, x->en, c ? c->owner : "", body, &e) < 0 || wish_fits(w, t->gpu, &e) < 0 ||
+	    wish_instances(w, n->plan->cells[t->cell].instances, &e) < 0 || wish_write(w, x->en, &e) < 0) {
 		refuse(x, a->id, &e);
 	} else {
 		struct fact f = { .kind = FACT_RUN_SUBMIT, .run = &w->run };

@@ -34,6 +34,7 @@ json_t *view_plan(const struct plan *p)
 		json_put_str(cell, "title", x->title);
 		json_put_str(cell, "gpu", x->gpu);
 		json_put_int(cell, "gpu_count", x->gpu_count);
+		json_put_int(cell, "instances", x->instances);
 		json_put_str(cell, "providers", x->accounts);
 		json_put_str(cell, "region", x->region);
 		json_put(cell, "set", json_read(x->params, strlen(x->params), NULL));
@@ -42,6 +43,8 @@ json_t *view_plan(const struct plan *p)
 	json_put_str(o, "campaign", p->name);
 	json_put_str(o, "owner", p->owner);
 	json_put_str(o, "recipe", p->recipe);
+	json_put_str(o, "image", p->image);
+	json_put(o, "disk", p->disk_gb ? json_integer(p->disk_gb) : json_null());
 	json_put(o, "cells", cells);
 	json_put_int(o, "runs", (int64_t)p->cell_count * p->runs);
 	json_put(o, "run_limit", json_real((double)p->run_limit / (double)SECOND));
@@ -70,6 +73,7 @@ json_t *view_trial(const struct model *m, const struct trial *t)
 	json_put_str(o, "title", t->title);
 	json_put_str(o, "gpu", t->gpu);
 	json_put_int(o, "gpu_count", t->gpu_count);
+	json_put_int(o, "instances", t->instances);
 	json_put_str(o, "state", trial_fsm.state_names[t->state]);
 	json_put_str(o, "outcome", outcome_name(t->outcome));
 	json_put_str(o, "cause", cause_name(t->cause));

@@ -184,7 +184,7 @@ static const struct column trial_columns[] = {
 	ID(trial), I64(trial, night_id), INT(trial, cell), INT(trial, repeat), BOOL(trial, again), TEXT(trial, title), TEXT(trial, gpu),
 	INT(trial, gpu_count), TEXT(trial, account), NAMED(trial, state, trial_state), I64(trial, fleet_id), I64(trial, run_id), INT(trial, lost),
 	INT(trial, failed), NAMED(trial, outcome, run_outcome), NAMED(trial, cause, cause), TEXT(trial, reason), I64(trial, ended),
-	I64(trial, version),
+	I64(trial, version), INT(trial, instances), /* since 0015 */
 };
 
 static const struct column fleet_columns[] = {
@@ -295,7 +295,7 @@ static const struct column finding_columns[] = {
 	TEXT(finding_row, provider), TEXT(finding_row, stack_id), TEXT(finding_row, metric), TEXT(finding_row, unit),
 	BOOL(finding_row, lower_is_better), OWNED(finding_row, measured), OWNED(finding_row, first), INT(finding_row, nights),
 	REAL(finding_row, median), REAL(finding_row, baseline), REAL(finding_row, worse), REAL(finding_row, z), REAL(finding_row, p),
-	REAL(finding_row, p_holm),
+	REAL(finding_row, p_holm), INT(finding_row, instances), /* since 0015 */
 };
 
 static const struct column import_columns[] = {

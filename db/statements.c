@@ -51,7 +51,7 @@
 	"sum(i.billed) END " OF_NIGHT " AND (i.provider_id <> '' OR i.metered > 0)) AS m_billed, (SELECT count(*) = sum(i.settled <> 0) " OF_NIGHT \
 	") AS b_settled FROM nights n "
 #define FINDING_FIELDS                                                                                                   \
-	"SELECT n.number AS night, n.begun AS t_begun, g.series, g.kind, g.run_id AS run, g.scenario, g.concurrency, g.gpu, g.gpu_count, "    \
+	"SELECT n.number AS night, n.begun AS t_begun, g.series, g.kind, g.run_id AS run, g.scenario, g.concurrency, g.gpu, g.gpu_count, g.instances, " \
 	"g.provider, g.stack_id, g.metric, g.unit, g.lower_is_better AS b_lower_is_better, g.measured AS j_measured, g.first AS j_first, " \
 	"g.nights, g.median, g.baseline, g.worse, g.z, g.p, g.p_holm FROM findings g JOIN nights n ON n.id = g.night_id "
 
@@ -103,10 +103,12 @@ const char *const statements[STATEMENTS] = {
 	[SQL_NIGHTS] = NIGHT_FIELDS "WHERE n.campaign_id = ?1 ORDER BY n.number DESC LIMIT ?2",
 	[SQL_NIGHT] = NIGHT_FIELDS "WHERE n.campaign_id = ?1 AND (n.number = ?2 OR (?2 = 0 AND n.state = 'DONE' AND n.outcome <> 'missed')) "
 		      "ORDER BY n.number DESC LIMIT 1",
-	[SQL_TRIALS] = "SELECT t.id, t.cell, t.repeat, t.again AS b_again, t.title, t.gpu, t.gpu_count, t.state, t.outcome, t.cause, t.reason, "
+	[SQL_TRIALS] = "SELECT t.id, t.cell, t.repeat, t.again AS b_again, t.title, t.gpu, t.gpu_count, t.instances, t.state, t.outcome, t.cause, t.reason, "
 		       "t.lost, t.failed, nullif(t.run_id, 0) AS run, nullif(t.ended, 0) AS t_ended, coalesce(f.name, '') AS fleet, "
 		       "coalesce(i.provider, '') AS provider, coalesce(i.region, '') AS region, i.id AS instance, r.recipe, "
-		       "CASE WHEN r.assigned > 0 THEN max(r.done - r.assigned, 0) * i.price_hour / 3600000000 END AS m_cost, "
+		       "CASE WHEN r.gang_id > 0 THEN (SELECT sum(max(g.done - g.assigned, 0) * x.price_hour / 3600000000) FROM runs g JOIN "
+		       "instances x ON x.id = g.instance_id WHERE g.gang_id > 0 AND g.gang_id = r.gang_id AND g.assigned > 0) "
+		       "WHEN r.assigned > 0 THEN max(r.done - r.assigned, 0) * i.price_hour / 3600000000 END AS m_cost, "
 		       "coalesce((SELECT json_extract(x.labels, '$.reason') FROM results x WHERE x.run_id = t.run_id AND x.metric = 'status' AND "
 		       "x.text <> 'ok' AND json_extract(x.labels, '$.reason') IS NOT NULL ORDER BY x.seq LIMIT 1), '') AS class, "
 		       "nullif(r.started, 0) AS t_started, nullif(r.run_started, 0) AS t_run_started, nullif(r.ended, 0) AS t_run_ended "

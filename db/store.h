@@ -79,6 +79,7 @@ struct finding_row {
 	char *measured, *first; /* JSON arrays of figures; first: before it was measured once more, or NULL */
 	int nights;
 	double median, baseline, worse, z, p, p_holm;
+	int instances;
 };
 void store_batch_finding(struct store_batch *b, const struct finding_row *row); /* copies the strings, too */
 /* Results that were read in from files (table imports). */

@@ -359,7 +359,7 @@ struct trial {
 	int cell, repeat;   /* which cell of the plan; 0, 1, … */
 	bool again;         /* measured once more, on another machine, because the first time looked like a regression */
 	char title[TEXT_MAX], gpu[GPU_MAX];
-	int gpu_count;
+	int gpu_count, instances;
 	char account[ACCOUNT_MAX]; /* again: where it was measured first, since another provider would be another series */
 	enum trial_state state;
 	int64_t fleet_id;   /* on whose machine it is, or will be; 0: none yet */

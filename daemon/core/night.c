@@ -101,7 +101,8 @@ void trial_give_up(struct model *m, struct trial *t, enum cause cause, const cha
 static struct trial *add_trial(struct model *m, struct night *n, size_t cell, int repeat, bool again)
 {
 	const struct plan_cell *x = &n->plan->cells[cell];
-	struct trial row = { .night_id = n->object.id, .cell = (int)cell, .repeat = repeat, .again = again, .gpu_count = x->gpu_count }, *t;
+	struct trial row = { .night_id = n->object.id, .cell = (int)cell, .repeat = repeat, .again = again, .gpu_count = x->gpu_count,
+		.instances = x->instances }, *t;
 
 	row.object.id = m->next_id;
 	str_copy(row.title, x->title);

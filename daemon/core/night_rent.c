@@ -3,6 +3,7 @@
  */
 #include "base/str.h"
 #include "core/cost.h"
+#include "core/gang.h"
 #include "core/internal.h"
 
 #define SLACK         (5 * MINUTE)  /* pushing, collecting: beside what a run may take by itself */
@@ -35,7 +36,7 @@ void night_take_back(struct model *m, struct night *n, const struct fleet *f)
 	}
 }
 
-/* What the night may still spend on each of `more` fleets: what the others have spent, or may spend, is taken. */
+/* What the night may still spend on each of `more` machines: what the others have spent, or may spend, is taken. */
 static money left_for(const struct night *n, int more)
 {
 	money taken = 0, left;
@@ -69,9 +70,9 @@ static struct fleet *open_fleet(struct model *m, struct night *n, const struct t
 	const struct plan_cell *x = &n->plan->cells[first->cell];
 	const struct campaign *c = model_campaign(m, n->campaign_id);
 	const struct plan *p = n->plan;
-	struct fleet row = { .gpu_count = x->gpu_count, .instances = 1, .max_price = p->max_price, .accept_minimum = p->accept_minimum,
-		.max_cost = money_left, .lifetime = life_of(n, trials, now), .idle_limit = IDLE_NET, .retry_for = p->retry_no_capacity,
-		.night_id = n->object.id };
+	struct fleet row = { .gpu_count = x->gpu_count, .instances = x->instances, .together = x->instances > 1, .disk_gb = p->disk_gb,
+		.max_price = p->max_price, .accept_minimum = p->accept_minimum, .max_cost = money_left, .lifetime = life_of(n, trials, now),
+		.idle_limit = IDLE_NET, .retry_for = p->retry_no_capacity, .night_id = n->object.id };
 	struct fact f = { .kind = FACT_FLEET_OPEN, .time = now, .fleet = &row };
 
 	for (int k = 1; !*row.name || (model_fleet_by_name(m, row.name) && model_fleet_by_name(m, row.name)->state != FLEET_CLOSED); k++)
@@ -81,6 +82,7 @@ static struct fleet *open_fleet(struct model *m, struct night *n, const struct t
 	str_copy(row.gpu, x->gpu);
 	str_copy(row.accounts, *first->account ? first->account : x->accounts);
 	str_copy(row.region, x->region);
+	str_copy(row.image, p->image);
 	snprintf(row.labels, sizeof(row.labels), "campaign=%.60s,night=%lld", p->name, (long long)n->number);
 	fleet_apply(m, &f);
 	return model_fleet(m, f.answer_id);
@@ -97,10 +99,17 @@ static bool same_kind(const struct night *n, const struct trial *a, const struct
 	return plan_same_machine(&n->plan->cells[a->cell], &n->plan->cells[b->cell]) && !strcmp(a->account, b->account);
 }
 
-/* How many kinds of machine still have to be rented. */
-static int kinds_unplaced(const struct night *n)
+static int instances_of(const struct night *n, const struct trial *t)
+{
+	return n->plan->cells[t->cell].instances;
+}
+
+/* How many kinds of machine still have to be rented, and how many machines one fleet of each has together. */
+static int kinds_unplaced(const struct night *n, int *machines)
 {
 	int kinds = 0;
+
+	*machines = 0;
 
 	list_for_each(l, &n->trial_list) {
 		bool first = unplaced(TRIAL_OF(l));
@@ -108,6 +117,7 @@ static int kinds_unplaced(const struct night *n)
 		for (const struct list *k = n->trial_list.next; first && k != l; k = k->next)
 			first = !unplaced(TRIAL_OF(k)) || !same_kind(n, TRIAL_OF(k), TRIAL_OF(l));
 		kinds += first;
+		*machines += first ? instances_of(n, TRIAL_OF(l)) : 0;
 	}
 	return kinds;
 }
@@ -139,10 +149,14 @@ static int cells_of(struct trial *const *trials, size_t count)
 	return cells;
 }
 
-/* The cells of one kind are dealt out to `shards` fleets; all repeats of a cell go to the same one. `others` will want money, too. */
+/*
+ * The cells of one kind are dealt out to `shards` fleets; all repeats of a cell go to the same one. `others`: so many machines of other
+ * kinds will want money, too.
+ */
 static void place(struct model *m, struct night *n, struct trial **trials, size_t count, int shards, int others, instant now)
 {
-	money each = left_for(n, shards + others);
+	int size = instances_of(n, trials[0]);
+	money each = left_for(n, shards * size + others);
 
 	for (int shard = 0; shard < shards; shard++) {
 		int order = -1, mine = 0;
@@ -158,7 +172,7 @@ static void place(struct model *m, struct night *n, struct trial **trials, size_
 				} else if (each < 0) {
 					trial_give_up(m, trials[k], CAUSE_MONEY, "nothing is left of limits.per_night");
 				} else {
-					f = f ? f : open_fleet(m, n, trials[k], mine, each, now);
+					f = f ? f : open_fleet(m, n, trials[k], mine, each * size, now);
 					if (!f)
 						return; /* the daemon is closing */
 					trials[k]->fleet_id = f->object.id;
@@ -175,7 +189,7 @@ void night_rent(struct model *m, struct night *n, instant now)
 	list_for_each(l, &n->fleet_list)
 		open += NIGHT_FLEET_OF(l)->state == FLEET_OPEN;
 	list_for_each(l, &n->trial_list) {
-		int others, spare, shards;
+		int others, machines, spare, shards;
 		struct trial **trials;
 		size_t count;
 
@@ -183,25 +197,27 @@ void night_rent(struct model *m, struct night *n, instant now)
 			continue;
 		if (n->plan->parallel <= open || m->closing)
 			return;
-		others = kinds_unplaced(n) - 1;
+		others = kinds_unplaced(n, &machines) - 1;
+		machines -= instances_of(n, TRIAL_OF(l));
 		spare = n->plan->parallel - open - others;
 		trials = unplaced_of(n, TRIAL_OF(l), &count);
 		shards = cells_of(trials, count);
 		shards = spare < 1 ? 1 : shards < spare ? shards : spare;
 		open += shards;
-		place(m, n, trials, count, shards, others, now);
+		place(m, n, trials, count, shards, machines, now);
 		free(trials);
 	}
 }
 
-/* The machine of a fleet is free: its next trial. */
+/* The machines of a fleet are free: its next trial. Where one of several is lost, no trial that wants all of them can begin here any more. */
 void night_feed(struct model *m, struct night *n, struct fleet *f, struct actions *out)
 {
 	struct trial *next = NULL;
-	bool free_machine = false;
+	int free_machines = 0;
+	struct err e = { 0 };
 
 	list_for_each(l, &f->instance_list)
-		free_machine |= INSTANCE_OF(l)->state == INSTANCE_READY && !INSTANCE_OF(l)->run_id;
+		free_machines += INSTANCE_OF(l)->state == INSTANCE_READY && !INSTANCE_OF(l)->run_id;
 	list_for_each(l, &n->trial_list) {
 		struct trial *t = TRIAL_OF(l);
 
@@ -211,7 +227,11 @@ void night_feed(struct model *m, struct night *n, struct fleet *f, struct action
 			return;
 		next = next ? next : t;
 	}
-	if (!next || !free_machine || m->closing)
+	if (next && !gang_admits(m, f, f->instances, &e)) {
+		fleet_close(m, f, CAUSE_LOST, NULL, "%s", e.msg);
+		return;
+	}
+	if (!next || free_machines < f->instances || m->closing)
 		return;
 	next->activity = ACTIVITY_SUBMIT;
 	actions_add(out, ACTION_SUBMIT, next->object.id);

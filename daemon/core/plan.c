@@ -56,6 +56,6 @@ instant plan_finish(const struct plan *p, instant begun)
 
 bool plan_same_machine(const struct plan_cell *a, const struct plan_cell *b)
 {
-	return a->gpu_count == b->gpu_count && !strcmp(a->gpu, b->gpu) && !strcmp(a->accounts, b->accounts) &&
+	return a->gpu_count == b->gpu_count && a->instances == b->instances && !strcmp(a->gpu, b->gpu) && !strcmp(a->accounts, b->accounts) &&
 	       !strcmp(a->region, b->region);
 }

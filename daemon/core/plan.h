@@ -12,9 +12,10 @@
 struct plan_cell {
 	char gpu[GPU_MAX];
 	int gpu_count;
+	int instances; /* that work together; 1: it is alone */
 	char accounts[TEXT_MAX], region[REGION_MAX]; /* "": any */
 	char *params; /* owned; JSON object, as a run takes them with `set` */
-	char title[TEXT_MAX]; /* "MI300X:1 CONCURRENCY=8" */
+	char title[TEXT_MAX]; /* "MI300X:1 CONCURRENCY=8", "2 x MI300X:8" */
 };
 
 #define PLAN_NOTIFY_MAX 8
@@ -33,6 +34,8 @@ struct plan {
 	struct plan_cell *cells; /* owned */
 	size_t cell_count;
 	int runs;                /* of each cell */
+	char image[TEXT_MAX];    /* that its machines start from; "" */
+	int disk_gb;             /* of each machine; 0: any */
 	bool knows_poc;          /* its recipe has a parameter POC */
 	money max_price, per_night, accept_minimum;
 	duration run_limit;      /* setup and run of one cell, the longest that they may take */

@@ -180,6 +180,8 @@ static void submit(struct model *m, struct fact *f)
 	else if (row.pinned > fleet->instances)
 		err_set(&f->error, ERR_USAGE, "fleet '%s' has no instance %d; its %d begin at 0", fleet->name, row.pinned - 1, fleet->instances);
 	if (f->error.code || !gang_admits(m, fleet, row.ranks, &f->error)) {
+		if (trial)
+			trial->activity = ACTIVITY_NONE;
 		free(row.params);
 		free(row.env);
 		free(row.spec);

@@ -228,6 +228,7 @@ static int show(struct ctl *c, struct err *e)
 static bool same_kind(const json_t *a, const json_t *b)
 {
 	return !strcmp(json_str(a, "gpu", ""), json_str(b, "gpu", "")) && json_int(a, "gpu_count", 0) == json_int(b, "gpu_count", 0) &&
+	       json_int(a, "instances", 1) == json_int(b, "instances", 1) &&
 	       !strcmp(json_str(a, "providers", ""), json_str(b, "providers", "")) && !strcmp(json_str(a, "region", ""), json_str(b, "region", ""));
 }
 
@@ -241,6 +242,12 @@ static double price_of(struct ctl *c, const json_t *plan, const json_t *cell)
 
 	json_put_str(body, "gpu", json_str(cell, "gpu", ""));
 	json_put_int(body, "count", json_int(cell, "gpu_count", 1));
+	json_put_int(body, "instances", json_int(cell, "instances", 1));
+	json_put_bool(body, "together", json_int(cell, "instances", 1) > 1);
+	if (*json_str(plan, "image", ""))
+		json_put_str(body, "image", json_str(plan, "image", ""));
+	if (json_int(plan, "disk", 0))
+		json_put_int(body, "disk", json_int(plan, "disk", 0));
 	str_copy(list, json_str(cell, "providers", ""));
 	while ((one = str_split(&rest, ",")))
 		if (*one)
@@ -257,6 +264,19 @@ static double price_of(struct ctl *c, const json_t *plan, const json_t *cell)
 	json_decref(body);
 	json_decref(providers);
 	return price;
+}
+
+static void say_price(const json_t *cell, double price)
+{
+	long long instances = json_int(cell, "instances", 1);
+	char several[24] = "";
+
+	if (instances > 1)
+		snprintf(several, sizeof(several), "%lld x ", instances);
+	if (price < 0)
+		ctl_print(stdout, STYLE_PLAIN, "%s%s: nobody sells it now", several, show_gpu(cell).s);
+	else
+		ctl_print(stdout, STYLE_PLAIN, "%s%s: $%.2f an hour with the cheapest offer now", several, show_gpu(cell).s, price);
 }
 
 /* Where no night has told yet what one costs: what it can cost at the most, each run taking all the time that it may. */
@@ -276,8 +296,7 @@ static void show_estimate(struct ctl *c, const json_t *plan)
 		}
 		price = first ? price_of(c, plan, cell) : -1;
 		if (first)
-			ctl_print(stdout, STYLE_PLAIN, price < 0 ? "%s:%lld: nobody sells it now" : "%s:%lld: $%.2f an hour with the cheapest offer now",
-			    json_str(cell, "gpu", ""), (long long)json_int(cell, "gpu_count", 0), price);
+			say_price(cell, price);
 		most += price > 0 ? price * hours : 0;
 	}
 	if (most > 0)

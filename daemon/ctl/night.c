@@ -80,6 +80,23 @@ static json_t *get_night(struct ctl *c, const char *campaign, int64_t number, bo
 	return night;
 }
 
+static void print_worse(const json_t *f)
+{
+	long long concurrency = json_int(f, "concurrency", 0), instances = json_int(f, "instances", 1);
+	const char *scenario = json_str(f, "scenario", "");
+	char name[192], several[24] = "";
+
+	if (concurrency)
+		snprintf(name, sizeof(name), "%.80s at %lld", scenario, concurrency);
+	else
+		snprintf(name, sizeof(name), "%.64s%s%.80s", json_str(f, "metric", ""), *scenario ? " " : "", scenario);
+	if (instances > 1)
+		snprintf(several, sizeof(several), "%lld x ", instances);
+	ctl_print(stdout, STYLE_RED, "%s: %s on %s%s %s: %.5g %s, %.1f %% worse than the median of %lld nights", json_str(f, "kind", ""), name,
+	    several, show_gpu(f).s, json_str(f, "provider", ""), json_num(f, "median", 0), json_str(f, "unit", ""), 100 * json_num(f, "worse", 0),
+	    (long long)json_int(f, "nights", 0));
+}
+
 static int conclude(struct ctl *c, const char *campaign, const json_t *night)
 {
 	const char *outcome = json_str(night, "outcome", "");
@@ -95,10 +112,7 @@ static int conclude(struct ctl *c, const char *campaign, const json_t *night)
 		    json_str(night, "reason", ""));
 		json_array_foreach(findings, k, f)
 			if (!strcmp(json_str(f, "kind", ""), "regression") || !strcmp(json_str(f, "kind", ""), "warning"))
-				ctl_print(stdout, STYLE_RED, "%s: %s at %lld on %s:%lld %s: %.5g %s, %.1f %% worse than the median of %lld nights",
-				    json_str(f, "kind", ""), json_str(f, "scenario", ""), (long long)json_int(f, "concurrency", 0),
-				    json_str(f, "gpu", ""), (long long)json_int(f, "gpu_count", 0), json_str(f, "provider", ""),
-				    json_num(f, "median", 0), json_str(f, "unit", ""), 100 * json_num(f, "worse", 0), (long long)json_int(f, "nights", 0));
+				print_worse(f);
 		ctl_print(stdout, STYLE_DIM, "report: gpufleetctl campaign report %s --night %lld -o report.html", campaign,
 		    (long long)json_int(night, "number", 0));
 	}

@@ -25,6 +25,26 @@ static instant time_of(const json_t *o, const char *key)
 	return json_time(o, key, &t) ? t : 0;
 }
 
+void night_row(const json_t *f, char *out, size_t size)
+{
+	int concurrency = (int)json_int(f, "concurrency", 0);
+	const char *scenario = json_str(f, "scenario", "");
+
+	if (concurrency)
+		snprintf(out, size, "%.60s at %d", scenario, concurrency);
+	else
+		snprintf(out, size, "%.40s%s%.80s", json_str(f, "metric", ""), *scenario ? " " : "", scenario);
+}
+
+void night_machine(const json_t *f, char *out, size_t size)
+{
+	char several[24] = "";
+
+	if (json_int(f, "instances", 1) > 1)
+		snprintf(several, sizeof(several), "%lld x ", (long long)json_int(f, "instances", 1));
+	snprintf(out, size, "%s%.30s:%d %.20s", several, json_str(f, "gpu", ""), (int)json_int(f, "gpu_count", 0), json_str(f, "provider", ""));
+}
+
 /* ---- cost by part ---- */
 
 /* What the ledger has of a machine: micro-dollars by part. */
@@ -146,7 +166,7 @@ static bool same_but_stack(const json_t *a, const json_t *b)
 		if (strcmp(json_str(a, keys[k], ""), json_str(b, keys[k], "")) != 0)
 			return false;
 	return json_int(a, "concurrency", 0) == json_int(b, "concurrency", 0) && json_int(a, "gpu_count", 0) == json_int(b, "gpu_count", 0) &&
-	       strcmp(json_str(a, "stack_id", ""), json_str(b, "stack_id", "")) != 0;
+	       json_int(a, "instances", 1) == json_int(b, "instances", 1) && strcmp(json_str(a, "stack_id", ""), json_str(b, "stack_id", "")) != 0;
 }
 
 /* The run of the last night of the series that this one takes the place of, since its stack is another; 0: there is none. */
@@ -224,6 +244,7 @@ static json_t *worse_of(const json_t *findings, struct buf *text)
 {
 	json_t *out = json_array();
 	const json_t *f;
+	char name[160], machine[80];
 	size_t k;
 
 	json_array_foreach(findings, k, f) {
@@ -232,10 +253,10 @@ static json_t *worse_of(const json_t *findings, struct buf *text)
 		if (strcmp(kind, "warning") != 0 && strcmp(kind, "regression") != 0)
 			continue;
 		json_array_append_new(out, json_deep_copy(f));
-		buf_printf(text, "\n%s: %.60s at %d on %.30s:%d %.20s: %.5g %.16s, %.1f %% worse than the median of %d nights", kind,
-		    json_str(f, "scenario", ""), (int)json_int(f, "concurrency", 0), json_str(f, "gpu", ""), (int)json_int(f, "gpu_count", 0),
-		    json_str(f, "provider", ""), json_num(f, "median", 0), json_str(f, "unit", ""), 100 * json_num(f, "worse", 0),
-		    (int)json_int(f, "nights", 0));
+		night_row(f, name, sizeof(name));
+		night_machine(f, machine, sizeof(machine));
+		buf_printf(text, "\n%s: %s on %s: %.5g %.16s, %.1f %% worse than the median of %d nights", kind, name, machine,
+		    json_num(f, "median", 0), json_str(f, "unit", ""), 100 * json_num(f, "worse", 0), (int)json_int(f, "nights", 0));
 	}
 	return out;
 }

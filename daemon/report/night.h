@@ -19,6 +19,10 @@ void night_html(const json_t *doc, struct buf *out);
 /* What a webhook is told of a night: {text, events, campaign, night: {number, outcome, ok, count, metered, …}, worse, failed}. */
 json_t *night_message(const char *campaign, const json_t *night, const char *news);
 
+/* What a finding is about: "128x2048 at 8", "matmul dtype=fp16 gpu=0"; and on what: "MI300X:8 hotaisle", "2 x MI300X:8 hotaisle". */
+void night_row(const json_t *finding, char *out, size_t size);
+void night_machine(const json_t *finding, char *out, size_t size);
+
 /* Who is to blame for a trial that was not ok, by the name of its cause: "provider", "machine", "script", "limit", "person", "gpufleet". */
 const char *blame_of(const char *cause);
 

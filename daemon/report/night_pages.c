@@ -19,21 +19,6 @@ static const char *money_of(const json_t *o, const char *key, char out[32])
 	return out;
 }
 
-static void machine_name(const json_t *f, char *out, size_t size)
-{
-	snprintf(out, size, "%.30s:%d %.20s", json_str(f, "gpu", ""), (int)json_int(f, "gpu_count", 0), json_str(f, "provider", ""));
-}
-
-static void row_name(const json_t *f, char *out, size_t size)
-{
-	int concurrency = (int)json_int(f, "concurrency", 0);
-
-	if (concurrency)
-		snprintf(out, size, "%.60s at %d", json_str(f, "scenario", ""), concurrency);
-	else
-		snprintf(out, size, "%.40s %.80s", json_str(f, "metric", ""), json_str(f, "scenario", ""));
-}
-
 /* "12 % slower than the median of 14 nights" */
 static void change_words(const json_t *f, char *out, size_t size)
 {
@@ -85,8 +70,8 @@ static void verdicts(struct markup *p, const json_t *series)
 		json_array_foreach(series, k, f) {
 			if (!is_kind(f, told[t]))
 				continue;
-			row_name(f, name, sizeof(name));
-			machine_name(f, machine, sizeof(machine));
+			night_row(f, name, sizeof(name));
+			night_machine(f, machine, sizeof(machine));
 			change_words(f, change, sizeof(change));
 			snprintf(line, sizeof(line), "%s: %s on %s: %.5g %s, %s (z %.1f, p %.2g)%s", told[t], name, machine, json_num(f, "median", 0),
 			    json_str(f, "unit", ""), change, json_num(f, "z", 0), json_num(f, "p_holm", 1),
@@ -98,7 +83,7 @@ static void verdicts(struct markup *p, const json_t *series)
 	json_array_foreach(series, k, f) {
 		if (!json_int(f, "run_of_old_stack", 0))
 			continue;
-		row_name(f, name, sizeof(name));
+		night_row(f, name, sizeof(name));
 		snprintf(line, sizeof(line), "%s: the stack changed, a new series begins; in full: gpufleetctl diff run-%lld run-%lld", name,
 		    (long long)json_int(f, "run_of_old_stack", 0), (long long)json_int(f, "run", 0));
 		markup_item(p, line);
@@ -114,7 +99,7 @@ static size_t machines_of(const json_t *series, char names[COLUMNS_MAX][80])
 	char name[80];
 
 	json_array_foreach(series, k, f) {
-		machine_name(f, name, sizeof(name));
+		night_machine(f, name, sizeof(name));
 		for (at = 0; at < n && strcmp(names[at], name) != 0; at++)
 			;
 		if (at == n && n < COLUMNS_MAX)
@@ -130,8 +115,8 @@ static const json_t *cell_of(const json_t *series, const char *row, const char *
 	size_t k;
 
 	json_array_foreach(series, k, f) {
-		row_name(f, a, sizeof(a));
-		machine_name(f, b, sizeof(b));
+		night_row(f, a, sizeof(a));
+		night_machine(f, b, sizeof(b));
 		if (!strcmp(a, row) && !strcmp(b, machine))
 			return f;
 	}
@@ -156,10 +141,10 @@ static void figures(struct markup *p, const json_t *series)
 	json_array_foreach(series, k, f) {
 		bool first = true;
 
-		row_name(f, row, sizeof(row));
+		night_row(f, row, sizeof(row));
 		for (i = 0; i < k && first; i++) {
 			old = json_array_get(series, i);
-			row_name(old, seen, sizeof(seen));
+			night_row(old, seen, sizeof(seen));
 			first = strcmp(seen, row) != 0;
 		}
 		if (!first)
@@ -403,8 +388,8 @@ static void history_chart(struct buf *out, const json_t *f)
 			"<figcaption>", left, top + height + 18, (long long)p[0].night, width - 4, top + height + 18, (long long)p[n - 1].night);
 #undef X
 #undef Y
-	row_name(f, name, sizeof(name));
-	machine_name(f, machine, sizeof(machine));
+	night_row(f, name, sizeof(name));
+	night_machine(f, machine, sizeof(machine));
 	{
 		struct markup m = { out, true };
 		char caption[260];
@@ -422,8 +407,8 @@ static void steps(struct markup *p, const json_t *f)
 	const json_t *change;
 	size_t k;
 
-	row_name(f, name, sizeof(name));
-	machine_name(f, machine, sizeof(machine));
+	night_row(f, name, sizeof(name));
+	night_machine(f, machine, sizeof(machine));
 	json_array_foreach(json_object_get(f, "steps"), k, change) {
 		snprintf(line, sizeof(line), "%s on %s changed with night %lld: %.5g to %.5g %s (p %.2g)", name, machine,
 		    (long long)json_int(change, "night", 0), json_num(change, "before", 0), json_num(change, "after", 0), json_str(f, "unit", ""),

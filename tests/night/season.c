@@ -12,6 +12,9 @@
 
 static const char *const gpus[] = { "MI300X", "H100" };
 
+/* In every second season one of the two cells works on two machines at a time. */
+#define PAIRS "season of pairs"
+
 /* ---- what the daemon is told ---- */
 
 struct plan *season_compile(void *arg, const char *text, char trouble[TEXT_MAX])
@@ -20,7 +23,6 @@ struct plan *season_compile(void *arg, const char *text, char trouble[TEXT_MAX])
 	struct err e;
 
 	(void)arg;
-	(void)text;
 	*p = (struct plan){ .name = "season", .recipe = "vllm-serve", .scheduled = true, .finish_by = -1, .runs = 1, .parallel = 2,
 		.run_limit = 2 * HOUR, .retry_no_capacity = HOUR, .retry_lost = 3, .retry_failed = 2, .per_night = 400 * USD,
 		.accept_minimum = 20 * USD, .schedule.catch_up = 6 * HOUR, .baseline = 14, .warn_ppm = 30000, .alert_ppm = 50000 };
@@ -31,9 +33,11 @@ struct plan *season_compile(void *arg, const char *text, char trouble[TEXT_MAX])
 	p->cells = xcalloc(p->cell_count, sizeof(*p->cells));
 	for (size_t k = 0; k < p->cell_count; k++) {
 		str_copy(p->cells[k].gpu, gpus[k]);
-		p->cells[k].gpu_count = 1;
+		p->cells[k].gpu_count = p->cells[k].instances = 1;
 		p->cells[k].params = xstrdup("{}");
-		snprintf(p->cells[k].title, sizeof(p->cells[k].title), "%s:1", gpus[k]);
+		if (!k && !strcmp(text, PAIRS))
+			p->cells[k].instances = 2;
+		snprintf(p->cells[k].title, sizeof(p->cells[k].title), "%d x %s:1", p->cells[k].instances, gpus[k]);
 	}
 	return p;
 }
@@ -41,7 +45,7 @@ struct plan *season_compile(void *arg, const char *text, char trouble[TEXT_MAX])
 /* A person asks until somebody is there to hear it. */
 static void apply(struct sim_night *n, struct tick *t)
 {
-	struct fact f = { .kind = FACT_CAMPAIGN_APPLY, .actor = "ann", .text = "season" };
+	struct fact f = { .kind = FACT_CAMPAIGN_APPLY, .actor = "ann", .text = n->plan.seed % 2 ? PAIRS : "season" };
 
 	if (process_request(n, &f) == 0)
 		n->season->campaign = f.answer_id;
@@ -60,9 +64,11 @@ static void end(struct sim_night *n, struct tick *t)
 static void submit(struct sim_night *n, const struct action *a)
 {
 	struct run row = { .trial_id = a->id, .recipe = "vllm-serve", .owner = "ann", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
+	const struct trial *trial = model_trial(&n->p->model, a->id);
 	struct fact f = { .kind = FACT_RUN_SUBMIT, .run = &row };
 	uint8_t random[8];
 
+	row.ranks = trial && trial->instances > 1 ? trial->instances : 0;
 	rng_fill(&n->life_rng, random, sizeof(random));
 	str_base32(random, sizeof(random), row.key);
 	row.params = xstrdup("{}");

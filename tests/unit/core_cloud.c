@@ -325,7 +325,11 @@ static void answer_status(struct world *w, struct fact *f)
 static void answer_submit(struct world *w, struct fact *f)
 {
 	struct run row = { .trial_id = f->id, .recipe = "script", .setup_timeout = 10 * MINUTE, .run_timeout = HOUR };
+	const struct trial *t = model_trial(&w->m, f->id);
+	const struct night *n = t ? model_night(&w->m, t->night_id) : NULL;
+	int instances = n && n->plan ? n->plan->cells[t->cell].instances : 1;
 
+	row.ranks = instances > 1 ? instances : 0;
 	if (w->k.refuse_trials) {
 		f->kind = FACT_TRIAL_REFUSED;
 		f->message = "the secret is not known";

@@ -29,6 +29,8 @@ static char *cells(const struct campaign_file *c)
 		const char *name;
 		json_t *v;
 
+		if (x->instances)
+			buf_printf(&b, "%d x ", x->instances);
 		buf_printf(&b, "%s:%d%s%s", x->gpu, x->gpu_count, *x->provider ? "@" : "", x->provider);
 		json_object_foreach(x->params, name, v)
 			buf_printf(&b, " %s=%s", name, json_string_value(v));
@@ -131,6 +133,68 @@ static void the_least_that_is_enough(void **state)
 	campaign_free(&c);
 }
 
+/* A preset is the beginning; what the file says takes its place, key by key and parameter by parameter. */
+static void a_preset_and_what_is_different(void **state)
+{
+	struct campaign_file c;
+
+	(void)state;
+	read_good(&c, "campaign: c\npreset: mi210-vastai\n");
+	assert_string_equal(c.recipe, "matmul");
+	assert_string_equal(c.image, "rocm/pytorch:rocm6.0_ubuntu22.04_py3.10_pytorch_2.1.1");
+	assert_int_equal(c.disk_gb, 60);
+	assert_int_equal(c.per_run, HOUR);
+	assert_int_equal(c.provider_count, 1);
+	assert_string_equal(c.providers[0], "vastai");
+	expect_cells(&c, "MI210:1 SIZE=8192 DTYPES=fp16 WARMUP=10 ITERATIONS=100 LEAST=120\n");
+	campaign_free(&c);
+	read_good(&c,
+	    "campaign: c\npreset: mi210-vastai\nproviders: [hotaisle, digitalocean]\nimage: mine:1\ndisk: 100\nlimits: { per_run: 20m }\n"
+	    "with: { least: 0 }\nmatrix: { gpu: [\"MI300X:1\", MI210], size: [4096, 8192] }\ninclude: [ { region: us-1, dtypes: bf16 } ]\n");
+	assert_string_equal(c.image, "mine:1");
+	assert_int_equal(c.disk_gb, 100);
+	assert_int_equal(c.per_run, 20 * MINUTE);
+	assert_int_equal(c.provider_count, 2);
+	assert_string_equal(c.providers[0], "hotaisle");
+	expect_cells(&c,
+	    "MI300X:1 SIZE=4096 DTYPES=fp16 WARMUP=10 ITERATIONS=100 LEAST=0\n"
+	    "MI300X:1 SIZE=8192 DTYPES=fp16 WARMUP=10 ITERATIONS=100 LEAST=0\n"
+	    "MI210:1 SIZE=4096 DTYPES=fp16 WARMUP=10 ITERATIONS=100 LEAST=0\n"
+	    "MI210:1 SIZE=8192 DTYPES=fp16 WARMUP=10 ITERATIONS=100 LEAST=0\n"
+	    "MI210:1 SIZE=8192 DTYPES=bf16 WARMUP=10 ITERATIONS=100 LEAST=0\n");
+	assert_string_equal(c.cells[4].region, "us-1");
+	campaign_free(&c);
+	/* An axis over a parameter leaves the GPU to the preset; an image that is not wanted is left away. */
+	read_good(&c, "campaign: c\npreset: h100x2-runpod\nrecipe: vllm-latency\nimage: none\nmatrix: { batch: [1, 8] }\nsecrets: []\n");
+	assert_string_equal(c.recipe, "vllm-latency");
+	assert_string_equal(c.image, "");
+	assert_int_equal(c.cell_count, 2);
+	assert_string_equal(c.cells[1].gpu, "H100");
+	assert_int_equal(c.cells[1].gpu_count, 2);
+	assert_string_equal(json_str(c.cells[1].params, "BATCH", ""), "8");
+	assert_string_equal(json_str(c.cells[1].params, "CONCURRENCY", ""), "1 4 8 16 32 64"); /* whether it has that is its own to say */
+	campaign_free(&c);
+}
+
+static void cells_of_several_machines(void **state)
+{
+	struct campaign_file c;
+
+	(void)state;
+	read_good(&c, "campaign: c\nrecipe: r\ninstances: 2\nmatrix: { gpu: \"MI300X:8\" }\n");
+	expect_cells(&c, "2 x MI300X:8\n");
+	campaign_free(&c);
+	read_good(&c, "campaign: c\nrecipe: r\ninstances: 2\nmatrix: { gpu: \"MI300X:8\", instances: [1, 4] }\n"
+		      "include: [ { gpu: H100 }, { gpu: H100, instances: 3 } ]\nexclude: [ { instances: 1 } ]\n"
+		      "override: [ { when: { instances: 4 }, with: { a: 1 } } ]\n");
+	expect_cells(&c, "4 x MI300X:8 A=1\n2 x H100:1\n3 x H100:1\n");
+	campaign_free(&c);
+	/* One machine and two are not the same cell. */
+	read_good(&c, "campaign: c\nrecipe: r\nmatrix: { gpu: H100, instances: [1, 2, 2] }\n");
+	expect_cells(&c, "1 x H100:1\n2 x H100:1\n");
+	campaign_free(&c);
+}
+
 #define HEAD "campaign: c\nrecipe: r\n"
 #define GOOD HEAD "matrix: { gpu: MI300X }\n"
 
@@ -174,7 +238,7 @@ static void fifty_mistakes(void **state)
 		{ HEAD "matrix: { gpu: H100, sizes: { a: 1 } }\n", "'sizes' wants a value or a list of values" },
 		{ HEAD "matrix: { gpu: H100, \"a b\": 1 }\n", "'a b' cannot be a parameter of a recipe" },
 		{ HEAD "matrix: { gpu: H100, size: [[1]] }\n", "'size' wants one value" },
-		{ HEAD "with: { gpu: H100 }\nmatrix: { gpu: H100 }\n", "'gpu', 'provider' and 'region' belong into 'matrix'" },
+		{ HEAD "with: { gpu: H100 }\nmatrix: { gpu: H100 }\n", "'gpu', 'instances', 'provider' and 'region' belong into 'matrix'" },
 		{ HEAD "with: 3\nmatrix: { gpu: H100 }\n", "c.yaml:3:7: 'with' wants a map" },
 		{ HEAD "matrix: { gpu: H100, provider: \"two words\" }\n", "'two words' cannot be a provider" },
 		{ GOOD "exclude: [ { gpu: H100 } ]\n", "c.yaml:4:12: this 'exclude' fits no cell of the matrix" },
@@ -186,6 +250,23 @@ static void fifty_mistakes(void **state)
 		{ GOOD "override: [ { when: { gpu: MI300X } } ]\n", "an override wants maps 'when' and 'with'" },
 		{ GOOD "override: [ { when: { gpu: MI300X }, wiht: { a: 1 } } ]\n", "unknown key 'wiht' (did you mean 'with'?)" },
 		{ GOOD "override: [ { when: { gpu: MI300X }, with: { gpu: H100 } } ]\n", "where a cell runs is the matrix's" },
+		/* presets and instances */
+		{ "campaign: c\npreset: mi210-vastia\n", "c.yaml:2:9: there is no preset 'mi210-vastia'; did you mean mi210-vastai?" },
+		{ "campaign: c\npreset: /etc/passwd\n", "c.yaml:2:9: 'preset' wants" },
+		{ "campaign: c\npreset: ./mine.yaml\n", "c.yaml:2:9: 'preset' wants" },
+		{ "campaign: c\npreset: [a]\n", "c.yaml:2:9: " },
+		{ "campaign: c\npreset: mi210-vastai\npreset: mi210-vastai\n", "c.yaml:3:1: " },
+		{ "campaign: c\npreset: mi210-vastai\nmatrix: { gpu: \"MI210:0\" }\n", "c.yaml:3:16: 'gpu' wants a model" },
+		{ "campaign: c\npreset: mi210-vastai\nexclude: [ { gpu: H100 } ]\n", "c.yaml:3:12: this 'exclude' fits no cell" },
+		{ "campaign: c\npreset: mi210-vastai\nwith: { region: x }\n", "c.yaml:3:7: 'gpu', 'instances', 'provider' and 'region' belong" },
+		{ GOOD "instances: 0\n", "c.yaml:4:12: 'instances' wants a number from 1 to 100" },
+		{ GOOD "instances: all\n", "c.yaml:4:12: 'instances' wants" },
+		{ HEAD "matrix: { gpu: H100, instances: [1, 101] }\n", "c.yaml:3:37: 'instances' wants a number from 1 to 100, not '101'" },
+		{ HEAD "matrix: { gpu: H100, instances: many }\n", "c.yaml:3:33: 'instances' wants a number from 1 to 100, not 'many'" },
+		{ HEAD "with: { instances: 2 }\nmatrix: { gpu: H100 }\n", "c.yaml:3:7: 'gpu', 'instances', 'provider' and 'region' belong" },
+		{ GOOD "override: [ { when: { gpu: MI300X }, with: { instances: 2 } } ]\n", "where a cell runs is the matrix's" },
+		{ GOOD "disk: 0\n", "c.yaml:4:7: 'disk' wants a number from 1 to 100000" },
+		{ GOOD "image: two words\n", "c.yaml:4:8: 'image' wants" },
 		/* limits, retries, what follows */
 		{ GOOD "repeats: 0\n", "c.yaml:4:10: 'repeats' wants" },
 		{ GOOD "max_price: cheap\n", "c.yaml:4:12: 'max_price' wants" },
@@ -252,6 +333,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything),
 		cmocka_unit_test(the_least_that_is_enough),
+		cmocka_unit_test(a_preset_and_what_is_different),
+		cmocka_unit_test(cells_of_several_machines),
 		cmocka_unit_test(fifty_mistakes),
 		cmocka_unit_test(too_large),
 	};

@@ -4,7 +4,7 @@
  */
 #include "core_world.h"
 
-/* "small;runs=2;parallel=3;cron=0 2 * * *;cells=H100:1,MI300X:1 b,…": words of a plan that the tests need. */
+/* "small;runs=2;parallel=3;cron=0 2 * * *;cells=H100:1,MI300X:8*2,…": words of a plan that the tests need. */
 static struct plan *compile(void *arg, const char *text, char trouble[TEXT_MAX])
 {
 	struct plan *p = xcalloc(1, sizeof(*p));
@@ -54,13 +54,16 @@ static struct plan *compile(void *arg, const char *text, char trouble[TEXT_MAX])
 			str_copy_n(trouble, TEXT_MAX, value);
 		for (char *one; !strcmp(word, "cells") && (one = str_split(&value, ","));) {
 			struct plan_cell *x;
-			char *count = strchr(one, ':');
+			char *count = strchr(one, ':'), *times = strchr(one, '*');
 
 			p->cells = xreallocarray(p->cells, p->cell_count + 1, sizeof(*p->cells));
 			x = &p->cells[p->cell_count++];
 			memset(x, 0, sizeof(*x));
 			str_copy(x->title, one);
 			x->params = xstrdup("{}");
+			x->instances = times ? times[1] - '0' : 1;
+			if (times)
+				*times = '\0';
 			*count++ = '\0';
 			str_copy(x->gpu, one);
 			str_to_i64(count, 1, 100, &n);
@@ -229,6 +232,150 @@ static void a_lost_machine_is_replaced(void **state)
 	lose_the_machine(w);
 	until_done(w, 1, 2 * HOUR);
 	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 2, .ok = 2, .runs = 3, .fleets = 2 });
+}
+
+/* ---- cells of several machines ---- */
+
+/* What each fleet of the night had, as "3 2": its machines that were ever ready. */
+static void expect_machines(const struct world *w, int64_t number, const char *wanted)
+{
+	char got[64] = "";
+
+	list_for_each(l, &night(w, number)->fleet_list) {
+		int ready = 0;
+
+		list_for_each(k, &NIGHT_FLEET_OF(l)->instance_list)
+			ready += INSTANCE_OF(k)->ready_at != 0;
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%d", *got ? " " : "", ready);
+		assert_true(NIGHT_FLEET_OF(l)->together == (NIGHT_FLEET_OF(l)->instances > 1));
+	}
+	assert_string_equal(got, wanted);
+}
+
+/* Each run of this many ranks began on that many machines at a time, or not at all. */
+static void all_or_none(const struct world *w, int64_t number)
+{
+	list_for_each(l, &night(w, number)->trial_list) {
+		const struct trial *t = TRIAL_OF(l);
+		const struct run *r = model_run(&w->m, t->run_id);
+		int ranks = night(w, number)->plan ? night(w, number)->plan->cells[t->cell].instances : t->instances;
+		const struct run *o;
+		size_t at = 0;
+		int n = 0, began = 0;
+
+		if (!r)
+			continue;
+		assert_int_equal(t->instances, ranks);
+		while ((o = model_each(&w->m.runs, &at)))
+			if (o->object.id == r->object.id || (r->gang_id && o->gang_id == r->gang_id)) {
+				n++;
+				began += o->run_started != 0;
+			}
+		assert_int_equal(n, ranks);
+		assert_true(!began || began == ranks);
+	}
+}
+
+static void cells_of_two_machines_share_a_fleet_of_two(void **state)
+{
+	struct world *w = *state;
+
+	run_now(w, apply(w, "small;runs=2;cells=H100:1*2,H100:1,H100:1*2"), false);
+	until_done(w, 1, 2 * HOUR);
+	/* Two ranks for each of four trials, one for each of two. */
+	expect(w, 1, NIGHT_COMPLETE, (struct tally){ .trials = 6, .ok = 6, .runs = 10, .fleets = 2 });
+	expect_machines(w, 1, "2 1");
+	all_or_none(w, 1);
+	assert_int_equal(world_instances(w), 3);
+}
+
+static struct unit *unit_at_work(struct world *w, size_t from)
+{
+	for (size_t k = from; k < w->job_count; k++)
+		if (w->jobs[k].went && !w->jobs[k].ended)
+			return world_unit_of(w, model_instance(&w->m, w->jobs[k].instance_id)->provider_id);
+	return NULL;
+}
+
+/* One of two is lost: the run is lost once, for all of them, and both machines are replaced. */
+static void a_gang_is_lost_as_a_whole(void **state)
+{
+	for (int lost = 0; lost < 2; lost++) {
+		struct world *w = *state;
+		size_t from = w->job_count;
+		struct unit *u = NULL;
+
+		run_now(w, apply(w, lost ? "small;lost=1;cells=H100:1*2,H100:1*2" : "small;lost=0;cells=H100:1*2"), false);
+		for (int k = 0; k < 1000 && !u; k++) {
+			world_pass(w, SECOND);
+			u = unit_at_work(w, from);
+		}
+		assert_non_null(u);
+		u->state = MACHINE_ENDED;
+		until_done(w, lost + 1, 2 * HOUR);
+		all_or_none(w, lost + 1);
+		if (lost) {
+			expect(w, 2, NIGHT_COMPLETE, (struct tally){ .trials = 2, .ok = 2, .runs = 6, .fleets = 2 });
+			expect_machines(w, 2, "2 2");
+		} else {
+			expect(w, 1, NIGHT_FAILED, (struct tally){ .trials = 1, .runs = 2, .fleets = 1 });
+			assert_int_equal(TRIAL_OF(night(w, 1)->trial_list.next)->outcome, OUTCOME_LOST);
+		}
+		assert_int_equal(TRIAL_OF(night(w, lost + 1)->trial_list.next)->lost, 1); /* not once for each rank */
+	}
+}
+
+/* A share of the night's money is a machine's: the fleet of two has two of the three, and both together keep to it. */
+static void a_fleet_of_two_has_two_shares(void **state)
+{
+	struct world *w = *state;
+	money spent = 0, shares[2] = { 0 };
+	int n = 0;
+
+	run_now(w, apply(w, "small;runs=100;cents=600;parallel=2;cells=H100:1*2,MI300X:1"), false);
+	world_pass(w, MINUTE);
+	list_for_each(l, &night(w, 1)->fleet_list)
+		shares[n++] = NIGHT_FLEET_OF(l)->max_cost;
+	assert_int_equal(n, 2);
+	assert_int_equal(shares[0], 400 * CENT);
+	assert_int_equal(shares[1], 200 * CENT);
+	until_done(w, 1, 6 * HOUR);
+	assert_int_equal(night(w, 1)->outcome, NIGHT_PARTIAL);
+	list_for_each(l, &night(w, 1)->fleet_list)
+		list_for_each(k, &NIGHT_FLEET_OF(l)->instance_list)
+			spent += INSTANCE_OF(k)->metered;
+	assert_in_range(spent, 300 * CENT, 600 * CENT);
+}
+
+static void restarts_change_nothing_for_gangs(void **state)
+{
+	struct world *w = *state;
+
+	for (int64_t number = 1; number <= 6; number++) {
+		run_now(w, apply(w, "small;runs=2;parallel=2;lost=5;cells=H100:1*2,MI300X:1,H100:1*2"), false);
+		for (int k = 0; k < 10; k++) {
+			world_pass(w, (duration)rng_below(&w->rng, 60) * SECOND + SECOND);
+			world_restart(w);
+		}
+		until_done(w, number, 3 * HOUR);
+		assert_int_equal(night(w, number)->outcome, NIGHT_COMPLETE);
+		assert_int_equal(count(w, number).ok, 6);
+		assert_int_equal(count(w, number).runs, 10); /* none was run twice */
+		assert_int_equal(count(w, number).fleets, 2);
+	}
+}
+
+/* Nobody has two in one place: none is kept, and the cell says so. */
+static void two_that_nobody_sells_together(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t k = 0; k < w->m.account_count; k++)
+		w->m.accounts[k]->facts.container = true;
+	run_now(w, apply(w, "small;cells=H100:1*2,H100:1"), false);
+	until_done(w, 1, HOUR);
+	expect(w, 1, NIGHT_PARTIAL, (struct tally){ .trials = 2, .ok = 1, .given_up = 1, .runs = 1, .fleets = 2 });
+	assert_int_equal(world_instances(w), 1);
 }
 
 static void patience_with_machines_has_an_end(void **state)
@@ -513,6 +660,11 @@ int main(void)
 		night_test(a_proof_of_concept_is_the_first_of_each_kind),
 		night_test(nobody_sells_one_of_them),
 		night_test(a_lost_machine_is_replaced),
+		night_test(cells_of_two_machines_share_a_fleet_of_two),
+		night_test(a_gang_is_lost_as_a_whole),
+		night_test(a_fleet_of_two_has_two_shares),
+		night_test(restarts_change_nothing_for_gangs),
+		night_test(two_that_nobody_sells_together),
 		night_test(patience_with_machines_has_an_end),
 		night_test(a_failed_script_is_tried_as_often_as_said),
 		night_test(a_machine_is_kept_for_a_look),

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SCHEMA 14 /* the last file of db/migrations/ */
+#define SCHEMA 15 /* the last file of db/migrations/ */
 
 /* ---- the schema ---- */
 
