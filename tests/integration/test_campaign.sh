@@ -122,7 +122,10 @@ sim_fault hotaisle create_no_capacity -1
 sim_fault runpod create_no_capacity -1
 sim_fault digitalocean create_no_capacity -1
 sim_fault vastai create_no_capacity -1
-CTL_LIMIT=100 ctl campaign run gaps >"$WORK/o" 2>"$WORK/e"
+# It waits for every provider in turn: five creates one behind the other, each with the 60 to 90 s that its answer may take, offers and
+# balances with 30 s, and 5 s of proof for each answer that does not come in time. All of that is a second on an idle machine; the limit
+# is for a night that hangs.
+CTL_LIMIT=400 ctl campaign run gaps >"$WORK/o" 2>"$WORK/e"
 same "nobody sells anything: the night failed" "$? $(grep -c "is failed: 0 of 4 runs ok" "$WORK/o")" "1 1"
 ctl campaign report gaps >"$WORK/o"
 same "the provider is to blame, and for eight of them the night's own limit" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs of several instances on two simulated machines: what each finds in its environment, that all begin together or none, that one
-# rank's failure is the run's, and vLLM over Ray as shipped.
+# rank's failure is the run's, vLLM over Ray as shipped, and nights of a campaign with it, over a kill of the daemon; a preset's night.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/integration/lib.sh
@@ -132,23 +132,72 @@ check 'samples of rank 1 are kept' grep -q socket_power "$WORK/out/rank-1/teleme
 says 'its weights can be there before' 0 'vllm-ray' prepare vllm-ray --gpu MI300X:1 --provider digitalocean --volume big --size 200 --set MODEL=test/big --yes
 check 'on a volume' sh -c "'$BUILD/gpufleetctl' volumes | grep -q '^big '"
 
-# ---- each by itself: up --setup, run --on FLEET/I --------------------------------------------------------------------------------
+# ---- nights --------------------------------------------------------------------------------------------------------------------
 
-check 'the pair is given back' quiet ctl down pair
-printf '#!/bin/sh\necho "gpufleet: progress installing"\nsleep 1\necho "$GPUFLEET_ADDRESS" >>"$HOME/set-up"\n' >"$WORK/setup.sh"
-says 'what cannot be a setup buys nothing' 2 "no 'setup'" up mi300x --name no --for 20m --setup gpu-check --yes
-says 'each machine is set up first' 0 'fresh/1 is set up' up mi300x --instances 2 --provider hotaisle --name fresh --for 20m --setup "$WORK/setup.sh" --yes
-check 'and then it is ready' grep -q '^fresh is ready' "$WORK/said.out"
-check 'its progress is told' grep -q 'fresh/[01]: installing' "$WORK/said"
-same 'each once' "$(ctl exec fresh/0 -- sh -c 'wc -l <set-up') $(ctl exec fresh/1 -- sh -c 'wc -l <set-up')" '1 1'
-printf '#!/bin/sh\ntouch "$HOME/here"\n' >"$WORK/here.sh"
-says 'a run on one of them' 0 'ok in' run "$WORK/here.sh" --on fresh/1
-check 'there it was' quiet ctl exec fresh/1 -- test -e here
-check 'and nowhere else' quiet ctl exec fresh/0 -- test ! -e here
-says 'one that is not there' 122 'numbered from 0 to 1' run "$WORK/here.sh" --on fresh/2
-says 'a recipe can be set up' 0 'llama.cpp' up mi300x --provider digitalocean --name llama --for 20m --setup llama-bench --yes
-says 'which a run of it finds' 0 'built already' run llama-bench --on llama --set prompt=64 --set answer=16 --set scenarios=16x16 --set repeats=1
-printf '#!/bin/sh\necho "no such package" >&2\nexit 5\n' >"$WORK/setup.sh"
-says 'a setup that fails' 1 'the setup of broken/0: failed (exit 5)' up mi300x --provider digitalocean --name broken --for 20m --setup "$WORK/setup.sh" --yes
-check 'says where to look, and that it bills' sh -c "grep -q 'gpufleetctl logs [0-9]' '$WORK/said' && grep -q 'stays up.*gpufleetctl down broken' '$WORK/said'"
-says 'and it does' 0 'ready' status broken
+says 'the pair goes' 0 '' down pair --yes
+nights() { # NAME: "outcome ok/trials" of its last night
+	ctl campaign history "$1" --json | python3 -c '
+import json, sys
+n = json.load(sys.stdin)["nights"][0]
+print(n["outcome"], "%d/%d" % (n["ok"], n["trials"]))'
+}
+over() { ctl campaign history "$1" --json | grep -q '"state": *"DONE"'; }
+# What was measured, by what; whether every micro-dollar of the night is a machine's and a part's, and the runs' cost theirs.
+night_of() {
+	ctl campaign report "$1" --json | python3 -c '
+import json, sys
+d = json.load(sys.stdin)
+micro = lambda x: round(x * 1e6)
+c, n = d["cost"], d["night"]
+for s in sorted((s["scenario"], s["concurrency"], s["instances"], s["gpu"], s["metric"], len(s["measured"])) for s in d["series"]):
+    print(*s)
+print(len(c["machines"]), "machines", sum(micro(m["metered"]) for m in c["machines"]) == micro(c["total"]) == micro(n["metered"]),
+    sum(map(micro, c["parts"].values())) == micro(c["total"]), all(sum(map(micro, m["parts"].values())) == micro(m["metered"]) for m in c["machines"]),
+    0 < sum(micro(t["cost"]) for t in n["trials"]) <= micro(c["total"]))'
+}
+
+cat >"$WORK/pairs.yaml" <<-'YAML'
+	campaign: pairs
+	recipe: vllm-ray
+	with: { model: test/big, nap: 1, scenarios: 64x32, concurrency: 1, prompts: 2, repeats: 2 }
+	matrix: { gpu: "MI300X:1", seed: [1, 2] }
+	providers: [hotaisle]
+	limits: { per_night: 20, per_run: 10m }
+YAML
+sed 's/hotaisle/runpod/' "$WORK/pairs.yaml" >"$WORK/bad.yaml"
+says 'containers cannot be a campaign either' 2 'cell 2 x MI300X:1.*mapped ports only' campaign check "$WORK/bad.yaml"
+{ cat "$WORK/pairs.yaml"; echo 'instances: 1'; } >"$WORK/bad.yaml"
+says 'nor can one machine' 2 'vllm-ray works on 2 instances at least; say instances: 2' campaign check "$WORK/bad.yaml"
+says 'as many as the recipe needs' 0 '^  2 x MI300X:1 SEED=2' campaign check "$WORK/pairs.yaml"
+says 'apply' 0 '2 x MI300X:1' campaign apply "$WORK/pairs.yaml"
+says 'what a night costs an hour is the price of two' 0 '^2 x MI300X:1: \$5.98 an hour' campaign next pairs
+ctl campaign run pairs --detach >/dev/null 2>&1
+began() { ctl campaign show pairs --json | grep -q '"state": *"RUNNING"' && ctl events --limit 500 --json | tr '{' '\n' | grep -q '"to": *"SETUP"'; }
+wait_for 60 began
+kill_daemon KILL
+start_daemon
+check 'killed in the middle: the night is over' wait_for 200 over pairs
+same 'and complete' "$(nights pairs)" 'complete 2/2'
+same 'both cells on one pair of machines, each run on both, and the cost adds up' "$(night_of pairs)" '64x32 1 2 MI300X output_throughput 4
+2 machines True True True True'
+ctl campaign report pairs >"$WORK/said"
+check 'its report says on how many' grep -q '^| What | 2 x MI300X:1 hotaisle |' "$WORK/said"
+
+cat >"$WORK/stack.yaml" <<-'YAML'
+	campaign: stack
+	preset: mi300x-digitalocean
+	with: { model: amd/Llama-3.3-70B-Instruct-FP8-KV, scenarios: 128x2048, prompts: 1, warmup: false, repeats: 2 }
+	limits: { per_night: 20 }
+YAML
+says 'a preset as a campaign' 0 '1 cell of vllm-serve' campaign apply "$WORK/stack.yaml"
+CTL_LIMIT=200 ctl campaign run stack >"$WORK/said" 2>&1
+same 'its night' "$? $(nights stack)" '0 complete 1/1'
+same 'is on the machine that the preset names' "$(night_of stack)" '128x2048 1 1 MI300X output_throughput 2
+1 machines True True True True'
+run=$(ctl runs --json | python3 -c 'import json, sys; print(next(r["id"] for r in json.load(sys.stdin)["runs"] if "stack night" in r["title"]))')
+same 'with its parameters, but for those of the file' "$(ctl results "$run" --json | python3 -c '
+import json, sys
+p = json.load(sys.stdin)["run"]["params"]
+print(p["IMAGE"], p["MAX_MODEL_LEN"], p["PRECISION"], p["REPEATS"], p["MODEL"])')" \
+	'rocm/7.0:rocm7.0_ubuntu_22.04_vllm_0.10.1_instinct_20250915 8192 BF16 2 amd/Llama-3.3-70B-Instruct-FP8-KV'
+check 'nothing bills' wait_for 20 nothing_bills
