@@ -510,7 +510,8 @@ const struct command command_campaign = {
 	.summary = "measure the same every night, and be told about what changed",
 	.details =
 	    "check FILE says every mistake of a campaign file (gpufleet-campaign(5)), its cells and its next nights; apply FILE shows what "
-	    "changes and makes it so.\n"
+	    "changes and makes it so. A file names a recipe, or a preset (gpufleetctl presets) and what is to be different; any recipe will do, "
+	    "also on several instances.\n"
 	    "run NAME begins a night now and follows it; stop NAME ends the one that runs, and keeps what was measured. next NAME shows when "
 	    "the next ones begin and what they cost.\n"
 	    "report NAME tells what a night measured against the nights before, what it cost and where the money went.",

@@ -183,6 +183,10 @@ same 'both cells on one pair of machines, each run on both, and the cost adds up
 ctl campaign report pairs >"$WORK/said"
 check 'its report says on how many' grep -q '^| What | 2 x MI300X:1 hotaisle |' "$WORK/said"
 
+for file in matmul-weekly two-nodes llama70b-nightly eight-gpus; do
+	says "$file, as shipped" 0 "^$file: " campaign check "config/campaigns/$file.yaml"
+done
+
 cat >"$WORK/stack.yaml" <<-'YAML'
 	campaign: stack
 	preset: mi300x-digitalocean

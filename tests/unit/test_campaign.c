@@ -2,6 +2,7 @@
 #include "config/campaign.h"
 #include "base/str.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -328,6 +329,36 @@ static void too_large(void **state)
 	buf_free(&b);
 }
 
+/* What is shipped is a campaign, each of another recipe or stack. */
+static void shipped_ones(void **state)
+{
+	glob_t all;
+
+	(void)state;
+	assert_int_equal(glob("config/campaigns/*.yaml", 0, NULL, &all), 0);
+	assert_true(all.gl_pathc >= 5);
+	for (size_t k = 0; k < all.gl_pathc; k++) {
+		struct buf text = BUF(65536), report = BUF(65536);
+		struct campaign_file c;
+		char part[4096];
+		struct err e;
+		FILE *f = fopen(all.gl_pathv[k], "re");
+		size_t n;
+
+		assert_non_null(f);
+		while ((n = fread(part, 1, sizeof(part), f)) > 0)
+			buf_append(&text, part, n);
+		fclose(f);
+		if (campaign_read(&c, all.gl_pathv[k], buf_str(&text), text.len, &report, &e) < 0)
+			fail_msg("%s", buf_str(&report));
+		assert_true(c.cell_count > 0 && *c.cron);
+		campaign_free(&c);
+		buf_free(&text);
+		buf_free(&report);
+	}
+	globfree(&all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +368,7 @@ int main(void)
 		cmocka_unit_test(cells_of_several_machines),
 		cmocka_unit_test(fifty_mistakes),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(shipped_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
