@@ -195,6 +195,15 @@ ctl compare "$first" "$(newest_run)" >"$WORK/c" 2>&1
 same "compare: a figure for each GPU, with its factor" "$(grep -c '^matmul dtype=fp16 size=1024 gpu=0 .*TFLOPS  *522.96  *522.96  *1.00x' "$WORK/c")" 1
 same "its median is no figure of its own, and it is no throughput" "$(grep -c -e matmul_median -e 'in common' "$WORK/c")" 0
 same "compare as CSV" "$(ctl compare "$first" "$(newest_run)" --format csv | grep -c '^matmul,.*,TFLOPS,higher,run [0-9]*,[13],522.96,0,1*,')" 2
+# What a night judges of it: the repeats of each GPU and type, and not their median once more.
+printf 'campaign: weekly\nrecipe: matmul\nwith: { size: 1024, dtypes: fp16, with: blas }\nmatrix: { gpu: "MI300X:1", provider: hotaisle }\nrepeats: 3\n' >"$WORK/weekly.yaml"
+check "a night of matmul" sh -c "'$BUILD/gpufleetctl' campaign apply '$WORK/weekly.yaml' >/dev/null && timeout 120 '$BUILD/gpufleetctl' campaign run weekly >/dev/null 2>&1"
+same "judges its repeats" "$(ctl campaign report weekly --json | python3 -c '
+import json, sys
+for s in json.load(sys.stdin)["series"]:
+    print(s["metric"], s["scenario"], s["measured"], s["unit"], s["lower_is_better"], s["kind"])')" \
+	'matmul dtype=fp16 size=1024 gpu=0 with=rocBLAS [522.96, 522.96, 522.96] TFLOPS False no_baseline'
+check "and its report says so" sh -c "'$BUILD/gpufleetctl' campaign report weekly | grep -q '^| matmul dtype=fp16 size=1024 gpu=0 with=rocBLAS | 522.96 TFLOPS |'"
 gpu4s
 tree_there=$WORK/my-kernel && cp -r "$tree" "$tree_there"
 check "a directory of one's own" ctl run hip-kernel "$tree_there" --on k --set flags=-DFLOAT -- -s 512
