@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#define SCENARIO_MAX 61 /* with its end: a series says all of it */
+#define NIGHT_MAX    2000 /* figures of all its runs */
+#define SCENARIO_MAX 61   /* with its end: a series says all of it */
 
 /* ---- figures ---- */
 
@@ -113,7 +114,7 @@ void verdicts_figures(json_t *figures, const json_t *source, const json_t *trial
 {
 	struct bench b;
 
-	if (json_array_size(figures) >= FIGURES_MAX)
+	if (json_array_size(figures) >= NIGHT_MAX)
 		return;
 	bench_read(&b, source);
 	if (!*b.recipe)

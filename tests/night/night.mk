@@ -4,7 +4,7 @@
 #	make sim-crash           the process killed, and the power lost, at every point of the core scenarios
 #	make sim-mutants         planted bugs, each of which must be caught
 #	make sim-rate            how often providers are asked: 200 machines, an outage, bursts of 429s
-#	make sim-season          sixty nights of a campaign, ten times
+#	make sim-season          sixty nights of a campaign, ten times; in every second one a cell works on two machines
 #	make sim-months          two months over four providers, with budgets; every fourth without faults
 #	make sim-orphan          the daemon removed for ever at some step; the reaper bounds the loss
 # One night again, told in full: build/gpufleet-night --seed N --trace
