@@ -317,6 +317,8 @@ static void a_gang_is_lost_as_a_whole(void **state)
 		if (lost) {
 			expect(w, 2, NIGHT_COMPLETE, (struct tally){ .trials = 2, .ok = 2, .runs = 6, .fleets = 2 });
 			expect_machines(w, 2, "2 2");
+			/* The one that is left is given back at once, not when it has been idle for long. */
+			assert_int_equal(NIGHT_FLEET_OF(night(w, 2)->fleet_list.next)->cause, CAUSE_LOST);
 		} else {
 			expect(w, 1, NIGHT_FAILED, (struct tally){ .trials = 1, .runs = 2, .fleets = 1 });
 			assert_int_equal(TRIAL_OF(night(w, 1)->trial_list.next)->outcome, OUTCOME_LOST);
