@@ -23,6 +23,15 @@ check() {
 # same NAME GOT WANTED
 quiet() { "$@" >/dev/null 2>&1; }
 same() { if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got '$2', wanted '$3'"; fi; }
+# says NAME STATUS TEXT COMMAND…: of gpufleetctl: its exit status, and this text on either stream
+says() {
+	local name=$1 status=$2 text=$3 got
+	shift 3
+	ctl "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null
+	got=$?
+	same "$name: exit status" $got "$status"
+	check "$name: says so" grep -qi -- "$text" "$WORK/said.out" "$WORK/said"
+}
 # wait_for SECONDS COMMAND…
 wait_for() {
 	local n=$(($1 * 10))

@@ -56,14 +56,6 @@ start_host || { not_ok 'a host with sshd'; cat "$host/log"; exit 1; }
 start_daemon || { not_ok 'the daemon starts'; exit 1; }
 cp "$WORK/state/ssh.key.pub" "$host/authorized_keys" || not_ok "the daemon's public key is there to be authorised"
 
-says() { # NAME STATUS TEXT COMMAND…
-	local name=$1 status=$2 text=$3 got
-	shift 3
-	ctl "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null
-	got=$?
-	same "$name: exit status" $got "$status"
-	check "$name: says so" grep -qi -- "$text" "$WORK/said.out" "$WORK/said"
-}
 printf '#!/bin/sh\nset -e\necho "on $GPUFLEET_PROVIDER with $GPUFLEET_GPU_COUNT"\namd-smi list >/dev/null\npwd\nsleep 1\necho "{\\"metric\\":\\"answer\\",\\"value\\":42}" >"$GPUFLEET_RESULTS/results.jsonl"\n' >"$WORK/hello.sh"
 
 says 'offer' 0 'lab1\|static' offers mi300x --count 2

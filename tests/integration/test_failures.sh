@@ -11,7 +11,7 @@ echo "on_lost: delete" >>"$GPUFLEET_CONFIG"
 sed -i 's/run: 1s }/run: 1s, offers: 2s }/' "$GPUFLEET_CONFIG"
 start_daemon || exit 1
 
-# says NAME STATUS TEXT COMMAND…: exit status and one sentence on standard error
+# The same, of standard error alone: exit status and one sentence.
 says() {
 	local name=$1 status=$2 text=$3 got
 	shift 3

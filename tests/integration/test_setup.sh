@@ -7,16 +7,6 @@ cd "$(dirname "$0")/../.." || exit 1
 trap stop_all EXIT
 trap 'exit 1' INT TERM
 
-# says NAME STATUS TEXT COMMAND…
-says() {
-	local name=$1 status=$2 text=$3 got
-	shift 3
-	ctl "$@" >"$WORK/said.out" 2>"$WORK/said" </dev/null
-	got=$?
-	same "$name: exit status" $got "$status"
-	check "$name: says so" grep -qi -- "$text" "$WORK/said.out" "$WORK/said"
-}
-
 start_sim
 write_config
 start_daemon
