@@ -100,7 +100,7 @@ LACKING  := $(if $(wildcard daemon/gpufleetd.c),,gpufleetd) $(if $(CTL_MAIN),,gp
 	$(if $(wildcard daemon/reaper.c),,gpufleet-reaper)
 
 # Files that travel inside the binaries (daemon/base/embed.h).
-EMBED := $(shell find remote/recipes daemon/web db/migrations -type f ! -name '.*' ! -name '*~' 2>/dev/null | LC_ALL=C sort) \
+EMBED := $(shell find remote/recipes daemon/web daemon/api db/migrations -type f ! -name '.*' ! -name '*~' 2>/dev/null | LC_ALL=C sort) \
 	$(sort $(wildcard remote/*.sh)) $(wildcard config/gpufleetd.yaml) $(sort $(wildcard config/presets/*.yaml))
 
 # ---- programs ------------------------------------------------------------------------------------------------------------

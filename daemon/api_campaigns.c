@@ -45,7 +45,7 @@ static void applied(void *arg, int64_t id, const struct err *error)
 		return;
 	o = json_object();
 	json_put(o, "campaign", view_campaign(engine_model(a->en), c, clock_steady()));
-	request_json(r, c->number == 1 ? 201 : 200, o);
+	request_json(r, c->number == 1 && !*r->arg[0] ? 201 : 200, o);
 }
 
 static void ask_for(struct request *r, struct fact *f, void (*durable)(void *arg, int64_t id, const struct err *error))

@@ -208,6 +208,7 @@ void post_check(struct request *r);
 void get_recipes(struct request *r);
 void get_doctor(struct request *r);
 void get_audit(struct request *r);
+void get_openapi(struct request *r);
 
 /* api_report.c: what a benchmark is made from (bench_read()), of a run ("7", "run-7") or an import. */
 int report_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e);
