@@ -295,7 +295,7 @@ demo: all sim
 demo-campaign: all sim
 	@BUILD='$(BUILD)' bash tests/sim/demo_campaign.sh
 
-LINT := lint-layering lint-headers lint-options lint-ctl lint-man lint-shell lint-unit lint-text lint-quirks
+LINT := lint-layering lint-headers lint-options lint-openapi lint-ctl lint-man lint-shell lint-unit lint-text lint-quirks
 lint: $(LINT)
 	@echo 'lint: clean'
 lint-layering:
@@ -305,6 +305,8 @@ lint-headers:
 lint-options:
 	@sh tests/lint/options.sh '$(BUILD)'
 lint-options: $(if $(wildcard config/option.c),$(BUILD)/print-options)
+lint-openapi: $(BUILD)/print-openapi
+	@sh tests/lint/openapi.sh '$(BUILD)'
 lint-ctl: $(if $(CTL_MAIN),$(BUILD)/gpufleetctl)
 	@sh tests/lint/ctl.sh '$(BUILD)'
 lint-man:
@@ -324,6 +326,8 @@ docs: $(BUILD)/print-options $(BUILD)/gpufleetctl
 	sh tests/lint/ctl.sh '$(BUILD)' write
 
 $(BUILD)/print-options: $(BUILD)/tests/lint/print_options.o $(LIB)
+	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+$(BUILD)/print-openapi: $(BUILD)/tests/lint/print_openapi.o $(BUILD)/daemon/openapi.o $(LIB)
 	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
 
 format:
@@ -390,7 +394,7 @@ help:
 	@echo 'make torture            allocations, writes, reads, syncs, opens, sockets that fail, PLACES of each'
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make demo-campaign      the founding campaign: nine scenarios, two targets, three repeats, with its report'
-	@echo 'make lint               layering, headers, options, manuals, scripts, text, the index of quirks'
+	@echo 'make lint               layering, headers, options, the API and its document, manuals, scripts, text, the index of quirks'
 	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
 	@echo 'make format             clang-format over the lines that are not committed yet'
 	@echo 'make install, uninstall PREFIX (now $(PREFIX)) and DESTDIR are honoured'

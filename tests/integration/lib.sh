@@ -95,6 +95,22 @@ write_config() {
 	)
 }
 
+# tap: from now on everybody's words to the daemon and its answers are kept, to be held against its OpenAPI document by as_documented.
+tap() {
+	TAP_PYTHON=
+	for TAP_PYTHON in python3 /usr/bin/python3 ''; do "$TAP_PYTHON" -c 'import jsonschema, yaml' 2>/dev/null && break; done
+	[ -n "$TAP_PYTHON" ] || { not_ok "python3 has jsonschema and yaml; make deps installs both"; return 1; }
+	SOCK=$WORK/tap.sock
+	export GPUFLEET_SOCKET=$SOCK
+	"$TAP_PYTHON" -B tests/contract/tap.py "$SOCK" "$WORK/state/gpufleetd.sock" "$WORK/tap" >"$WORK/tap.log" 2>&1 &
+	TAP_PID=$!
+	wait_for 20 test -s "$WORK/tap.log" || not_ok "the tap listens" "$(cat "$WORK/tap.log")"
+}
+# as_documented [--all]: with a daemon that runs; --all: every operation has had a good answer
+as_documented() {
+	curl -sS --max-time 10 --unix-socket "$WORK/state/gpufleetd.sock" -o "$WORK/openapi.json" http://gpufleet/v1/openapi.json
+	"$TAP_PYTHON" -B tests/contract/replies.py "$@" "$WORK/openapi.json" "$WORK/tap"
+}
 cut_sessions() { # every SSH connection to every machine ends, the servers stay
 	local sshd
 	for sshd in $(pgrep -f "$WORK/sim/machines/.*/sshd_config"); do pkill -KILL -P "$sshd"; done
@@ -196,6 +212,7 @@ stop_world() { # the daemon and the clouds, with what they left
 	return 0
 }
 stop_all() {
+	[ -z "${TAP_PID:-}" ] || kill "$TAP_PID" 2>/dev/null
 	stop_world
 	rm -rf "$WORK"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The HTTP API as anybody may use it: every route of daemon/api.md, what is refused and how, limits, repeats, streams; and the work
+# The HTTP API as anybody may use it: most routes, what is refused and how, limits, repeats, streams; and the work
 # of another day, which is read from the database.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -9,7 +9,7 @@ trap stop_all EXIT
 start_sim
 write_config
 start_daemon || { not_ok "the daemon starts"; exit 1; }
-SOCK=$WORK/state/gpufleetd.sock
+tap || exit 1
 
 # ask METHOD PATH [BODY [CURL-OPTION…]]: sets status and type; the body is in $WORK/body
 ask() {
@@ -126,7 +126,8 @@ check 'a header above its limit' test "$status" -ge 400
 printf 'GARBAGE\r\n\r\n' | timeout 5 curl -s --max-time 3 --unix-socket "$SOCK" telnet://gpufleet >/dev/null 2>&1
 answers 'garbage harms nobody' 200 '"api":1' GET /v1/version
 same 'nothing of all this was bought' "$(sim_billing)" 1
-same 'the socket is for its owner' "$(stat -c %a "$SOCK")" "$(stat -c %a "$SOCK" | grep -E '^6[06]0$')"
+socket=$WORK/state/gpufleetd.sock
+same 'the socket is for its owner' "$(stat -c %a "$socket")" "$(stat -c %a "$socket" | grep -E '^6[06]0$')"
 
 # ---- the end, and another day
 answers 'close' 202 '"CLOSING"' DELETE /v1/fleets/api
@@ -146,5 +147,6 @@ answers 'its logs' 200 'line one' GET "/v1/runs/$run/logs"
 answers 'its results' 200 '"metric":"m"' GET "/v1/runs/$run/results"
 answers 'its file' 200 '"metric"' GET "/v1/runs/$run/files/results.jsonl"
 answers 'why it was so' 200 '"attempts"' GET /v1/why/api
+as_documented
 answers 'shutdown' 202 '' POST /v1/shutdown '{"drain":false}'
 check 'it ends' wait_for 10 sh -c "! curl -s --unix-socket '$SOCK' http://gpufleet/healthz"

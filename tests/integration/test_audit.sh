@@ -10,6 +10,7 @@ write_config
 # Orphans stay for the whole test.
 sed -i 's/orphan_grace: 5s/orphan_grace: 10m/' "$GPUFLEET_CONFIG"
 start_daemon || exit 1
+tap || exit 1
 
 audit() { ctl audit >"$WORK/audit.log" 2>&1; }
 says() { grep -q "$1" "$WORK/audit.log"; }
@@ -76,3 +77,4 @@ check "Nothing is left" wait_for 40 nothing_bills
 check "All orders have an end, but for the one that was tampered with" \
 	wait_for 30 sh -c "sleep 1; '$BUILD/gpufleetctl' audit --json | grep -q '\"gone\": *4'"
 same "The tampered row stays a finding" "$(kinds)" "unproved "
+as_documented

@@ -41,6 +41,7 @@ wait_for 10 test -s "$WORK/hook.port"
 
 hooks
 start_daemon || { not_ok "the daemon starts"; exit 1; }
+tap || exit 1
 
 campaign() { # NAME GPUS REST
 	printf 'campaign: %s\nrecipe: vllm-serve\nwith: { model: amd/Llama-3.3-70B-Instruct-FP8-KV, scenarios: 128x2048 1000x1000, prompts: 1, warmup: false }\nmatrix:\n  gpu: [%s]\n  concurrency: ["1", "2"]\nrepeats: 2\n%s\n' \
@@ -165,3 +166,4 @@ check "delete" quiet ctl campaign delete small
 check "its nights stay" sh -c "'$BUILD/gpufleetctl' campaign history small | grep -q complete"
 ctl campaign show small >"$WORK/o" 2>"$WORK/e"
 same "show says where to look" "$? $(grep -c 'there is no campaign' "$WORK/e")" "2 1"
+as_documented

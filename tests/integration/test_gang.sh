@@ -11,6 +11,7 @@ trap 'exit 1' INT TERM
 start_sim
 write_config
 start_daemon
+tap || exit 1
 
 says 'containers cannot' 2 'mapped ports only' up mi300x --instances 2 --together --provider runpod --name no --for 10m --yes
 says 'two machines' 0 'is ready' up mi300x --instances 2 --together --provider hotaisle --name pair --for 30m --yes
@@ -196,3 +197,4 @@ p = json.load(sys.stdin)["run"]["params"]
 print(p["IMAGE"], p["MAX_MODEL_LEN"], p["PRECISION"], p["REPEATS"], p["MODEL"])')" \
 	'rocm/7.0:rocm7.0_ubuntu_22.04_vllm_0.10.1_instinct_20250915 8192 BF16 2 amd/Llama-3.3-70B-Instruct-FP8-KV'
 check 'nothing bills' wait_for 20 nothing_bills
+as_documented

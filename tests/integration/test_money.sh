@@ -30,6 +30,7 @@ has_port() { [ -s "$WORK/port" ]; }
 check "somebody listens" wait_for 10 has_port
 printf 'webhooks:\n  team: { url: "http://127.0.0.1:%s/" }\n' "$(cat "$WORK/port")" >>"$GPUFLEET_CONFIG"
 start_daemon || { not_ok "the daemon starts"; exit 1; }
+tap || exit 1
 value() { ctl "$@" --json | tr -d ' \n'; }
 number() { sed -n "s/.*\"$1\":\(-\{0,1\}[0-9.e-]*\).*/\1/p" | head -n 1; }
 
@@ -134,3 +135,4 @@ ctl what-if --gpu MI300X:8 --hours many >"$WORK/o" 2>"$WORK/e"
 same "hours are a number" "$? $(grep -c "'hours'" "$WORK/e")" "2 1"
 ctl cost --by fleets >"$WORK/o" 2>"$WORK/e"
 same "a mistake has its remedy" "$? $(grep -c "did you mean 'fleet'" "$WORK/e")" "2 1"
+as_documented

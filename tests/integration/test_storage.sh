@@ -9,6 +9,7 @@ trap stop_all EXIT
 start_sim
 write_config
 start_daemon || { not_ok "the daemon starts"; exit 1; }
+tap || exit 1
 value() { ctl "$@" --json | tr -d ' \n'; }
 word() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" | head -n 1; }
 stored() { sim_get storage | tr '{' '\n' | grep -c "$1" || true; }
@@ -134,3 +135,4 @@ ctl cost --by part --format csv >"$WORK/o"
 check "storage is a part of what was spent" grep -q "^storage," "$WORK/o"
 same "and of what a provider was paid" "$(ctl cost --by fleet --format csv | grep -c '^volume \|^snapshot ')" 6
 same "nothing is left" "$(sim_get storage | tr '{' '\n' | grep -c '"state": *"\(free\|attached\)"')" 0
+as_documented

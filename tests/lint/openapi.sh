@@ -1,0 +1,46 @@
+#!/bin/sh
+# The API's document (daemon/api) and its code agree: each route of api_routes.c is in it with its role, and each of its operations is a
+# route; the keys of its bodies are those that check_keys() lets through; and all that it refers to is there.
+#
+#	tests/lint/openapi.sh BUILD
+set -eu
+LC_ALL=C
+export LC_ALL
+print=$1/print-openapi
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+failed=0
+
+# differ WHAT CODE DOCUMENT: two sorted files
+differ()
+{
+	comm -23 "$2" "$3" | sed "s/^/daemon\/api lacks $1: /"
+	comm -13 "$2" "$3" | sed "s/^/daemon\/api has $1 that the code lacks: /"
+	cmp -s "$2" "$3" || failed=1
+}
+
+sed -n 's/^	{ "\([A-Z]*\)", "\([^"]*\)", \(ROLE_[A-Z]*\), .*/\1 \2 \3/p' daemon/api_routes.c | sed 's/\*\*/*/' | sort >"$tmp/routes"
+"$print" routes | sort >"$tmp/documented"
+differ 'the route' "$tmp/routes" "$tmp/documented"
+
+# A table of keys is a `static const char *const NAME_keys[]` or `keys[]`, ended by NULL; one that is empty takes no body.
+cat daemon/api_*.c | awk '
+	/^\t?static const char \*const ([a-z]+_)?keys\[\] = \{/ { on = 1; text = "" }
+	on { text = text $0 }
+	on && /NULL \};/ {
+		n = split(text, part, "\"")
+		for (k = 2; k <= n; k += 2) print part[k] | "sort | tr \"\\n\" \" \" | sed \"s/ $//\""
+		close("sort | tr \"\\n\" \" \" | sed \"s/ $//\"")
+		if (n > 1) print ""
+		on = 0
+		fflush()
+	}' | sort -u >"$tmp/keys"
+"$print" bodies | sort -u >"$tmp/bodies"
+differ 'a body of the keys' "$tmp/keys" "$tmp/bodies"
+[ "$(wc -l <"$tmp/routes")" -ge 60 ] && [ "$(wc -l <"$tmp/keys")" -ge 15 ] || { echo "openapi: the tables of daemon/api_*.c look different"; failed=1; }
+
+"$print" | tr ',{}' '\n\n\n' | sed -n 's/^"$ref":"#\/components\/\([a-z]*\)\/\(.*\)"$/\1 \2/p' | sort -u | while read -r section name; do
+	"$print" | sed "s/.*\"components\":{//" | grep -q "\"$name\":{" || echo "daemon/api refers to $section/$name, which is not there"
+done >"$tmp/lacking"
+[ ! -s "$tmp/lacking" ] || { cat "$tmp/lacking"; failed=1; }
+exit $failed
