@@ -320,9 +320,10 @@ lint-text:
 lint-quirks:
 	@sh tests/lint/quirks.sh
 
-# What the option table says about itself: the commented sample and a part of the manual.
-docs: $(BUILD)/print-options $(BUILD)/gpufleetctl
+# What tables and documents say about themselves: the commented sample, parts of the manuals, the routes of the API.
+docs: $(BUILD)/print-options $(BUILD)/print-openapi $(BUILD)/gpufleetctl
 	sh tests/lint/options.sh '$(BUILD)' write
+	sh tests/lint/openapi.sh '$(BUILD)' write
 	sh tests/lint/ctl.sh '$(BUILD)' write
 
 $(BUILD)/print-options: $(BUILD)/tests/lint/print_options.o $(LIB)
@@ -395,7 +396,7 @@ help:
 	@echo 'make demo               a night in simulated clouds on this machine'
 	@echo 'make demo-campaign      the founding campaign: nine scenarios, two targets, three repeats, with its report'
 	@echo 'make lint               layering, headers, options, the API and its document, manuals, scripts, text, the index of quirks'
-	@echo 'make docs               write sample, manuals and completion anew from the tables of options and commands'
+	@echo 'make docs               write sample, manuals, completion and the list of routes anew from the tables of options and commands and the API document'
 	@echo 'make format             clang-format over the lines that are not committed yet'
 	@echo 'make install, uninstall PREFIX (now $(PREFIX)) and DESTDIR are honoured'
 	@echo 'make clean              remove build/'

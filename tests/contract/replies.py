@@ -13,6 +13,8 @@ import re
 import sys
 from urllib.parse import parse_qsl, urlsplit
 
+import jsonschema
+
 from openapi import Document
 
 METHODS = ("get", "put", "post", "delete", "patch")
@@ -175,6 +177,8 @@ class Report:
 def main():
     arguments = [a for a in sys.argv[1:] if a != "--all"]
     report = Report(Document(arguments[0]))
+    for schema in report.document.doc["components"]["schemas"].values():
+        jsonschema.Draft202012Validator.check_schema(schema)  # of one that is none nothing can be said
     count = 0
     for directory in arguments[1:]:
         for request, reply in conversations(directory):

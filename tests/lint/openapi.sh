@@ -1,8 +1,9 @@
 #!/bin/sh
 # The API's document (daemon/api) and its code agree: each route of api_routes.c is in it with its role, and each of its operations is a
-# route; the keys of its bodies are those that check_keys() lets through; and all that it refers to is there.
+# route; the keys of its bodies are those that check_keys() lets through; all that it refers to is there; daemon/api.md has its table.
 #
-#	tests/lint/openapi.sh BUILD
+#	tests/lint/openapi.sh BUILD          compare
+#	tests/lint/openapi.sh BUILD write    write the table of daemon/api.md anew (`make docs`)
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -10,6 +11,18 @@ print=$1/print-openapi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 failed=0
+
+"$print" index >"$tmp/index"
+awk -v part="$tmp/index" '
+/^<!-- routes: begin/ { print; while ((getline line < part) > 0) print line; skip = 1; begun++ }
+/^<!-- routes: end/   { skip = 0; ended++; print "" }
+!skip
+END { if (begun != 1 || ended != 1) exit 1 }' daemon/api.md >"$tmp/page" || { echo 'daemon/api.md: marks "routes: begin" and "routes: end" are missing'; exit 1; }
+if [ "${2:-}" = write ]; then
+	cmp -s "$tmp/page" daemon/api.md || cp "$tmp/page" daemon/api.md
+	exit 0
+fi
+cmp -s "$tmp/page" daemon/api.md || { echo "daemon/api.md differs from daemon/api/*.yaml; run: make docs"; failed=1; }
 
 # differ WHAT CODE DOCUMENT: two sorted files
 differ()

@@ -3,6 +3,7 @@
  *
  *	print-openapi routes       as in daemon/api_routes.c, with one star for what is in braces: GET /v1/fleets ROLE_VIEWER
  *	print-openapi bodies       the keys of each body, in the order of the alphabet
+ *	print-openapi index        the table in daemon/api.md
  *	print-openapi              the document
  */
 #include "openapi.h"
@@ -71,11 +72,43 @@ static void print_route(const char *method, const char *path, const json_t *oper
 	putchar('\n');
 }
 
+/* "GET /v1/offers?gpu&count", with what may be asked for behind the path. */
+static void print_row(const char *method, const char *path, const json_t *operation)
+{
+	const json_t *p;
+	char between = '?';
+	size_t k;
+
+	printf("| `");
+	for (const char *s = method; *s; s++)
+		putchar(toupper((unsigned char)*s));
+	printf(" %s", path);
+	json_array_foreach(json_object_get(operation, "parameters"), k, p)
+		if (!strcmp(json_str(p, "in", ""), "query")) {
+			printf("%c%s", between, json_str(p, "name", ""));
+			between = '&';
+		}
+	printf("` | %s | %s |\n", json_str(operation, "x-gpufleet-role", ""), json_str(operation, "summary", ""));
+}
+
+static void print_section(const json_t *doc, const json_t *tag)
+{
+	const char *path, *method;
+	json_t *item, *operation;
+
+	printf("\n**%s**: %s\n\n| route | role | |\n| --- | --- | --- |\n", json_str(tag, "name", ""), json_str(tag, "description", ""));
+	json_object_foreach(json_object_get(doc, "paths"), path, item)
+		json_object_foreach(item, method, operation)
+			if (!strcmp(json_str(operation, "tags.0", ""), json_str(tag, "name", "")))
+				print_row(method, path, operation);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "", *path, *method;
-	json_t *doc, *item, *operation;
+	json_t *doc, *item, *operation, *tag;
 	struct err e;
+	size_t k;
 
 	json_init();
 	doc = openapi_document("lint", &e);
@@ -95,6 +128,9 @@ int main(int argc, char **argv)
 				print_route(method, path, operation);
 			else if (!strcmp(what, "bodies"))
 				print_body(doc, operation);
+	json_array_foreach(json_object_get(doc, "tags"), k, tag)
+		if (!strcmp(what, "index"))
+			print_section(doc, tag);
 	json_decref(doc);
 	return 0;
 }
