@@ -18,7 +18,7 @@
 
 static const char *const fleet_keys[] = { "gpu", "count", "instances", "name", "for", "idle", "max_cost", "max_price", "providers",
 	"region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "volume", "snapshot", "retry_for",
-	"accept_minimum", "offer", "keep_on_failure", "env", "together", NULL };
+	"accept_minimum", "keep_on_failure", "env", "together", NULL };
 
 /* ---- the wish ---- */
 

@@ -10,7 +10,7 @@
 static const char *const run_keys[] = { "recipe", "payload", "title", "set", "args", "fleet", "secrets", "timeout", "qualify",
 	"prepare", "serve", "snapshot_as", "volume", "snapshot", "trust_first_use", "keep_on_failure", "gpu", "count", "instances", "name", "for", "idle",
 	"max_cost", "max_price", "providers", "region", "spot", "own_key", "budget", "image", "disk", "owner", "labels", "retry_for",
-	"accept_minimum", "offer", "env", "together", "dry_run", "instance", "setup_only", NULL };
+	"accept_minimum", "env", "together", "dry_run", "instance", "setup_only", NULL };
 
 static void run_durable(void *arg, int64_t id, const struct err *error)
 {
