@@ -92,7 +92,7 @@ if [ "$1" = --suite ]; then
 	exit 0
 fi
 
-long='test_vllm test_failures test_campaign test_clouds test_recovery test_watchdog test_kill test_host_keys test_lost_answer test_ssh test_supervisor'
+long='test_vllm test_failures test_openapi test_campaign test_clouds test_recovery test_watchdog test_kill test_host_keys test_lost_answer test_ssh test_supervisor'
 passed=0
 failed=0
 absent=

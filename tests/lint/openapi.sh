@@ -1,6 +1,7 @@
 #!/bin/sh
 # The API's document (daemon/api) and its code agree: each route of api_routes.c is in it with its role, and each of its operations is a
-# route; the keys of its bodies are those that check_keys() lets through; all that it refers to is there; daemon/api.md has its table.
+# route; the keys of its bodies are those that check_keys() lets through, and what may
+# stand behind a path is what query() looks for; all that it refers to is there; daemon/api.md has its table.
 #
 #	tests/lint/openapi.sh BUILD          compare
 #	tests/lint/openapi.sh BUILD write    write the table of daemon/api.md anew (`make docs`)
@@ -50,6 +51,9 @@ cat daemon/api_*.c | awk '
 	}' | sort -u >"$tmp/keys"
 "$print" bodies | sort -u >"$tmp/bodies"
 differ 'a body of the keys' "$tmp/keys" "$tmp/bodies"
+grep -ho 'query\(_int\|_bool\|_time\)\{0,1\}(r, "[a-z_]*"' daemon/api_*.c | sed 's/.*"\(.*\)"/\1/' | sort -u >"$tmp/asked"
+"$print" queries | sort -u >"$tmp/queries"
+differ 'what may be asked behind a path' "$tmp/asked" "$tmp/queries"
 [ "$(wc -l <"$tmp/routes")" -ge 60 ] && [ "$(wc -l <"$tmp/keys")" -ge 15 ] || { echo "openapi: the tables of daemon/api_*.c look different"; failed=1; }
 
 "$print" | tr ',{}' '\n\n\n' | sed -n 's/^"$ref":"#\/components\/\([a-z]*\)\/\(.*\)"$/\1 \2/p' | sort -u | while read -r section name; do

@@ -3,6 +3,7 @@
  *
  *	print-openapi routes       as in daemon/api_routes.c, with one star for what is in braces: GET /v1/fleets ROLE_VIEWER
  *	print-openapi bodies       the keys of each body, in the order of the alphabet
+ *	print-openapi queries      the names of what may stand behind a path
  *	print-openapi index        the table in daemon/api.md
  *	print-openapi              the document
  */
@@ -72,6 +73,16 @@ static void print_route(const char *method, const char *path, const json_t *oper
 	putchar('\n');
 }
 
+static void print_queries(const json_t *operation)
+{
+	const json_t *p;
+	size_t k;
+
+	json_array_foreach(json_object_get(operation, "parameters"), k, p)
+		if (!strcmp(json_str(p, "in", ""), "query"))
+			puts(json_str(p, "name", ""));
+}
+
 /* "GET /v1/offers?gpu&count", with what may be asked for behind the path. */
 static void print_row(const char *method, const char *path, const json_t *operation)
 {
@@ -128,6 +139,8 @@ int main(int argc, char **argv)
 				print_route(method, path, operation);
 			else if (!strcmp(what, "bodies"))
 				print_body(doc, operation);
+			else if (!strcmp(what, "queries"))
+				print_queries(operation);
 	json_array_foreach(json_object_get(doc, "tags"), k, tag)
 		if (!strcmp(what, "index"))
 			print_section(doc, tag);
