@@ -5,7 +5,8 @@
  * two readings in a row agree, both late enough; what it says beyond the meter is then booked, which corrects earlier steps as well.
  * The last step is its end. After that the record is read once a day, as that of machines is (charges.c): it may be revised.
  *
- * A step without a record gives way to the next one; an end without one is what we metered, and says so (GAP_NO_RECORD).
+ * A step without a record gives way to the next one; an end without one is what we metered, and says so (GAP_NO_RECORD). A record that
+ * comes later yet is booked like a revision.
  */
 #include "base/str.h"
 #include "core/cost.h"
@@ -14,6 +15,7 @@
 #include "core/storage.h"
 
 #define BILL_BACKOFF (6 * HOUR)
+#define NO_RECORD_AFTER 4 /* settle delays without a record: what lived for a moment is in none */
 #define FIRST_REREAD HOUR /* a daemon that has just begun has other things to ask */
 
 static void tell(struct model *m, struct extra *x)
@@ -55,10 +57,11 @@ static void step_over(struct model *m, struct extra *x)
 static void reread(struct model *m, struct extra *x, money bill)
 {
 	char was[32], is[32];
+	bool same = bill == x->billed && x->settled_until;
 
 	x->bill_at = m->now + m->policy.bill_reread;
-	if (bill == x->billed || bill != x->recharged) {
-		x->recharged = bill == x->billed ? 0 : bill;
+	if (same || bill != x->recharged) {
+		x->recharged = same ? 0 : bill;
 		return;
 	}
 	money_format(x->billed, was);
@@ -66,7 +69,8 @@ static void reread(struct model *m, struct extra *x, money bill)
 	x->billed = bill;
 	x->recharged = 0;
 	x->gap = cost_storage_gap(&model_account(m, x->account)->facts, x);
-	ledger_storage_bill(m, x, x->settled_until);
+	ledger_storage_bill(m, x, x->booked_until);
+	x->settled_until = x->booked_until;
 	x->version++;
 	core_event(m, &x->object, "GONE", "revised", "GONE", CAUSE_NONE, NULL, "its bill was %s, and is %s now", was, is);
 }
@@ -79,7 +83,7 @@ void storage_billed(struct model *m, struct extra *x, const struct fact *f)
 	core_touch(m, &x->object);
 	if (f->verdict != VERDICT_OK || !f->count) {
 		x->bill_tries++;
-		x->bill_at = m->now + instant_max(m->policy.bill_poll, core_backoff(x->bill_tries + 6, BILL_BACKOFF));
+		x->bill_at = m->now + (x->settled ? m->policy.bill_reread : instant_max(m->policy.bill_poll, core_backoff(x->bill_tries, BILL_BACKOFF)));
 		return;
 	}
 	x->bill_tries = 0;
@@ -120,9 +124,11 @@ static void settle_unread(struct model *m, struct extra *x, const char *why)
 
 static instant decide_gone(struct model *m, struct extra *x, const struct account_state *a, instant now, struct actions *out)
 {
+	instant late = x->gone + instant_min(m->policy.bill_watch, NO_RECORD_AFTER * a->facts.billing.settle_delay);
+
 	if (x->object.dirty)
 		return now + 1; /* its last hours are booked with the next batch */
-	if (!x->booked_until || !a->facts.storage_bills || now > x->gone + m->policy.bill_watch) {
+	if (!x->booked_until || !a->facts.storage_bills || (now > late && !x->billed_at)) {
 		settle_unread(m, x, a->facts.storage_bills ? "no bill of it came" : "nobody sends a bill of it");
 		return FOREVER;
 	}
@@ -134,7 +140,7 @@ static instant decide_gone(struct model *m, struct extra *x, const struct accoun
 		x->bill_tries = 0;
 		core_dirty(m, &x->object);
 	}
-	return ask(x, instant_max(x->bill_due + a->facts.billing.settle_delay, x->bill_at), now, out);
+	return instant_min(late + 1, ask(x, instant_max(x->bill_due + a->facts.billing.settle_delay, x->bill_at), now, out));
 }
 
 instant storage_bill_decide(struct model *m, struct extra *x, instant now, struct actions *out)
@@ -144,7 +150,7 @@ instant storage_bill_decide(struct model *m, struct extra *x, instant now, struc
 	if (!a || !a->configured || x->bill_busy)
 		return FOREVER;
 	if (x->settled) {
-		if (!x->settled_until || x->gap == GAP_NO_RECORD || !m->policy.bill_reread || now > x->gone + m->policy.bill_watch)
+		if (!x->booked_until || !a->facts.storage_bills || !m->policy.bill_reread || now > x->gone + m->policy.bill_watch)
 			return FOREVER;
 		if (!x->bill_at)
 			x->bill_at = now + FIRST_REREAD;

@@ -198,7 +198,6 @@ static bool choose(struct ctl *c, const json_t *list, json_t *body)
 	alt = json_array_get(list, (size_t)(got - '1'));
 	json_put_int(body, "instances", json_int(alt, "instances", 1));
 	json_put_int(body, "count", json_int(alt, "count", 1));
-	json_put_str(body, "offer", json_str(alt, "offer.key", NULL));
 	return true;
 }
 

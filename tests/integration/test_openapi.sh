@@ -131,7 +131,7 @@ try 0 campaign delete small
 # ---- the end, and another day
 try 0 down --all --yes
 check "nothing bills" wait_for 60 nothing_bills
-check "everything has settled" wait_for 60 settled
+check "everything has settled" wait_for 120 settled
 both cost
 both cost --by owner,part --efficiency
 for format in csv md report html focus; do try 0 cost --format $format; done

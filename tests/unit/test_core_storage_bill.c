@@ -192,12 +192,36 @@ static void without_a_record_the_meter_stands(void **state)
 	x = volume(w);
 	w->k.storage_silent = true;
 	drop(w, x);
-	world_pass(w, 34 * DAY);
+	world_pass(w, 7 * HOUR);
 	assert_false(x->settled);
-	world_pass(w, 2 * DAY);
+	world_pass(w, 2 * HOUR);
 	assert_true(x->settled && !x->settled_until && !x->adjusted);
 	assert_int_equal(x->gap, GAP_NO_RECORD);
 	assert_string_equal(w->last_event, "unbilled");
+}
+
+static void a_record_that_comes_later_yet_is_booked(void **state)
+{
+	struct world *w = *state;
+	struct extra *x;
+	int asked;
+
+	billing_world(w);
+	w->m.policy.bill_reread = DAY;
+	x = volume(w);
+	w->k.storage_silent = true;
+	drop(w, x);
+	world_pass(w, DAY);
+	assert_true(x->settled && x->gap == GAP_NO_RECORD);
+	asked = w->count[ACTION_STORAGE_BILL];
+	world_pass(w, 5 * DAY);
+	assert_in_range(w->count[ACTION_STORAGE_BILL] - asked, 4, 6);
+	w->k.storage_silent = false;
+	w->k.storage_more = 30 * CENT;
+	world_pass(w, 3 * DAY);
+	assert_int_equal(x->adjusted, 30 * CENT);
+	assert_int_equal(x->settled_until, x->booked_until);
+	assert_true(x->gap != GAP_NO_RECORD);
 }
 
 static void who_sends_none_is_not_asked(void **state)
@@ -329,7 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { world_test(a_volume_is_settled_day_by_day), world_test(its_end_is_the_last_step),
 		world_test(what_differs_is_read_until_it_does_not), world_test(months_are_steps_where_the_record_is_cut_at_months),
-		world_test(a_record_that_is_late_is_waited_for), world_test(trouble_is_no_record), world_test(without_a_record_the_meter_stands),
+		world_test(a_record_that_comes_later_yet_is_booked), world_test(a_record_that_is_late_is_waited_for), world_test(trouble_is_no_record), world_test(without_a_record_the_meter_stands),
 		world_test(who_sends_none_is_not_asked), world_test(what_was_never_made_has_no_bill), world_test(a_step_under_way_is_not_its_end),
 		world_test(a_restart_goes_on), world_test(a_bill_is_revised_when_it_was_read_twice), world_test(budgets_count_the_bill) };
 
