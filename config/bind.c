@@ -58,7 +58,7 @@ static void unknown_key(const struct binding *b, const struct node *n, const cha
 	for (size_t i = 0; secretive[i]; i++)
 		if (str_icontains(n->key, secretive[i]))
 			parse_hide_source(b->p);
-	near = !strcmp(n->key, "token") ? "token_file" : str_nearest(n->key, words);
+	near = b->provider && !strcmp(n->key, "token") ? "token_file" : str_nearest(n->key, words);
 	if (near)
 		parse_error_key(b->p, n, "unknown key '%.64s' (did you mean '%s'?)", n->key, near);
 	else

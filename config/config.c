@@ -1,3 +1,4 @@
+#include "config/bearer.h"
 #include "config/config.h"
 #include "config/paths.h"
 #include "config/private.h"
@@ -282,6 +283,50 @@ static void read_webhooks(struct loading *l, const struct node *webhooks)
 		read_webhook(l, &webhooks->child[i]);
 }
 
+/* ---- tokens ---- */
+
+/* One token under two names would be one person with two roles. */
+static void refuse_same_token(struct loading *l, const struct node *n, const struct config_token *t)
+{
+	for (size_t i = 0; i < l->c->token_count && t->known; i++)
+		if (l->c->tokens[i].known && crypto_equal(l->c->tokens[i].digest, t->digest, SHA256_LEN))
+			parse_error_key(l->p, n, "'%s' is the token of '%s': say it once", t->name, l->c->tokens[i].name);
+}
+
+static void read_token(struct loading *l, const struct node *n)
+{
+	struct config_token t = { 0 };
+	struct err e = { 0 };
+
+	if (!str_is_name(n->key, sizeof(t.name) - 1)) {
+		parse_error_key(l->p, n, "the name of a token is at most %zu letters, digits and . _ -", sizeof(t.name) - 1);
+		return;
+	}
+	option_defaults(&token_options, &t);
+	str_copy(t.name, n->key);
+	bind_table(l->p, n, &token_options, NULL, &t);
+	if (!*t.file && !node_get(n, "file"))
+		parse_error_key(l->p, n, "token '%s' has no 'file'", t.name);
+	else if (*t.file && !l->r->no_tokens && !l->r->lenient) {
+		t.known = bearer_read_file(t.file, t.digest, &e) == 0;
+		if (!t.known)
+			parse_error(l->p, node_get(n, "file"), "%s", e.msg);
+	}
+	refuse_same_token(l, n, &t);
+	l->c->tokens = xreallocarray(l->c->tokens, l->c->token_count + 1, sizeof(t));
+	l->c->tokens[l->c->token_count++] = t;
+}
+
+static void read_tokens(struct loading *l, const struct node *tokens)
+{
+	if (!tokens || !bind_wants_map(l->p, tokens))
+		return;
+	if (tokens->count > CONFIG_TOKENS_MAX)
+		parse_error_key(l->p, tokens, "more than %d tokens", CONFIG_TOKENS_MAX);
+	for (size_t i = 0; i < tokens->count && i < CONFIG_TOKENS_MAX; i++)
+		read_token(l, &tokens->child[i]);
+}
+
 /* ---- the whole ---- */
 
 static void fill_paths(struct loading *l, const struct node *root)
@@ -315,6 +360,7 @@ static int load(
 			read_accounts(&l, node_get(root, "providers"));
 			read_secrets(&l, node_get(root, "secrets"));
 			read_webhooks(&l, node_get(root, "webhooks"));
+			read_tokens(&l, node_get(root, "tokens"));
 			fill_paths(&l, root);
 		}
 	}
@@ -391,6 +437,7 @@ void config_free(struct config *c)
 	free(c->sources);
 	free(c->secrets);
 	free(c->webhooks);
+	free(c->tokens);
 	memset(c, 0, sizeof(*c));
 }
 

@@ -13,6 +13,7 @@
 #define GPUFLEET_CONFIG_H
 
 #include "base/buf.h"
+#include "base/crypto.h"
 #include "core/types.h"
 
 #define CONFIG_PATH_MAX     512
@@ -20,6 +21,8 @@
 #define CONFIG_ACCOUNTS_MAX 32
 #define CONFIG_HOSTS_MAX    4096
 #define CONFIG_SECRETS_MAX  64
+#define CONFIG_TOKENS_MAX   256
+#define CONFIG_NAMES_MAX    16
 
 /* Where an account's token came from; the token itself is in struct account. */
 struct account_source {
@@ -45,11 +48,23 @@ struct config_webhook {
 	char template[8];                    /* "json" or "slack" */
 };
 
+/* Who may use the API over TCP (below tokens.NAME). The token itself is nowhere in the daemon. */
+struct config_token {
+	char name[40];
+	char role[12];                /* "viewer", "operator" or "admin" */
+	char file[CONFIG_PATH_MAX];
+	char owner[NAME_MAX_];        /* whose things are its own; "": "token:NAME", which no user is called */
+	uint8_t digest[SHA256_LEN];
+	bool known;                   /* the digest was read */
+};
+
 struct config {
 	char file[CONFIG_PATH_MAX]; /* what was read; "": defaults only */
 	char state_dir[CONFIG_PATH_MAX];
 	char socket[CONFIG_PATH_MAX];
-	char listen[TEXT_MAX];
+	char listen[TEXT_MAX]; /* "127.0.0.1:8470"; "": no TCP */
+	char listen_names[CONFIG_NAMES_MAX][TEXT_MAX]; /* further names in Host */
+	int listen_name_count;
 	char log[16];
 	char on_orphan[8]; /* "delete" or "adopt" */
 	char secrets_min_trust[12]; /* "tofu" or "proven" */
@@ -61,6 +76,8 @@ struct config {
 	size_t secret_count;
 	struct config_webhook *webhooks;
 	size_t webhook_count;
+	struct config_token *tokens;
+	size_t token_count;
 	struct {
 		duration lifetime, idle, boot;             /* boot 0: the provider's own allowance */
 		money max_price, max_cost, accept_minimum; /* 0: no limit; accept_minimum 0: none */

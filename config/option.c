@@ -278,7 +278,7 @@ int option_set(const struct option *o, void *target, const char *text, struct er
 		if (*text && !is_listen(text))
 			return err_set(e, ERR_USAGE,
 			    "'%s' wants a loopback address and a port like 127.0.0.1:8470, not '%.80s'; for "
-			    "other machines put a reverse proxy in front",
+			    "other machines put a reverse proxy with TLS in front",
 			    o->key, text);
 		return set_text(o, target, text, e);
 	case OPTION_TEXT: return set_text(o, target, text, e);

@@ -55,6 +55,7 @@ extern const struct option_table account_options; /* below providers.NAME */
 extern const struct option_table host_options;    /* one of providers.static.hosts */
 extern const struct option_table secret_options;  /* below secrets.NAME */
 extern const struct option_table webhook_options; /* below webhooks.NAME */
+extern const struct option_table token_options;   /* below tokens.NAME */
 
 /* Put text into the member of *target. The error says what is wanted instead and begins with the key in
  * quotes. */

@@ -28,7 +28,12 @@ static const struct option config_rows[] = {
 	  .sample = "/run/gpufleet/gpufleetd.sock",
 	  .help = "The Unix socket where gpufleetctl finds the daemon. At most 107 bytes." },
 	{ "listen", OPTION_LISTEN, MEMBER(config, listen), .unset = "no TCP", .sample = "127.0.0.1:8470",
-	  .help = "A loopback address and port for the web page, metrics and gpufleetctl through a tunnel." },
+	  .help = "A loopback address and port where the API is served over TCP too, to whoever presents one of 'tokens': for "
+	  "gpufleetctl --url through a tunnel, for metrics, and for a reverse proxy that brings TLS." },
+	{ "listen_names", OPTION_LIST, ARRAY(config, listen_names, listen_name_count), .unset = "none",
+	  .sample = "[gpufleet.example.org]",
+	  .help = "What the Host of a request over TCP may be beside the address itself and localhost, one or a list: the name of a reverse "
+	  "proxy, with its port where the port is not the usual one." },
 	{ "log", OPTION_CHOICE, MEMBER(config, log), .words = log_words, .fallback = "info",
 	  .help = "The least important lines that are logged: debug, info, warn or error." },
 	{ "hub_url", OPTION_URL, MEMBER(config, hub_url), .fallback = "https://huggingface.co",
@@ -50,6 +55,9 @@ static const struct option config_rows[] = {
 	  .help = "Secrets that runs may ask for, by the name of their variable." },
 	{ "webhooks", OPTION_TREE, .unset = "none",
 	  .help = "Where campaigns tell of their nights, by a name that their files use." },
+
+	{ "tokens", OPTION_TREE, .unset = "none",
+	  .help = "Who may use the API over TCP, by a name that stands in the events." },
 
 	{ "keep.artifacts", OPTION_DURATION, MEMBER(config, keep.artifacts), .min = 0, .max = 3650 * DAY, .fallback = "365d",
 	  .help = "The files of a run on this host (what was sent, its output, what was collected) are deleted this long after they "
@@ -258,6 +266,16 @@ static const struct option secret_rows[] = {
 	  .sample = "[perf-team]", .help = "Owners whose runs may have it, one or a list." },
 };
 
+static const char *const role_words[] = { "viewer", "operator", "admin", NULL };
+static const struct option token_rows[] = {
+	{ "role", OPTION_CHOICE, MEMBER(config_token, role), .words = role_words, .fallback = "viewer",
+	  .help = "What the token may do: viewer (look), operator (also create, and end its own) or admin (everything)." },
+	{ "file", OPTION_PATH, MEMBER(config_token, file), .unset = "required", .sample = "/etc/gpufleet/ci.digest",
+	  .help = "File with the token's digest, as gpufleetctl token prints it, or with the token. It must be closed to group and others." },
+	{ "owner", OPTION_NAME, MEMBER(config_token, owner), .unset = "token:NAME, whom no user is called like", .sample = "ana",
+	  .help = "Whose fleets, runs and secrets are the token's own: those of a user of this host, or of several tokens together." },
+};
+
 static const char *const template_words[] = { "json", "slack", NULL };
 static const struct option webhook_rows[] = {
 	{ "url", OPTION_URL, MEMBER(config_webhook, url), .unset = "in url_file", .sample = "https://hooks.example.org/gpufleet",
@@ -275,4 +293,5 @@ const struct option_table config_options = TABLE("the configuration", config_row
 const struct option_table account_options = TABLE("an account", account_rows);
 const struct option_table host_options = TABLE("a host", host_rows);
 const struct option_table secret_options = TABLE("a secret", secret_rows);
+const struct option_table token_options = TABLE("a token", token_rows);
 const struct option_table webhook_options = TABLE("a webhook", webhook_rows);

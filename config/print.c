@@ -85,4 +85,10 @@ void config_print(const struct config *c, struct buf *out)
 		buf_printf(out, "  %s:\n", c->webhooks[i].name);
 		print_table(out, &webhook_options, &c->webhooks[i], "    ", false, NULL);
 	}
+	if (c->token_count)
+		buf_puts(out, "tokens:\n");
+	for (size_t i = 0; i < c->token_count; i++) {
+		buf_printf(out, "  %s:\n", c->tokens[i].name);
+		print_table(out, &token_options, &c->tokens[i], "    ", true, NULL);
+	}
 }

@@ -50,6 +50,11 @@ void crypto_md5(const void *data, size_t n, uint8_t out[16])
 	digest(EVP_md5(), data, n, out);
 }
 
+bool crypto_equal(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}
+
 void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t n, uint8_t out[SHA256_LEN])
 {
 	unsigned len;

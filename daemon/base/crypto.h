@@ -15,6 +15,8 @@
 void crypto_init(void);
 
 void crypto_sha256(const void *data, size_t n, uint8_t out[SHA256_LEN]);
+/* Are n secret bytes the same? Takes as long whatever they are. */
+bool crypto_equal(const void *a, const void *b, size_t n);
 void crypto_hmac_sha256(const void *key, size_t key_len, const void *data, size_t n, uint8_t out[SHA256_LEN]);
 void crypto_md5(const void *data, size_t n, uint8_t out[16]); /* only for DigitalOcean's key fingerprints */
 /* Decode standard base64 (padding optional). Caller frees; NULL when it is not base64. */

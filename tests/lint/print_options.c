@@ -138,6 +138,14 @@ static void sample_webhooks(void)
 	puts("#  chat:\n#    url_file: /etc/gpufleet/slack.url\n#    template: slack");
 }
 
+static void sample_tokens(void)
+{
+	describe_table(&token_options, "");
+	puts("#tokens:\n#  ci:");
+	for (size_t i = 0; i < token_options.count; i++)
+		sample_value("    ", token_options.rows[i].key, &token_options.rows[i], shown(&token_options.rows[i]));
+}
+
 static void print_sample(void)
 {
 	char section[32] = "";
@@ -165,6 +173,8 @@ static void print_sample(void)
 			sample_secrets();
 		else if (!strcmp(o->key, "webhooks"))
 			sample_webhooks();
+		else if (!strcmp(o->key, "tokens"))
+			sample_tokens();
 		else
 			sample_value(dot ? "  " : "", dot ? dot + 1 : o->key, o, shown(o));
 	}
@@ -214,6 +224,7 @@ static void man_option(const struct option *o)
 		printf("See\n.Sx %s .\n", !strcmp(o->key, "providers") ? "ACCOUNTS"
 					  : !strcmp(o->key, "secrets") ? "SECRETS"
 					  : !strcmp(o->key, "webhooks") ? "WEBHOOKS"
+					  : !strcmp(o->key, "tokens") ? "TOKENS"
 									: "HOSTS");
 	if (o->fallback)
 		printf("Default:\n.Cm %s .\n", o->fallback);
@@ -251,12 +262,14 @@ static void print_man(void)
 	puts(
 	    ".Sh WEBHOOKS\nBelow\n.Cm webhooks ,\neach key is a name that campaign files use\n.Pq Xr gpufleet-campaign 5\nand each value a map of:");
 	man_table(&webhook_options);
+	puts(".Sh TOKENS\nBelow\n.Cm tokens ,\neach key is a name for the holder of a token and each value a map of:");
+	man_table(&token_options);
 }
 
 static void print_keys(void)
 {
 	const struct option_table *const tables[] = { &config_options, &account_options, &host_options,
-		&secret_options, &webhook_options };
+		&secret_options, &webhook_options, &token_options };
 
 	for (size_t i = 0; i < ARRAY_LEN(tables); i++)
 		for (size_t j = 0; j < tables[i]->count; j++)

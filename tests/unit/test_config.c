@@ -1,3 +1,4 @@
+#include "config/bearer.h"
 #include "config/config.h"
 #include "config/option.h"
 #include "config/paths.h"
@@ -255,7 +256,7 @@ static void listening(void **state)
 		char *text = xasprintf("listen: '%s'\n", bad[i]);
 		char *want = xasprintf(
 		    "f.yaml:1:9: 'listen' wants a loopback address and a port like 127.0.0.1:8470, not '%s'; for "
-		    "other machines put a reverse proxy in front\n",
+		    "other machines put a reverse proxy with TLS in front\n",
 		    bad[i]);
 
 		load_bad(text, want);
@@ -581,6 +582,88 @@ static void secrets(void **state)
 	drop_file(hf);
 }
 
+/* ---- tokens of the API ---- */
+
+#define DIGEST_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" /* of "abc" */
+
+static void tokens(void **state)
+{
+	char *t = make_file("t", "  gft_0123456789abcdef0123\n", 0600), *d = make_file("d", "sha256:" DIGEST_ABC "\n", 0600);
+	char *open_to_all = make_file("o", "gft_0123456789abcdef0123", 0640), *weak = make_file("w", "short", 0600);
+	char *bare = make_file("b", DIGEST_ABC, 0600), *cut = make_file("c", "sha256:ba78", 0600), *odd = make_file("x", "gft_0123456789 0123456789", 0600);
+	char *upper = make_file("u", "sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD", 0600);
+	struct config_request r = request;
+	uint8_t digest[SHA256_LEN];
+	struct config c;
+	struct err e;
+
+	(void)state;
+	load_ok(&c, "tokens:\n  ci: { file: @/t }\n  ops: { role: admin, file: @/d, owner: ana }\n");
+	assert_int_equal(c.token_count, 2);
+	assert_string_equal(c.tokens[0].name, "ci");
+	assert_string_equal(c.tokens[0].role, "viewer"); /* what nobody said is the least */
+	assert_string_equal(c.tokens[0].owner, "");
+	assert_true(c.tokens[0].known && c.tokens[1].known);
+	crypto_sha256("gft_0123456789abcdef0123", 24, digest);
+	assert_memory_equal(c.tokens[0].digest, digest, SHA256_LEN);
+	crypto_sha256("abc", 3, digest);
+	assert_memory_equal(c.tokens[1].digest, digest, SHA256_LEN);
+	config_free(&c);
+
+	load_bad("tokens: {ci: {role: viewer}}\n", "f.yaml:1:10: token 'ci' has no 'file'\n");
+	load_bad("tokens: {ci: {role: root, file: @/t}}\n", "f.yaml:1:21: 'role' wants one of viewer, operator, admin, not 'root'\n");
+	load_bad("tokens: {'a:b': {file: @/t}}\n", "f.yaml:1:10: the name of a token is at most 39 letters, digits and . _ -\n");
+	load_bad("tokens: {ci: {token: gft_SESAME}}\n", "f.yaml:1:15: unknown key 'token' in a token\nf.yaml:1:10: token 'ci' has no 'file'\n");
+	load_bad("tokens: {ci: {file: @/none}}\n", "f.yaml:1:21: cannot read secret file '@/none': No such file or directory\n");
+	load_bad("tokens: {ci: {file: @/o}}\n", "f.yaml:1:21: '@/o' can be read by others (mode 0640); run: chmod 600 '@/o'\n");
+	load_bad("tokens: {ci: {file: @/w}}\n",
+	    "f.yaml:1:21: '@/w': a token is 24 to 512 characters; make one with: gpufleetctl token\n");
+	load_bad("tokens: {ci: {file: @/x}}\n",
+	    "f.yaml:1:21: '@/x': a token is letters, digits and - . _ ~ + / =; make one with: gpufleetctl token\n");
+	load_bad("tokens: {ci: {file: @/c}}\n", "f.yaml:1:21: '@/c': behind 'sha256:' stand 64 hexadecimal digits\n");
+	load_bad("tokens: {ci: {file: @/b}}\n", "f.yaml:1:21: '@/b': 64 hexadecimal digits may be a token or its digest: write "
+	    "'sha256:' in front of a digest, or make a token with: gpufleetctl token\n");
+	load_bad("tokens: {a: {file: @/d},\n  b: {file: @/u}}\n", "f.yaml:2:3: 'b' is the token of 'a': say it once\n");
+
+	r.no_tokens = true;
+	assert_int_equal(config_load_text(&c, &r, "f.yaml", "tokens: {a: {file: /none}, b: {file: /none}}", 44, NULL, &e), 0);
+	assert_int_equal(c.token_count, 2);
+	assert_false(c.tokens[0].known);
+	config_free(&c);
+	drop_file(t);
+	drop_file(d);
+	drop_file(open_to_all);
+	drop_file(weak);
+	drop_file(bare);
+	drop_file(cut);
+	drop_file(odd);
+	drop_file(upper);
+}
+
+static void bearers(void **state)
+{
+	char one[BEARER_LEN + 1], two[BEARER_LEN + 1], text[80];
+	uint8_t digest[SHA256_LEN], again[SHA256_LEN];
+	struct err e;
+
+	(void)state;
+	bearer_new(one);
+	bearer_new(two);
+	assert_int_equal(strlen(one), BEARER_LEN);
+	assert_true(str_starts(one, "gft_"));
+	assert_string_not_equal(one, two);
+	assert_int_equal(bearer_check(one, &e), 0);
+	bearer_digest(one, digest);
+	bearer_digest_text(digest, text);
+	assert_int_equal(strlen(text), 71);
+	assert_int_equal(bearer_parse(text, again, &e), 0); /* what is printed for the daemon is what it reads */
+	assert_true(crypto_equal(digest, again, SHA256_LEN));
+	assert_int_equal(bearer_parse(one, again, &e), 0);
+	assert_true(crypto_equal(digest, again, SHA256_LEN));
+	again[SHA256_LEN - 1] ^= 1;
+	assert_false(crypto_equal(digest, again, SHA256_LEN));
+}
+
 /* ---- files ---- */
 
 static void search_order(void **state)
@@ -678,11 +761,14 @@ static const char everything[] =
     "  static:\n    hosts:\n      - { name: a, address: '::1', gpu: 'RTX 4090:8', price_per_hour: 1.25, port: 23, user: u }\n"
     "      - { name: b, address: h, gpu: H100 }\n"
     "secrets: { HF: { file: @/t, owners: [a, b] }, WB: { file: @/t } }\n"
-    "webhooks: { ops: { url: 'https://h.example/x', secret_file: @/t }, chat: { url_file: @/t, template: slack } }\n";
+    "webhooks: { ops: { url: 'https://h.example/x', secret_file: @/t }, chat: { url_file: @/t, template: slack } }\n"
+    "listen_names: [gpufleet.example.org, 'gpufleet.example.org:8443']\n"
+    "tokens: { ci: { role: operator, file: @/t, owner: ana }, eyes: { file: @/d } }\n";
 
 static void print_round_trip(void **state)
 {
-	char *t = make_file("t", "the-token-itself", 0600);
+	char *t = make_file("t", "the-token-itself-and-more", 0600);
+	char *d = make_file("d", "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n", 0600);
 	struct buf first = BUF(65536), second = BUF(65536);
 	struct config c;
 
@@ -709,17 +795,22 @@ static void print_round_trip(void **state)
 	assert_string_equal(c.webhooks[0].template, "json");
 	assert_string_equal(c.webhooks[1].template, "slack");
 	assert_int_equal(c.proof.bill_watch, 90 * SECOND);
+	assert_string_equal(c.listen_names[1], "gpufleet.example.org:8443");
+	assert_string_equal(c.tokens[0].owner, "ana");
+	assert_string_equal(c.tokens[1].role, "viewer");
 	config_free(&c);
 	buf_free(&first);
 	buf_free(&second);
 	drop_file(t);
+	drop_file(d);
 }
 
 /* Every option of the configuration is in what was printed: none can be forgotten in a table or in the
  * printing. */
 static void print_is_complete(void **state)
 {
-	char *t = make_file("t", "the-token-itself", 0600);
+	char *t = make_file("t", "the-token-itself-and-more", 0600);
+	char *d = make_file("d", "sha256:" DIGEST_ABC, 0600);
 	struct buf out = BUF(65536);
 	struct config c;
 
@@ -741,9 +832,17 @@ static void print_is_complete(void **state)
 			fail_msg("'%s' is not printed", account_options.rows[i].key);
 		free(line);
 	}
+	for (size_t i = 0; i < token_options.count; i++) {
+		char *line = xasprintf("\n    %s: ", token_options.rows[i].key);
+
+		if (!strstr(strstr(buf_str(&out), "\ntokens:"), line))
+			fail_msg("'%s' is not printed", token_options.rows[i].key);
+		free(line);
+	}
 	config_free(&c);
 	buf_free(&out);
 	drop_file(t);
+	drop_file(d);
 }
 
 static void print_defaults(void **state)
@@ -807,6 +906,7 @@ static void sample(void **state)
 		fail_msg("%s", buf_str(&now));
 	assert_int_equal(c.account_count, 6);
 	assert_int_equal(c.secret_count, 1);
+	assert_int_equal(c.token_count, 1);
 	config_free(&c);
 	config_free(&d);
 	buf_free(&all);
@@ -834,6 +934,8 @@ int main(void)
 		TEST(accounts_without_providers),
 		TEST(hosts),
 		TEST(secrets),
+		TEST(tokens),
+		TEST(bearers),
 		TEST(search_order),
 		TEST(error_tells_how_many),
 		TEST(print_round_trip),
