@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 256
+#define TCP_CONNECTIONS 64
 #define PING_MS         15000
 
 /* ---- answers ---- */
@@ -30,19 +31,19 @@ struct request *hold_take(struct hold *h)
 
 static void on_timer(uv_timer_t *t);
 
-static void kick(struct api *a)
+static void kick(struct listener *l)
 {
-	if (!a->closing)
-		uv_timer_start(&a->timer, on_timer, 0, 0);
+	if (!l->api->closing)
+		uv_timer_start(&l->timer, on_timer, 0, 0);
 }
 
-static void resume(struct request *r)
+void request_resume(struct request *r)
 {
 	if (!r->suspended)
 		return;
 	r->suspended = false;
 	MHD_resume_connection(r->mc);
-	kick(r->api);
+	kick(r->listener);
 }
 
 void request_answer(struct request *r, int status, const char *type, char *text, size_t n)
@@ -56,7 +57,7 @@ void request_answer(struct request *r, int status, const char *type, char *text,
 	r->type = type;
 	r->text = text;
 	r->text_len = n;
-	resume(r);
+	request_resume(r);
 }
 
 void request_json(struct request *r, int status, json_t *body)
@@ -124,7 +125,7 @@ void request_stream(struct request *r)
 	r->streaming = r->answered = true;
 	r->status = 200;
 	r->type = "application/x-ndjson";
-	resume(r);
+	request_resume(r);
 }
 
 void stream_put(struct request *r, json_t *line)
@@ -135,13 +136,13 @@ void stream_put(struct request *r, json_t *line)
 	if (!r->ended && (!buf_puts(&r->out, text) || !buf_putc(&r->out, '\n')))
 		r->ended = true; /* too far behind: let go */
 	free(text);
-	resume(r);
+	request_resume(r);
 }
 
 void stream_end(struct request *r)
 {
 	r->ended = true;
-	resume(r);
+	request_resume(r);
 }
 
 static void on_ping(uv_timer_t *t)
@@ -272,6 +273,7 @@ static void identify(struct request *r)
 		str_copy(r->user, pw->pw_name);
 	else
 		snprintf(r->user, sizeof(r->user), "uid%u", (unsigned)peer.uid);
+	str_copy(r->actor, r->user);
 	if (peer.uid == 0 || peer.uid == geteuid() || in_group(r, c->roles.admin_group))
 		r->role = ROLE_ADMIN;
 	else if (in_group(r, c->roles.operator_group))
@@ -295,38 +297,61 @@ static enum MHD_Result queue(struct request *r)
 	r->queued = true;
 	MHD_add_response_header(res, "Content-Type", r->type);
 	MHD_add_response_header(res, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(res, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+	MHD_add_response_header(res, "Cache-Control", "no-store");
+	if (r->status == MHD_HTTP_UNAUTHORIZED) {
+		MHD_add_response_header(res, "WWW-Authenticate", "Bearer realm=\"gpufleet\"");
+		MHD_add_response_header(res, "Connection", "close");
+	}
 	result = MHD_queue_response(r->mc, (unsigned)r->status, res);
 	MHD_destroy_response(res);
 	return result;
 }
 
+/* What was answered before the body came: now, or when it has waited for long enough. */
+static enum MHD_Result refuse(struct request *r)
+{
+	if (!r->held_until)
+		return queue(r);
+	r->suspended = true;
+	MHD_suspend_connection(r->mc);
+	return MHD_YES;
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *mc, const char *url, const char *method, const char *version,
     const char *data, size_t *n, void **state)
 {
-	struct api *a = cls;
+	struct listener *l = cls;
+	struct api *a = l->api;
 	struct request *r = *state;
 
 	(void)version;
 	if (!r) {
 		r = xcalloc(1, sizeof(*r));
 		r->api = a;
+		r->listener = l;
 		r->mc = mc;
 		str_copy(r->method, method);
 		str_copy(r->path, url);
 		r->body.max = !strcmp(url, "/v1/runs") || !strcmp(url, "/v1/imports") ? RUN_BODY_MAX : BODY_MAX;
 		r->out.max = STREAM_MAX;
 		list_append(&a->requests, &r->link);
-		identify(r);
 		*state = r;
-		return MHD_YES;
+		if (l->tcp)
+			tcp_admit(r);
+		else
+			identify(r);
+		return r->answered ? refuse(r) : MHD_YES;
 	}
 	if (*n) {
+		tcp_body(r, *n);
 		r->too_big |= !buf_append(&r->body, data, *n);
 		*n = 0;
 		return MHD_YES;
 	}
 	if (r->queued)
 		return MHD_YES;
+	tcp_whole(r);
 	if (!r->answered) {
 		struct engine_span span = engine_enter(r->path[4] ? "api request" : "api");
 
@@ -349,6 +374,7 @@ static void on_completed(void *cls, struct MHD_Connection *mc, void **state, enu
 	(void)why;
 	if (!r)
 		return;
+	tcp_over(r);
 	if (r->gone)
 		r->gone(r);
 	if (r->hold)
@@ -364,13 +390,16 @@ static void on_completed(void *cls, struct MHD_Connection *mc, void **state, enu
 
 /* ---- the loop ---- */
 
-static void run_mhd(struct api *a)
+static void run_mhd(struct listener *l)
 {
+	struct api *a = l->api;
 	MHD_UNSIGNED_LONG_LONG ms = 0;
 
-	MHD_run(a->mhd);
-	if (MHD_get_timeout(a->mhd, &ms) == MHD_YES)
-		uv_timer_start(&a->timer, on_timer, ms, 0);
+	if (a->closing)
+		return;
+	MHD_run(l->mhd);
+	if (MHD_get_timeout(l->mhd, &ms) == MHD_YES)
+		uv_timer_start(&l->timer, on_timer, ms, 0);
 	/* Only here: who stops closes the server, and it must not be closed from inside one of its own calls. */
 	if (a->stop_asked && a->shutdown) {
 		a->stop_asked = false;
@@ -380,20 +409,14 @@ static void run_mhd(struct api *a)
 
 static void on_timer(uv_timer_t *t)
 {
-	struct api *a = t->data;
-
-	if (!a->closing)
-		run_mhd(a);
+	run_mhd(t->data);
 }
 
 static void on_poll(uv_poll_t *p, int status, int events)
 {
-	struct api *a = p->data;
-
 	(void)status;
 	(void)events;
-	if (!a->closing)
-		run_mhd(a);
+	run_mhd(p->data);
 }
 
 static void PRINTF_LIKE(2, 0) log_mhd(void *cls, const char *fmt, va_list ap)
@@ -405,19 +428,47 @@ static void PRINTF_LIKE(2, 0) log_mhd(void *cls, const char *fmt, va_list ap)
 	log_debug("http server: %s", text);
 }
 
+/* Takes the listening socket over. */
+static int start(struct listener *l, struct api *a, int fd, bool tcp, struct err *e)
+{
+	const union MHD_DaemonInfo *info;
+
+	l->api = a;
+	l->tcp = tcp;
+	list_init(&l->peers);
+	l->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, l,
+	    MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a,
+	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)(tcp ? TCP_CONNECTIONS : CONNECTIONS_MAX), MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
+	    MHD_OPTION_CONNECTION_TIMEOUT, 120u, tcp ? MHD_OPTION_NOTIFY_CONNECTION : MHD_OPTION_END, tcp_connection, l, MHD_OPTION_END);
+	info = l->mhd ? MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (!info) {
+		close(fd);
+		return err_set(e, ERR_FAILED, "the HTTP server cannot be started on '%s'", tcp ? engine_config(a->en)->listen : a->socket_path);
+	}
+	uv_poll_init(engine_loop(a->en), &l->poll, info->epoll_fd);
+	uv_timer_init(engine_loop(a->en), &l->timer);
+	l->poll.data = l->timer.data = l;
+	uv_poll_start(&l->poll, UV_READABLE, on_poll);
+	if (tcp)
+		tcp_open(l);
+	return 0;
+}
+
 int api_open(struct api **out, struct engine *en, const struct api_options *o, struct err *e)
 {
 	const struct config *c = engine_config(en);
 	struct api *a;
-	const union MHD_DaemonInfo *info;
-	int fd;
+	int fd, tcp = -1;
 
-	if (*c->listen)
-		return err_set(e, ERR_USAGE, "'listen' is set, but this version serves the Unix socket only; leave it empty");
+	if (*c->listen && (tcp = api_listen_tcp(c->listen, e)) < 0)
+		return -1;
 	/* With groups in the configuration everybody may knock; the peer's credentials decide, and nobody is the default. */
 	fd = api_listen(o->socket_path, *c->roles.admin_group || *c->roles.operator_group || *c->roles.viewer_group, e);
-	if (fd < 0)
+	if (fd < 0) {
+		if (tcp >= 0)
+			close(tcp);
 		return -1;
+	}
 	a = xcalloc(1, sizeof(*a));
 	a->en = en;
 	str_copy(a->socket_path, o->socket_path);
@@ -426,21 +477,12 @@ int api_open(struct api **out, struct engine *en, const struct api_options *o, s
 	list_init(&a->requests);
 	list_init(&a->askings);
 	list_init(&a->remembered);
-	a->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, a,
-	    MHD_OPTION_EXTERNAL_LOGGER, log_mhd, NULL, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, a,
-	    MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768,
-	    MHD_OPTION_CONNECTION_TIMEOUT, 120u, MHD_OPTION_END);
-	info = a->mhd ? MHD_get_daemon_info(a->mhd, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
-	if (!info) {
-		close(fd);
-		free(a);
-		return err_set(e, ERR_FAILED, "the HTTP server cannot be started on '%s'", o->socket_path);
-	}
-	uv_poll_init(engine_loop(en), &a->poll, info->epoll_fd);
-	uv_timer_init(engine_loop(en), &a->timer);
+	if (start(&a->local, a, fd, false, e) < 0 || (tcp >= 0 && start(&a->remote, a, tcp, true, e) < 0))
+		return -1; /* the process ends */
+	if (tcp >= 0 && !c->token_count)
+		log_warn("'listen' is set and 'tokens' is not: nobody can use the API on %s", c->listen);
 	uv_timer_init(engine_loop(en), &a->ping);
-	a->poll.data = a->timer.data = a->ping.data = a;
-	uv_poll_start(&a->poll, UV_READABLE, on_poll);
+	a->ping.data = a;
 	uv_timer_start(&a->ping, on_ping, PING_MS, PING_MS);
 	engine_on_events(en, on_events, a);
 	engine_on_output(en, on_output, a);
@@ -452,6 +494,14 @@ void api_on_shutdown(struct api *a, void (*cb)(void *arg), void *arg)
 {
 	a->shutdown = cb;
 	a->shutdown_arg = arg;
+}
+
+static void stop(struct listener *l)
+{
+	uv_poll_stop(&l->poll);
+	MHD_stop_daemon(l->mhd);
+	uv_close((uv_handle_t *)&l->poll, NULL);
+	uv_close((uv_handle_t *)&l->timer, NULL);
 }
 
 void api_close(struct api *a)
@@ -467,13 +517,15 @@ void api_close(struct api *a)
 		else if (!r->answered)
 			request_error(r, &e);
 	}
-	for (int k = 0; k < 5; k++)
-		MHD_run(a->mhd);
+	for (int k = 0; k < 5; k++) {
+		MHD_run(a->local.mhd);
+		if (a->remote.mhd)
+			MHD_run(a->remote.mhd);
+	}
 	a->closing = true;
 	market_close(a);
 	engine_on_events(a->en, NULL, NULL);
 	engine_on_output(a->en, NULL, NULL);
-	uv_poll_stop(&a->poll);
 	list_for_each_safe(n, &a->requests) {
 		struct request *r = CONTAINER_OF(n, struct request, link);
 
@@ -481,10 +533,12 @@ void api_close(struct api *a)
 			MHD_resume_connection(r->mc);
 		r->suspended = false;
 	}
-	MHD_stop_daemon(a->mhd);
+	stop(&a->local);
+	if (a->remote.mhd) {
+		stop(&a->remote);
+		tcp_close(&a->remote);
+	}
 	unlink(a->socket_path);
-	uv_close((uv_handle_t *)&a->poll, NULL);
-	uv_close((uv_handle_t *)&a->timer, NULL);
 	uv_close((uv_handle_t *)&a->ping, NULL);
 }
 

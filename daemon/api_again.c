@@ -10,6 +10,7 @@
 struct remembered {
 	struct list link;
 	uid_t uid;
+	char actor[NAME_MAX_]; /* two tokens are two callers */
 	char key[65];
 	uint8_t digest[SHA256_LEN];
 	int status;
@@ -22,7 +23,7 @@ static struct remembered *recall(const struct request *r, const char *key)
 	list_for_each(n, &r->api->remembered) {
 		struct remembered *m = CONTAINER_OF(n, struct remembered, link);
 
-		if (m->uid == r->uid && !strcmp(m->key, key))
+		if (m->uid == r->uid && !strcmp(m->actor, r->actor) && !strcmp(m->key, key))
 			return m;
 	}
 	return NULL;
@@ -81,6 +82,7 @@ void request_remember(struct request *r)
 		return;
 	m = xcalloc(1, sizeof(*m));
 	m->uid = r->uid;
+	str_copy(m->actor, r->actor);
 	str_copy(m->key, key);
 	request_digest(r, m->digest);
 	m->status = r->status;

@@ -109,7 +109,7 @@ void post_budgets(struct request *r)
 	const char *name = json_str(r->in, "name", "");
 	const struct budget *old = model_budget_by_name(engine_model(r->api->en), name);
 	struct budget want = { .period = PERIOD_MONTH };
-	struct fact f = { .kind = FACT_BUDGET_SET, .actor = r->user, .budget = &want, .flag = json_bool(r->in, "drain", false) };
+	struct fact f = { .kind = FACT_BUDGET_SET, .actor = r->actor, .budget = &want, .flag = json_bool(r->in, "drain", false) };
 	struct err e;
 
 	if (!check_keys(r, set_keys))
@@ -177,7 +177,7 @@ void get_budget(struct request *r)
 void delete_budget(struct request *r)
 {
 	const struct budget *b = budget_named(r);
-	struct fact f = { .kind = FACT_BUDGET_DELETE, .actor = r->user };
+	struct fact f = { .kind = FACT_BUDGET_DELETE, .actor = r->actor };
 
 	if (!b)
 		return;

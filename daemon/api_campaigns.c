@@ -115,7 +115,7 @@ static int check_secrets(struct request *r, const struct plan *p, struct err *e)
 void post_campaigns(struct request *r)
 {
 	const char *text = json_str(r->in, "text", ""), *file = json_str(r->in, "file", "campaign");
-	struct fact f = { .kind = FACT_CAMPAIGN_APPLY, .actor = r->user, .text = text };
+	struct fact f = { .kind = FACT_CAMPAIGN_APPLY, .actor = r->actor, .owner = r->user, .text = text };
 	struct buf report = BUF(65536);
 	const struct campaign *old;
 	struct plan *p;
@@ -158,7 +158,7 @@ static void night_begun(void *arg, int64_t id, const struct err *error)
 void post_campaign_pause(struct request *r)
 {
 	struct campaign *c = campaign_named(r);
-	struct fact f = { .kind = FACT_CAMPAIGN_PAUSE, .actor = r->user, .flag = json_bool(r->in, "paused", true) };
+	struct fact f = { .kind = FACT_CAMPAIGN_PAUSE, .actor = r->actor, .flag = json_bool(r->in, "paused", true) };
 
 	if (!c || !check_keys(r, pause_keys) || !may_touch(r, c->owner))
 		return;
@@ -169,7 +169,7 @@ void post_campaign_pause(struct request *r)
 void post_campaign_run(struct request *r)
 {
 	struct campaign *c = campaign_named(r);
-	struct fact f = { .kind = FACT_CAMPAIGN_RUN, .actor = r->user, .flag = json_bool(r->in, "poc", false) };
+	struct fact f = { .kind = FACT_CAMPAIGN_RUN, .actor = r->actor, .flag = json_bool(r->in, "poc", false) };
 
 	if (!c || !check_keys(r, run_keys) || !may_touch(r, c->owner))
 		return;
@@ -180,7 +180,7 @@ void post_campaign_run(struct request *r)
 void post_campaign_stop(struct request *r)
 {
 	struct campaign *c = campaign_named(r);
-	struct fact f = { .kind = FACT_NIGHT_STOP, .actor = r->user };
+	struct fact f = { .kind = FACT_NIGHT_STOP, .actor = r->actor };
 	struct err e;
 
 	if (!c || !check_keys(r, no_keys) || !may_touch(r, c->owner))
@@ -209,7 +209,7 @@ static void deleted(void *arg, int64_t id, const struct err *error)
 void delete_campaign(struct request *r)
 {
 	struct campaign *c = campaign_named(r);
-	struct fact f = { .kind = FACT_CAMPAIGN_DELETE, .actor = r->user };
+	struct fact f = { .kind = FACT_CAMPAIGN_DELETE, .actor = r->actor };
 
 	if (!c || !may_touch(r, c->owner))
 		return;

@@ -403,7 +403,7 @@ static void fleet_durable(void *arg, int64_t id, const struct err *error)
 
 static void open_planned(struct request *r, struct fleet *f, const struct market *market, void *arg)
 {
-	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
+	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->actor, .fleet = f };
 	struct hold *h;
 	struct err e;
 
@@ -504,7 +504,7 @@ void fleet_change(struct request *r, struct fact *fact)
 void delete_fleet(struct request *r)
 {
 	struct fleet *f = fleet_named(r, r->arg[0]);
-	struct fact fact = { .kind = FACT_FLEET_CLOSE, .actor = r->user, .cause = CAUSE_RELEASED };
+	struct fact fact = { .kind = FACT_FLEET_CLOSE, .actor = r->actor, .cause = CAUSE_RELEASED };
 
 	if (no_fleet(r, f) || !may_touch(r, f->owner))
 		return;
@@ -516,7 +516,7 @@ void post_extend(struct request *r)
 {
 	static const char *const keys[] = { "for", NULL };
 	struct fleet *f = fleet_named(r, r->arg[0]);
-	struct fact fact = { .kind = FACT_FLEET_EXTEND, .actor = r->user };
+	struct fact fact = { .kind = FACT_FLEET_EXTEND, .actor = r->actor };
 	struct err e;
 
 	if (no_fleet(r, f) || !may_touch(r, f->owner) || !check_keys(r, keys))

@@ -39,7 +39,7 @@ static struct instance *instance_for(struct request *r, struct fleet *f)
 
 static void touch(struct request *r, const struct fleet *f)
 {
-	struct fact fact = { .kind = FACT_FLEET_TOUCH, .id = f->object.id, .actor = r->user };
+	struct fact fact = { .kind = FACT_FLEET_TOUCH, .id = f->object.id, .actor = r->actor };
 
 	engine_fact(r->api->en, &fact);
 }
@@ -194,7 +194,7 @@ void post_resolve(struct request *r)
 	static const char *const keys[] = { "instance", "machine", NULL };
 	struct fleet *f = fleet_named(r, r->arg[0]);
 	const json_t *machine = json_object_get(r->in, "machine");
-	struct fact fact = { .kind = FACT_RESOLVE, .actor = r->user, .text = "" };
+	struct fact fact = { .kind = FACT_RESOLVE, .actor = r->actor, .text = "" };
 	const struct instance *i;
 	struct err e;
 
@@ -221,7 +221,7 @@ void post_trust(struct request *r)
 	static const char *const keys[] = { "instance", "fingerprint", NULL };
 	struct fleet *f = fleet_named(r, r->arg[0]);
 	const char *said = json_str(r->in, "fingerprint", "");
-	struct fact fact = { .kind = FACT_TRUST, .actor = r->user, .text = said };
+	struct fact fact = { .kind = FACT_TRUST, .actor = r->actor, .text = said };
 	char seen[SSH_PRINT_MAX];
 	const struct instance *i;
 	struct err e;
@@ -236,7 +236,7 @@ void post_trust(struct request *r)
 	} else if (!*i->host_key && provider_find(i->provider)->caps & CAP_HOST_KEY) {
 		err_set(&e, ERR_CONFLICT, "the machine gets its host key from us; there is nothing to say of it before it has shown another one");
 	} else if (*i->host_key && ssh_key_print(i->host_key, seen) && strcmp(seen, said) != 0) {
-		log_warn("%s/%d: %s says its host key is %s; it shows %s", f->name, i->slot, r->user, said, seen);
+		log_warn("%s/%d: %s says its host key is %s; it shows %s", f->name, i->slot, r->actor, said, seen);
 		err_set(&e, ERR_CONFLICT, "the machine shows %s. If what you typed is what its console shows, somebody stands in between: "
 		    "gpufleetctl down %s", seen, f->name);
 	} else {

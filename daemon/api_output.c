@@ -264,7 +264,7 @@ static void pump_logs(struct request *r)
 
 static void watch(struct request *r, int64_t id, bool on)
 {
-	struct fact fact = { .kind = FACT_RUN_WATCH, .id = id, .flag = on, .actor = r->user };
+	struct fact fact = { .kind = FACT_RUN_WATCH, .id = id, .flag = on, .actor = r->actor };
 
 	engine_fact(r->api->en, &fact);
 }

@@ -16,11 +16,24 @@
 
 enum role { ROLE_NOBODY, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN };
 
+/* One HTTP server on our loop. */
+struct listener {
+	struct api *api;
+	struct MHD_Daemon *mhd; /* NULL: there is none */
+	uv_poll_t poll;
+	uv_timer_t timer;
+	bool tcp;
+	/* of TCP (api_tcp.c) */
+	struct list peers;          /* its connections */
+	uv_timer_t watch, penance;  /* for the slow ones; for those who showed no good token */
+	int64_t attempts;           /* without a good token, since a line in the log said so … */
+	duration attempts_logged;   /* … then */
+};
+
 struct api {
 	struct engine *en;
-	struct MHD_Daemon *mhd;
-	uv_poll_t poll;
-	uv_timer_t timer, ping;
+	struct listener local, remote;
+	uv_timer_t ping;
 	char socket_path[512], db_path[600], version[32];
 	struct list requests, askings;
 	struct list remembered; /* answers by Idempotency-Key */
@@ -33,6 +46,7 @@ struct api {
 struct request {
 	struct list link;
 	struct api *api;
+	struct listener *listener;
 	struct MHD_Connection *mc;
 	char method[8], path[1200];
 	char arg[2][1024];  /* what the stars of the pattern stood for */
@@ -40,11 +54,13 @@ struct request {
 	bool too_big;
 	uid_t uid;
 	gid_t gid;
-	char user[NAME_MAX_];
+	char user[NAME_MAX_];  /* whose things are theirs */
+	char actor[NAME_MAX_]; /* who stands in the events: the user, or "token:NAME" */
 	enum role role;
 	json_t *in;         /* the body, parsed; an object or NULL */
 	/* answer */
 	bool answered, suspended, queued;
+	duration held_until; /* the answer waits; 0: it does not */
 	int status;
 	char *text;
 	size_t text_len;
@@ -76,14 +92,34 @@ void request_stream(struct request *r); /* NDJSON from now on */
 void stream_put(struct request *r, json_t *line); /* stolen */
 void stream_end(struct request *r);
 
-/* Between the files that carry requests: api.c answers, api_routes.c finds the handler, api_again.c knows what was answered before. */
+/*
+ * Between the files that carry requests: api.c answers, api_routes.c finds the handler, api_again.c knows what was answered before,
+ * api_tcp.c lets in who comes by TCP.
+ */
 void request_answer(struct request *r, int status, const char *type, char *text, size_t n); /* text is taken */
+void request_resume(struct request *r);
+struct route;
+const struct route *request_route(struct request *r); /* NULL: there is none for this caller, and that has been answered */
 void request_dispatch(struct request *r);
 bool request_again(struct request *r);    /* the same was asked before, or something else under its key: that has been answered */
 void request_remember(struct request *r); /* what is about to be sent */
 void again_free(struct api *a);
 /* A listening Unix socket, or -1; `groups`: everybody may knock. */
 int api_listen(const char *path, bool groups, struct err *e);
+/* The same for "127.0.0.1:8470". */
+int api_listen_tcp(const char *listen_at, struct err *e);
+
+/* The server is there; it is no more. */
+void tcp_open(struct listener *l);
+void tcp_close(struct listener *l);
+/* A connection begins or ends (MHD_OPTION_NOTIFY_CONNECTION). */
+void tcp_connection(void *cls, struct MHD_Connection *mc, void **context, enum MHD_ConnectionNotificationCode what);
+/* Headers are here: says who calls, or answers. */
+void tcp_admit(struct request *r);
+/* A part of the body is here; all of it; the answer was sent. */
+void tcp_body(struct request *r, size_t n);
+void tcp_whole(struct request *r);
+void tcp_over(struct request *r);
 
 /* Query parameters. */
 const char *query(const struct request *r, const char *key, const char *fallback);

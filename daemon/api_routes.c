@@ -151,7 +151,7 @@ static bool parse_body(struct request *r)
 	return true;
 }
 
-void request_dispatch(struct request *r)
+const struct route *request_route(struct request *r)
 {
 	const struct route *found = NULL;
 	bool path_known = false;
@@ -169,9 +169,18 @@ void request_dispatch(struct request *r)
 		    r->method, r->path);
 		request_error(r, &e);
 	} else if (r->role < found->role) {
-		err_set(&e, ERR_REFUSED, "%s may not do that here; ask an administrator of gpufleet", r->user);
+		err_set(&e, ERR_REFUSED, "%s may not do that here; ask an administrator of gpufleet", r->actor);
 		request_error(r, &e);
-	} else if (parse_body(r) && !request_again(r)) {
-		found->handle(r);
+	} else {
+		return found;
 	}
+	return NULL;
+}
+
+void request_dispatch(struct request *r)
+{
+	const struct route *found = request_route(r);
+
+	if (found && parse_body(r) && !request_again(r))
+		found->handle(r);
 }

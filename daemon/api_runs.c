@@ -42,7 +42,7 @@ static void keep_secrets(struct request *r, const struct wish *w)
 
 static void submit(struct request *r, struct wish *w, struct fleet *f)
 {
-	struct fact fact = { .kind = FACT_RUN_SUBMIT, .actor = r->user, .run = &w->run };
+	struct fact fact = { .kind = FACT_RUN_SUBMIT, .actor = r->actor, .run = &w->run };
 	struct err e;
 	struct hold *h;
 
@@ -69,7 +69,7 @@ static void wish_gone(struct request *r)
 static void place_and_submit(struct request *r, struct fleet *f, const struct market *market, void *arg)
 {
 	struct wish *w = arg;
-	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->user, .fleet = f };
+	struct fact fact = { .kind = FACT_FLEET_OPEN, .actor = r->actor, .fleet = f };
 
 	if (!fleet_placeable(r, f, market))
 		return;
@@ -273,7 +273,7 @@ void get_run(struct request *r)
 void delete_run(struct request *r)
 {
 	struct run *run = live_run(r);
-	struct fact fact = { .kind = FACT_RUN_CANCEL, .actor = r->user };
+	struct fact fact = { .kind = FACT_RUN_CANCEL, .actor = r->actor };
 	struct hold *h;
 
 	if (!run) {

@@ -96,7 +96,7 @@ static void ask_for(struct request *r, struct fact *f)
 {
 	struct hold *h = request_hold(r);
 
-	f->actor = r->user;
+	f->actor = r->actor;
 	if (engine_request(r->api->en, f, durable, h) < 0) {
 		hold_take(h);
 		request_error(r, &f->error);

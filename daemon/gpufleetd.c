@@ -288,8 +288,8 @@ int main(int argc, char **argv)
 		return fail(&e); /* the process ends: nothing was started that outlives it */
 	start_handles(&d);
 	artifacts_open(&d.artifacts, d.engine, d.config.keep.artifacts);
-	log_info("gpufleetd %s, site %s, %zu account%s, listening on %s", GPUFLEET_VERSION, d.site.id, d.config.account_count,
-	    d.config.account_count == 1 ? "" : "s", d.config.socket);
+	log_info("gpufleetd %s, site %s, %zu account%s, listening on %s%s%s", GPUFLEET_VERSION, d.site.id, d.config.account_count,
+	    d.config.account_count == 1 ? "" : "s", d.config.socket, *d.config.listen ? " and " : "", d.config.listen);
 	service_ready();
 	uv_run(&d.loop, UV_RUN_DEFAULT);
 	close_all(&d);

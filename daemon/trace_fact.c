@@ -21,7 +21,7 @@ struct member {
 #define STRING(t, m) { #m, M_STRING, offsetof(struct t, m), 0 }
 #define MEMBERS(table) table, ARRAY_LEN(table)
 
-static const struct member fact_members[] = { I64(fact, time), STRING(fact, actor), I64(fact, id), STRING(fact, account),
+static const struct member fact_members[] = { I64(fact, time), STRING(fact, actor), STRING(fact, owner), I64(fact, id), STRING(fact, account),
 	ENUM(fact, verdict), ENUM(fact, contact), ENUM(fact, cause), STRING(fact, text), STRING(fact, message), BOOL(fact, flag),
 	I64(fact, count), I64(fact, span), I64(fact, retry_after), I64(fact, price), I64(fact, began), STRING(fact, gpu),
 	INT(fact, gpu_count), I64(fact, answer_id) };

@@ -36,7 +36,7 @@ static void apply_definition(struct model *m, struct fact *f)
 		row.object.id = m->next_id;
 		row.created = m->now;
 		str_copy(row.name, plan->name);
-		str_copy(row.owner, f->actor ? f->actor : "");
+		str_copy(row.owner, f->owner ? f->owner : f->actor ? f->actor : "");
 		c = model_add_campaign(m, &row);
 	}
 	free(c->text);

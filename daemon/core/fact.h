@@ -94,6 +94,7 @@ struct fact {
 	enum fact_kind kind;
 	instant time;
 	const char *actor; /* NULL: "daemon" */
+	const char *owner; /* CAMPAIGN_APPLY: whose it becomes; NULL: the actor's */
 	int64_t id;
 	const char *account;
 	enum verdict verdict;
