@@ -1,4 +1,5 @@
 #include "api_private.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -483,6 +484,7 @@ int api_open(struct api **out, struct engine *en, const struct api_options *o, s
 		log_warn("'listen' is set and 'tokens' is not: nobody can use the API on %s", c->listen);
 	uv_timer_init(engine_loop(en), &a->ping);
 	a->ping.data = a;
+	a->started = clock_steady();
 	uv_timer_start(&a->ping, on_ping, PING_MS, PING_MS);
 	engine_on_events(en, on_events, a);
 	engine_on_output(en, on_output, a);

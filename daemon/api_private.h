@@ -26,7 +26,8 @@ struct listener {
 	/* of TCP (api_tcp.c) */
 	struct list peers;          /* its connections */
 	uv_timer_t watch, penance;  /* for the slow ones; for those who showed no good token */
-	int64_t attempts;           /* without a good token, since a line in the log said so … */
+	int64_t refused;            /* since the start: a foreign host or site, or no good token */
+	int64_t attempts;           /* of these without a good token, since a line in the log said so … */
 	duration attempts_logged;   /* … then */
 };
 
@@ -34,6 +35,7 @@ struct api {
 	struct engine *en;
 	struct listener local, remote;
 	uv_timer_t ping;
+	instant started;
 	char socket_path[512], db_path[600], version[32];
 	struct list requests, askings;
 	struct list remembered; /* answers by Idempotency-Key */
@@ -245,6 +247,7 @@ void get_recipes(struct request *r);
 void get_doctor(struct request *r);
 void get_audit(struct request *r);
 void get_openapi(struct request *r);
+void get_metrics(struct request *r);
 
 /* api_report.c: what a benchmark is made from (bench_read()), of a run ("7", "run-7") or an import. */
 int report_source(const struct engine *en, struct history *h, const char *ref, json_t **out, struct err *e);

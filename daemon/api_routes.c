@@ -39,6 +39,7 @@ static const struct route {
 	{ "GET", "/v1/version", ROLE_VIEWER, get_version },
 	{ "GET", "/healthz", ROLE_NOBODY, get_health },
 	{ "GET", "/v1/openapi.json", ROLE_VIEWER, get_openapi },
+	{ "GET", "/metrics", ROLE_VIEWER, get_metrics },
 	{ "GET", "/v1/offers", ROLE_VIEWER, get_offers },
 	{ "POST", "/v1/plans", ROLE_VIEWER, post_plans },
 	{ "POST", "/v1/fleets", ROLE_OPERATOR, post_fleets },

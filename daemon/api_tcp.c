@@ -224,6 +224,7 @@ static void log_attempt(const struct request *r, const char *why)
 	duration now = clock_boot();
 	char from[80];
 
+	l->refused++;
 	l->attempts++;
 	if (l->attempts_logged && now - l->attempts_logged < LOG_EVERY)
 		return;

@@ -25,6 +25,7 @@ struct engine {
 	struct wheel wheel;
 	struct trace *trace; /* NULL: none is wanted */
 	struct generation *generation;
+	struct engine_booked *booked; /* by account of the configuration */
 	int64_t durable; /* the newest event that is on disk */
 	instant noted;   /* when that was noted beside the key */
 	uv_timer_t timer;   /* the one timer: next deadline, or the next turn */
@@ -48,9 +49,14 @@ static void on_timer(uv_timer_t *t)
 	struct engine *en = t->data;
 	struct engine_span span = engine_enter("turn");
 	instant now = clock_steady();
+	duration began = clock_boot(), took;
 
 	trace_turn(en->trace, now);
 	wheel_turn(&en->wheel, now);
+	took = clock_boot() - began;
+	health.turn_time += took;
+	if (took > health.turn_worst)
+		health.turn_worst = took;
 	engine_leave(span);
 	arm(en);
 }
@@ -121,6 +127,27 @@ static void events_durable(void *arg, const struct event *events, size_t count)
 	}
 	if (en->on_events)
 		en->on_events(en->on_events_arg, events, count);
+}
+
+static void postings_durable(void *arg, const struct posting *postings, size_t count)
+{
+	struct engine *en = arg;
+
+	for (size_t n = 0; n < count; n++) {
+		const struct posting *p = &postings[n];
+		size_t k = 0;
+
+		if (p->kind == POSTING_HOLD || !str_starts(p->credit, "provider:"))
+			continue;
+		while (k < en->config->account_count && strcmp(en->config->accounts[k].name, p->credit + strlen("provider:")) != 0)
+			k++;
+		if (k == en->config->account_count)
+			continue;
+		if (p->kind == POSTING_USE && p->amount > 0)
+			en->booked[k].used = money_add(en->booked[k].used, p->amount);
+		else
+			en->booked[k].adjusted = money_add(en->booked[k].adjusted, p->amount);
+	}
 }
 
 static void on_wake(uv_async_t *a)
@@ -236,7 +263,8 @@ int engine_open(struct engine **out, const struct engine_options *o, struct err 
 	}
 	check_generation(en, &restarted);
 	wheel_init(&en->wheel, &(struct wheel_options){ .store = en->store, .model = &en->model, .act = act, .events = events_durable,
-	    .arg = en });
+	    .postings = postings_durable, .arg = en });
+	en->booked = xcalloc(en->config->account_count + 1, sizeof(*en->booked));
 	uv_timer_init(en->loop, &en->timer);
 	uv_async_init(en->loop, &en->wake, on_wake);
 	en->timer.data = en->wake.data = en;
@@ -267,6 +295,7 @@ void engine_free(struct engine *en)
 	wheel_free(&en->wheel);
 	trace_close(en->trace);
 	model_free(&en->model);
+	free(en->booked);
 	free(en);
 }
 
@@ -278,6 +307,11 @@ struct model *engine_model(struct engine *en)
 struct execute *engine_execute(struct engine *en)
 {
 	return en->execute;
+}
+
+const struct engine_booked *engine_booked(const struct engine *en)
+{
+	return en->booked;
 }
 
 const struct config *engine_config(const struct engine *en)

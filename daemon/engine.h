@@ -63,7 +63,21 @@ void engine_output_grew(struct engine *en, int64_t run_id);
 struct engine_span { const char *name; duration cpu; };
 struct engine_span engine_enter(const char *name);
 void engine_leave(struct engine_span span);
-struct engine_health { duration worst_cpu; const char *worst_name; int64_t over_limit, turns; bool degraded; char trouble[TEXT_MAX]; };
+/*
+ * What was booked since the start (ledger.h): metered, which only grows, and what bills changed of it; one for each account of the
+ * configuration.
+ */
+struct engine_booked { money used, adjusted; };
+const struct engine_booked *engine_booked(const struct engine *en);
+
+struct engine_health {
+	duration turn_time, turn_worst; /* of all turns; of the longest */
+	duration worst_cpu;
+	const char *worst_name;
+	int64_t over_limit, turns;
+	bool degraded;
+	char trouble[TEXT_MAX];
+};
 void engine_get_health(const struct engine *en, struct engine_health *out);
 
 #endif

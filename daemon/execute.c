@@ -14,8 +14,10 @@ int execute_open(struct execute **out, struct engine *en, struct ssh_key *key, s
 	list_init(&x->ops);
 	list_init(&x->secrets);
 	x->limits = xcalloc(engine_config(en)->account_count + 1, sizeof(*x->limits));
+	x->requests = xcalloc(engine_config(en)->account_count + 1, sizeof(*x->requests));
 	if (http_open(&x->http, engine_loop(en), "gpufleetd/1", e) < 0) {
 		free(x->limits);
+		free(x->requests);
 		free(x);
 		return -1;
 	}
@@ -60,6 +62,7 @@ void execute_free(struct execute *x)
 	proofs_free(x);
 	consoles_free(x);
 	map_free(&x->conn_by_instance);
+	free(x->requests);
 	free(x->limits);
 	free(x);
 }
@@ -156,6 +159,11 @@ void kept_secrets_drop(struct execute *x, const char *run_key)
 		if (!strcmp(s->run_key, run_key))
 			secret_free(s);
 	}
+}
+
+const struct execute_requests *execute_requests(const struct execute *x)
+{
+	return x->requests;
 }
 
 int execute_ssh_connections(const struct execute *x)

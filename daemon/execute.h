@@ -44,6 +44,11 @@ void execute_console_path(const struct engine *en, int64_t instance_id, const ch
 /* Values for secrets that came with a request: kept in memory only, wiped when the run ends. */
 void execute_keep_secret(struct execute *x, const char *run_key, const char *name, const char *value);
 
+/* Requests to the providers since the start, by what came of them; one for each account of the configuration. */
+enum request_outcome { REQUEST_OK, REQUEST_LIMITED /* 429 */, REQUEST_REFUSED, REQUEST_FAILED, REQUEST_UNANSWERED, REQUEST_OUTCOMES };
+struct execute_requests { int64_t count[REQUEST_OUTCOMES]; };
+const struct execute_requests *execute_requests(const struct execute *x);
+
 int execute_ssh_connections(const struct execute *x);
 int execute_http_in_flight(const struct execute *x);
 

@@ -20,6 +20,7 @@ struct execute {
 	struct ssh_key *key;
 	struct rng rng;
 	struct call_limits *limits; /* one per configured account, by its index */
+	struct execute_requests *requests; /* the same */
 	struct list tasks;          /* provider operations under way */
 	struct list conns;          /* connections to instances */
 	struct list ops;            /* remote operations under way */

@@ -163,11 +163,20 @@ static void on_timer(uv_timer_t *timer)
 	task_step(timer->data);
 }
 
+static void count_answer(struct task *t, const struct http_response *res)
+{
+	enum request_outcome o = res->outcome != HTTP_ANSWERED ? REQUEST_UNANSWERED : res->status >= 200 && res->status < 300 ? REQUEST_OK :
+	    res->status == 429 ? REQUEST_LIMITED : res->status >= 400 && res->status < 500 ? REQUEST_REFUSED : REQUEST_FAILED;
+
+	t->x->requests[t->account - engine_config(t->x->en)->accounts].count[o]++;
+}
+
 static void on_answer(void *arg, const struct http_response *res)
 {
 	struct task *t = arg;
 
 	t->transfer = NULL;
+	count_answer(t, res);
 	call_answer(t->call, clock_steady(), res);
 	task_step(t);
 }

@@ -100,6 +100,8 @@ static void write_group(struct store *s, struct list *jobs)
 	s->stats.rows += rows;
 	if (took > s->stats.slowest)
 		s->stats.slowest = took;
+	list_for_each(n, jobs)
+		s->stats.queued--;
 	move_all(&s->answered, jobs);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -139,6 +141,7 @@ void store_commit(struct store *s, struct store_batch *b, void (*done)(void *arg
 	j->arg = arg;
 	pthread_mutex_lock(&s->lock);
 	list_append(&s->waiting, &j->link);
+	s->stats.queued++;
 	if (s->o.threaded) {
 		pthread_cond_signal(&s->work);
 		pthread_mutex_unlock(&s->lock);

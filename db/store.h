@@ -108,6 +108,7 @@ void store_flush(struct store *s);
 struct store_stats {
 	int64_t commits, rows; /* that succeeded */
 	duration slowest;
+	int64_t queued; /* batches that were taken and not written */
 };
 void store_get_stats(struct store *s, struct store_stats *out);
 const char *store_library_version(void);
