@@ -64,7 +64,7 @@ static bool is_url(const char *s)
 	if (str_starts(s, "https://")) {
 		host = s + 8;
 		n = host_length(host);
-		return n && host[n] != '@';
+		return n && !memchr(host, '@', strcspn(host, "/")); /* no name and password in front of it */
 	}
 	if (!str_starts(s, "http://"))
 		return false;

@@ -13,12 +13,12 @@ _gpufleetctl_names()
 _gpufleetctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} command= i
-	local commands="init offers gpus up status extend resolve trust ssh exec forward cp down volumes snapshots run prepare serve runs logs results compare diff campaign wait cancel recipes presets cost forecast what-if budget events why providers audit doctor version completion help"
-	local globals="--socket --config --json --no-color --help "
+	local commands="init offers gpus up status extend resolve trust ssh exec forward cp down volumes snapshots run prepare serve runs logs results compare diff campaign wait cancel recipes presets cost forecast what-if budget events why providers audit token doctor version completion help"
+	local globals="--socket --url --config --json --no-color --help "
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		--socket | --config) ((i++)) ;;
+		--socket | --config | --url) ((i++)) ;;
 		-*) ;;
 		*) command=${COMP_WORDS[i]}; break ;;
 		esac
@@ -30,6 +30,7 @@ _gpufleetctl()
 	[ "$command" = ps ] && command=status
 	case $command:$prev in
 	*:--socket | *:--config) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	*:--url) return ;;
 	init:--provider | init:-p) _gpufleetctl_take "hotaisle runpod digitalocean vastai static"; return ;;
 	init:--token-file) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	init:--team) return ;;

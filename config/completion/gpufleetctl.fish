@@ -2,6 +2,7 @@
 
 complete -c gpufleetctl -f
 complete -c gpufleetctl -l socket -r -F -d 'the daemon\'s Unix socket (also GPUFLEET_SOCKET)'
+complete -c gpufleetctl -l url -x -d 'a daemon elsewhere: https://..., or http:// to this machine (also GPUFLEET_URL)'
 complete -c gpufleetctl -l config -r -F -d 'configuration that names the socket (also GPUFLEET_CONFIG)'
 complete -c gpufleetctl -l json -d 'print the API\'s document instead of a table; streams print one object a line'
 complete -c gpufleetctl -l no-color -d 'no colours (also NO_COLOR)'
@@ -342,6 +343,8 @@ complete -c gpufleetctl -n '__fish_seen_subcommand_from providers' -l check -d '
 
 complete -c gpufleetctl -n __fish_use_subcommand -a audit -d 'prove that every order has an end or a live machine; what bills now, compared with the providers\' own figures'
 complete -c gpufleetctl -n '__fish_seen_subcommand_from audit' -l ledger -d 'the books instead: debits equal credits, no key twice, every machine\'s figures are what was booked'
+
+complete -c gpufleetctl -n __fish_use_subcommand -a token -d 'make a token for a daemon elsewhere (--url), and print its digest for that daemon'
 
 complete -c gpufleetctl -n __fish_use_subcommand -a doctor -d 'is everything in order, here and in the daemon; what to do where it is not'
 

@@ -10,6 +10,7 @@
 
 const struct opt global_opts[] = {
 	{ "socket", 0, ARG_FILE, "PATH", "the daemon's Unix socket (also GPUFLEET_SOCKET)", NULL, 0, 0, false },
+	{ "url", 0, ARG_TEXT, "URL", "a daemon elsewhere: https://..., or http:// to this machine (also GPUFLEET_URL)", NULL, 0, 0, false },
 	{ "config", 0, ARG_FILE, "FILE", "configuration that names the socket (also GPUFLEET_CONFIG)", NULL, 0, 0,
 	    false },
 	{ "json", 0, ARG_FLAG, NULL, "print the API's document instead of a table; streams print one object a line",

@@ -1,4 +1,5 @@
 #include "ctl/client.h"
+#include "base/secret.h"
 #include "base/str.h"
 #include "ctl/term.h"
 
@@ -16,21 +17,42 @@
 struct client {
 	CURLM *multi;
 	CURL *easy;
-	char *socket;
+	char *socket; /* or … */
+	char *url;    /* … this, with … */
+	struct secret token;
+	char *token_where, *ca_file;
 };
 
-struct client *client_new(const char *socket)
+static struct client *new(bool tls)
 {
 	struct client *c = xcalloc(1, sizeof(*c));
 
-	/* Plain HTTP over a Unix socket: TLS, which takes milliseconds to set up, is never needed. */
-	if (curl_global_init(CURL_GLOBAL_NOTHING) != CURLE_OK)
+	/* TLS takes milliseconds to set up, and a Unix socket never needs it. */
+	if (curl_global_init(tls ? CURL_GLOBAL_SSL : CURL_GLOBAL_NOTHING) != CURLE_OK)
 		BUG("libcurl does not start");
 	c->multi = curl_multi_init();
 	c->easy = curl_easy_init();
 	if (!c->multi || !c->easy)
 		BUG("libcurl gives no handle");
+	return c;
+}
+
+struct client *client_new(const char *socket)
+{
+	struct client *c = new(false);
+
 	c->socket = xstrdup(socket);
+	return c;
+}
+
+struct client *client_new_url(const char *url, const char *token, const char *token_where, const char *ca_file)
+{
+	struct client *c = new(str_starts(url, "https://"));
+
+	c->url = xstrdup(url);
+	c->token_where = xstrdup(token_where);
+	c->ca_file = ca_file && *ca_file ? xstrdup(ca_file) : NULL;
+	secret_set(&c->token, token);
 	return c;
 }
 
@@ -40,7 +62,11 @@ void client_free(struct client *c)
 		return;
 	curl_easy_cleanup(c->easy);
 	curl_multi_cleanup(c->multi);
+	secret_wipe(&c->token);
 	free(c->socket);
+	free(c->url);
+	free(c->token_where);
+	free(c->ca_file);
 	free(c);
 }
 
@@ -141,16 +167,42 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
 	return buf_append(&s->body, data, n) ? n : 0;
 }
 
+/* Over TLS, or to this machine: a token never travels in the clear. Nothing is followed elsewhere with it. */
+static void prepare_remote(struct client *c, struct curl_slist **headers)
+{
+	char *line = xasprintf("Authorization: Bearer %s", c->token.value);
+
+	curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, str_starts(c->url, "https://") ? "https" : "http");
+	curl_easy_setopt(c->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (c->ca_file)
+		curl_easy_setopt(c->easy, CURLOPT_CAINFO, c->ca_file);
+	*headers = curl_slist_append(*headers, line);
+	explicit_bzero(line, strlen(line));
+	free(line);
+}
+
+static void free_headers(struct curl_slist *headers)
+{
+	for (struct curl_slist *h = headers; h; h = h->next)
+		if (str_starts(h->data, "Authorization:"))
+			explicit_bzero(h->data, strlen(h->data));
+	curl_slist_free_all(headers);
+}
+
 static void prepare(struct client *c, const struct request *r, struct sink *s, const char *body, struct curl_slist **headers)
 {
-	char *url = xasprintf("http://gpufleet%s", r->path);
+	char *url = xasprintf("%s%s", c->url ? c->url : "http://gpufleet", r->path);
 	char line[128];
 
 	curl_easy_reset(c->easy);
 	curl_easy_setopt(c->easy, CURLOPT_URL, url);
-	curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, c->socket);
 	curl_easy_setopt(c->easy, CURLOPT_NOPROXY, "*");
-	curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http");
+	if (c->url) {
+		prepare_remote(c, headers);
+	} else {
+		curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, c->socket);
+		curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http");
+	}
 	curl_easy_setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
@@ -218,7 +270,7 @@ static CURLcode exchange(struct client *c, const struct request *r, struct sink 
 	prepare(c, r, s, body, &headers);
 	result = drive(c, s->line != NULL);
 	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, status);
-	curl_slist_free_all(headers);
+	free_headers(headers);
 	if (body)
 		explicit_bzero(body, strlen(body)); /* a run's body may hold a secret */
 	free(body);
@@ -236,9 +288,12 @@ static int transport_error(const struct client *c, const struct sink *s, CURLcod
 		return -1;
 	}
 	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &os);
-	if (result == CURLE_COULDNT_CONNECT)
-		return err_set(e, ERR_UNREACHABLE, "no daemon answers on '%s': %s", c->socket,
-		    os ? strerror((int)os) : "connection failed");
+	if (result == CURLE_COULDNT_CONNECT || result == CURLE_COULDNT_RESOLVE_HOST)
+		return err_set(e, ERR_UNREACHABLE, "no daemon answers on '%.200s': %s", c->url ? c->url : c->socket,
+		    result == CURLE_COULDNT_RESOLVE_HOST ? "there is no such host" : os ? strerror((int)os) : "connection failed");
+	if (result == CURLE_PEER_FAILED_VERIFICATION || result == CURLE_SSL_CACERT_BADFILE || result == CURLE_SSL_CONNECT_ERROR)
+		return err_set(e, ERR_UNREACHABLE, "'%.200s' does not prove who it is: %s (GPUFLEET_CA_FILE names certificates of your own)",
+		    c->url ? c->url : c->socket, curl_easy_strerror(result));
 	if (result == CURLE_WRITE_ERROR && s->body.overflow)
 		return err_set(e, ERR_FAILED, "the daemon's answer is larger than %zu bytes", s->body.max);
 	if (result == CURLE_OPERATION_TIMEDOUT)
@@ -248,11 +303,14 @@ static int transport_error(const struct client *c, const struct sink *s, CURLcod
 
 static int problem_error(const struct sink *s, long status, json_t **problem, struct err *e)
 {
+	const struct client *c = s->client;
 	json_t *j = json_read(buf_str(&s->body), s->body.len, NULL);
 	const char *code = json_str(j, "code", NULL), *detail = json_str(j, "detail", NULL);
 	struct buf safe = BUF(2048);
 
-	if (!detail) {
+	if (status == 401 && c->url) {
+		err_set(e, ERR_REFUSED, "'%.200s' does not know the token from %.200s", c->url, c->token_where);
+	} else if (!detail) {
 		err_set(e, ERR_FAILED, "the daemon answered with HTTP status %ld and no explanation", status);
 	} else {
 		str_safe(&safe, detail, strlen(detail), true);

@@ -1,5 +1,5 @@
 /*
- * HTTP to the daemon over its Unix socket (daemon/api.md), by libcurl. Blocking; a stream hands out one JSON object per line.
+ * HTTP to the daemon over its Unix socket, or to one elsewhere (daemon/api.md), by libcurl. Blocking; a stream hands out one JSON object per line.
  *
  * A Ctrl-C that term_catch() holds back ends a stream at the next look (about 0.2 s); calls are short and run to their end.
  */
@@ -14,6 +14,11 @@
 struct client;
 
 struct client *client_new(const char *socket);
+/*
+ * A daemon at an https:// address (http:// to this machine), which takes the token; no slash at the end. `token_where` says where the
+ * token came from, for people. ca_file: certificates to trust in place of the system's; NULL or "": the system's.
+ */
+struct client *client_new_url(const char *url, const char *token, const char *token_where, const char *ca_file);
 void client_free(struct client *c);
 
 struct request {

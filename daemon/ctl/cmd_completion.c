@@ -78,14 +78,14 @@ static void bash(void)
 	bash_options(NULL);
 	printf("\"\n\tCOMPREPLY=()\n"
 	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	       "\t\tcase ${COMP_WORDS[i]} in\n\t\t--socket | --config) ((i++)) ;;\n\t\t-*) ;;\n"
+	       "\t\tcase ${COMP_WORDS[i]} in\n\t\t--socket | --config | --url) ((i++)) ;;\n\t\t-*) ;;\n"
 	       "\t\t*) command=${COMP_WORDS[i]}; break ;;\n\t\tesac\n\tdone\n"
 	       "\tif [ -z \"$command\" ]; then\n"
 	       "\t\t_gpufleetctl_take \"$commands $globals\"\n\t\treturn\n\tfi\n");
 	for (size_t i = 0; ctl_commands[i]; i++)
 		if (ctl_commands[i]->alias)
 			printf("\t[ \"$command\" = %s ] && command=%s\n", ctl_commands[i]->alias, ctl_commands[i]->name);
-	printf("\tcase $command:$prev in\n\t*:--socket | *:--config) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n");
+	printf("\tcase $command:$prev in\n\t*:--socket | *:--config) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n\t*:--url) return ;;\n");
 	for (size_t i = 0; ctl_commands[i]; i++)
 		bash_values(ctl_commands[i]);
 	printf("\tesac\n\tif [[ $cur == -* ]]; then\n\t\tcase $command in\n");

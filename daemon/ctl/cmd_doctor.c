@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "ctl/connect.h"
 #include "ctl/keys.h"
+#include "ctl/remote.h"
 #include "ctl/show.h"
 #include "ctl/spawn.h"
 
@@ -28,7 +29,9 @@ static void check_here(struct ctl *c, json_t *checks)
 	struct where w;
 	json_t *keys;
 
-	if (connect_where(&w, c->socket_option, c->config_option, &e) < 0)
+	if (remote_url(c))
+		add(checks, "daemon elsewhere", 1, remote_url(c), NULL);
+	else if (connect_where(&w, c->socket_option, c->config_option, &e) < 0)
 		add(checks, "configuration", 0, e.msg, "name another file with --config");
 	else
 		add(checks, "configuration", 1, *w.config ? w.config : "no file: defaults, tokens from the environment", NULL);

@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "base/version.h"
 #include "ctl/connect.h"
+#include "ctl/remote.h"
 #include "ctl/show.h"
 
 /* ---- providers ---- */
@@ -74,13 +75,14 @@ static int run_providers(struct ctl *c, struct err *e)
 
 static int run_version(struct ctl *c, struct err *e)
 {
+	const char *url = remote_url(c);
 	struct where w;
 	struct err why = { 0 };
 	json_t *answer = NULL, *document = json_object();
 
 	(void)e;
 	/* A question about versions starts nothing. */
-	if (connect_where(&w, c->socket_option, c->config_option, &why) == 0 && connect_probe(w.socket) == 0)
+	if (url || (connect_where(&w, c->socket_option, c->config_option, &why) == 0 && connect_probe(w.socket) == 0))
 		ctl_get(c, "/v1/version", &answer, &why);
 	json_put_str(document, "gpufleetctl", GPUFLEET_VERSION);
 	json_object_set(document, "daemon", answer ? answer : json_null());
@@ -90,7 +92,9 @@ static int run_version(struct ctl *c, struct err *e)
 		printf("gpufleetctl %s\n", GPUFLEET_VERSION);
 		if (answer)
 			ctl_print(stdout, STYLE_PLAIN, "gpufleetd %s, site %s, on %s", json_str(answer, "version", "?"),
-			    json_str(answer, "site", "?"), w.socket);
+			    json_str(answer, "site", "?"), url ? url : w.socket);
+		else if (url)
+			ctl_print(stdout, STYLE_PLAIN, "no answer: %s", why.msg);
 		else
 			puts("no daemon runs");
 	}

@@ -248,8 +248,12 @@ static int run_init(struct ctl *c, struct err *e)
 	bool options = args_has(&c->args, "provider") || args_has(&c->args, "host");
 	const char *config = c->config_option;
 	struct init i = { 0 };
-	int rc = init_place(&i, config, e);
+	int rc;
 
+	if (c->url_option)
+		return err_set(e, ERR_USAGE, "init writes the configuration of a daemon on this machine; leave out --url");
+	c->local = true;
+	rc = init_place(&i, config, e);
 	if (rc == 0)
 		rc = may_overwrite(c, &i, e);
 	if (rc == 0 && options)

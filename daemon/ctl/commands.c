@@ -2,6 +2,7 @@
 #include "base/str.h"
 #include "ctl/connect.h"
 #include "ctl/help.h"
+#include "ctl/remote.h"
 
 /* In the order in which help lists them; rows of one group stand together. */
 const struct command *const ctl_commands[] = {
@@ -41,6 +42,7 @@ const struct command *const ctl_commands[] = {
 	&command_why,
 	&command_providers,
 	&command_audit,
+	&command_token,
 	&command_doctor,
 	&command_version,
 	&command_completion,
@@ -58,10 +60,12 @@ static int print_names(struct ctl *c, const char *kind, struct err *e)
 	json_t *answer;
 	size_t n;
 
-	if (connect_where(&w, c->socket_option, c->config_option, e) < 0)
-		return -1;
-	if (connect_probe(w.socket) != 0)
-		return err_set(e, ERR_UNREACHABLE, "no daemon answers on '%s'", w.socket);
+	if (!remote_url(c)) {
+		if (connect_where(&w, c->socket_option, c->config_option, e) < 0)
+			return -1;
+		if (connect_probe(w.socket) != 0)
+			return err_set(e, ERR_UNREACHABLE, "no daemon answers on '%s'", w.socket);
+	}
 	if (ctl_get(c, path, &answer, e) < 0)
 		return -1;
 	json_array_foreach(json_path(answer, list), n, row) {

@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "ctl/connect.h"
 #include "ctl/help.h"
+#include "ctl/remote.h"
 #include "ctl/term.h"
 
 #include <signal.h>
@@ -12,10 +13,15 @@
 
 int ctl_connect(struct ctl *c, struct err *e)
 {
+	const char *url = remote_url(c);
 	struct where w;
 
 	if (c->client)
 		return 0;
+	if (c->url_option && c->socket_option)
+		return err_set(e, ERR_USAGE, "--socket and --url name two daemons; give one of them");
+	if (url)
+		return remote_client(url, &c->client, e);
 	if (connect_where(&w, c->socket_option, c->config_option, e) < 0 || connect_ensure(&w, e) < 0)
 		return -1;
 	c->client = client_new(w.socket);
@@ -244,6 +250,8 @@ static void take_globals(struct ctl *c, const struct args *a)
 		c->socket_option = args_text(a, "socket");
 	if (args_has(a, "config"))
 		c->config_option = args_text(a, "config");
+	if (args_has(a, "url"))
+		c->url_option = args_text(a, "url");
 	c->json |= args_has(a, "json");
 }
 

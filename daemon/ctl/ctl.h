@@ -16,7 +16,8 @@
 
 struct ctl {
 	struct args args;
-	const char *socket_option, *config_option; /* --socket and --config, NULL: not given */
+	const char *socket_option, *config_option, *url_option; /* --socket, --config and --url, NULL: not given */
+	bool local;                                /* this host's daemon is meant, whatever $GPUFLEET_URL says */
 	bool json;                                 /* --json */
 	struct client *client;                     /* by ctl_connect() */
 	json_t *problem;                           /* the last problem document of the daemon, or NULL */
@@ -29,7 +30,7 @@ const struct command *command_find(const char *name); /* by name or alias, or NU
 /* The whole program: parse, run, print what went wrong. Returns the exit status. */
 int ctl_main(int argc, char **argv);
 
-/* Find the daemon and start it when it may be started on demand; at once when already done. */
+/* Find the daemon and start it when it may be started on demand (never one elsewhere); at once when already done. */
 int ctl_connect(struct ctl *c, struct err *e);
 
 /*

@@ -35,7 +35,7 @@ void help_all(FILE *to)
 {
 	const char *group = "";
 
-	fprintf(to, "%susage:%s gpufleetctl [--socket PATH] [--config FILE] [--json] [--no-color] COMMAND ...\n",
+	fprintf(to, "%susage:%s gpufleetctl [--socket PATH | --url URL] [--config FILE] [--json] [--no-color] COMMAND ...\n",
 	    term_style(to, STYLE_BOLD), term_style(to, STYLE_PLAIN));
 	for (size_t i = 0; ctl_commands[i]; i++) {
 		if (strcmp(group, ctl_commands[i]->group) != 0) {

@@ -2,6 +2,7 @@
 #include "base/crypto.h"
 #include "base/str.h"
 #include "ctl/keys.h"
+#include "ctl/remote.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -26,7 +27,7 @@ static int authorize(struct ctl *c, const char *name, int64_t slot, json_t **ans
 }
 
 /* What becomes part of a command line and of known_hosts: nothing that ssh could take for an option or a pattern. */
-static int check_where(const json_t *where, struct err *e)
+static int check_where(const json_t *where, bool elsewhere, struct err *e)
 {
 	const char *address = json_str(where, "address", ""), *user = json_str(where, "user", "");
 	const char *key = json_str(where, "host_key", "");
@@ -37,6 +38,9 @@ static int check_where(const json_t *where, struct err *e)
 			return err_set(e, ERR_FAILED, "the daemon names an impossible address");
 	if (!*address || *address == '-')
 		return err_set(e, ERR_FAILED, "the machine has no address yet");
+	if (elsewhere && (str_starts(address, "127.") || !strcmp(address, "::1") || !strcmp(address, "localhost")))
+		return err_set(e, ERR_UNREACHABLE, "'%s' is an address on the daemon's own host; log in from there, or use: gpufleetctl exec",
+		    address);
 	if (!str_is_name(user, 63) || port < 1 || port > 65535)
 		return err_set(e, ERR_FAILED, "the daemon names no user and port for '%s'", address);
 	if (!keys_is_public(key))
@@ -134,7 +138,7 @@ int login_open(struct ctl *c, const char *target, struct login *l, struct err *e
 
 	memset(l, 0, sizeof(*l));
 	if (ctl_fleet_slot(target, name, sizeof(name), &slot, e) < 0 || authorize(c, name, slot, &l->where, e) < 0 ||
-	    check_where(l->where, e) < 0 || write_known_hosts(l->where, &l->known, e) < 0) {
+	    check_where(l->where, remote_is_elsewhere(c), e) < 0 || write_known_hosts(l->where, &l->known, e) < 0) {
 		login_free(l);
 		return -1;
 	}

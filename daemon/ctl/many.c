@@ -39,16 +39,20 @@ void many_free(struct many *m)
 	memset(m, 0, sizeof(*m));
 }
 
-/* gpufleetctl [--socket S] [--config F] exec WORD -- the command */
+/* gpufleetctl [--socket S] [--url U] [--config F] exec WORD -- the command */
 static char **child_argv(const struct ctl *c, const char *word)
 {
-	char **argv = xcalloc(10 + c->args.word_count + c->args.rest_count, sizeof(*argv));
+	char **argv = xcalloc(12 + c->args.word_count + c->args.rest_count, sizeof(*argv));
 	size_t n = 0;
 
 	argv[n++] = xstrdup("gpufleetctl");
 	if (c->socket_option) {
 		argv[n++] = xstrdup("--socket");
 		argv[n++] = xstrdup(c->socket_option);
+	}
+	if (c->url_option) {
+		argv[n++] = xstrdup("--url");
+		argv[n++] = xstrdup(c->url_option);
 	}
 	if (c->config_option) {
 		argv[n++] = xstrdup("--config");

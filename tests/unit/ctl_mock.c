@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pty.h>
@@ -21,7 +22,7 @@
 struct mock {
 	const struct mock_row *rows;
 	int used[64];
-	char dir[64], socket[96];
+	char dir[64], socket[96], url[64];
 	int listener, stop[2];
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -121,7 +122,8 @@ static void serve(struct mock *m, int fd)
 		const struct mock_row *r;
 
 		pthread_mutex_lock(&m->lock);
-		buf_printf(&m->log, "%s %s %s%s\n", method, target, strcasestr(in.data, "\r\nIdempotency-Key:") ? "key " : "", body);
+		buf_printf(&m->log, "%s %s %s%s%s\n", method, target, strcasestr(in.data, "\r\nIdempotency-Key:") ? "key " : "",
+		    strstr(in.data, "\r\nAuthorization: Bearer " MOCK_TOKEN "\r\n") ? "bearer " : "", body);
 		r = pick(m, method, target, body);
 		pthread_mutex_unlock(&m->lock);
 		answer(m, fd, r);
@@ -144,24 +146,52 @@ static void *loop(void *arg)
 	return NULL;
 }
 
-struct mock *mock_start(const struct mock_row *rows)
+static struct mock *start(const struct mock_row *rows, const struct sockaddr *at, socklen_t size, struct mock *m)
 {
-	struct mock *m = xcalloc(1, sizeof(*m));
-	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-
 	m->rows = rows;
 	m->log = (struct buf)BUF(256 * 1024 * 1024);
+	pthread_mutex_init(&m->lock, NULL);
+	m->listener = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(m->listener, at, size) < 0 || listen(m->listener, 16) < 0 || pipe2(m->stop, O_CLOEXEC) < 0 ||
+	    pthread_create(&m->thread, NULL, loop, m))
+		BUG("no server: %s", strerror(errno));
+	return m;
+}
+
+static struct mock *new(void)
+{
+	struct mock *m = xcalloc(1, sizeof(*m));
+
 	str_copy(m->dir, "/tmp/gf-ctl-XXXXXX");
 	if (!mkdtemp(m->dir))
 		BUG("no directory");
+	return m;
+}
+
+struct mock *mock_start(const struct mock_row *rows)
+{
+	struct mock *m = new();
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
 	snprintf(m->socket, sizeof(m->socket), "%s/sock", m->dir);
 	str_copy(sa.sun_path, m->socket);
-	pthread_mutex_init(&m->lock, NULL);
-	m->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(m->listener, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(m->listener, 16) < 0 ||
-	    pipe2(m->stop, O_CLOEXEC) < 0 || pthread_create(&m->thread, NULL, loop, m))
-		BUG("no server: %s", strerror(errno));
+	return start(rows, (struct sockaddr *)&sa, sizeof(sa), m);
+}
+
+struct mock *mock_start_tcp(const struct mock_row *rows)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct mock *m = start(rows, (struct sockaddr *)&sa, sizeof(sa), new());
+	socklen_t size = sizeof(sa);
+
+	getsockname(m->listener, (struct sockaddr *)&sa, &size);
+	snprintf(m->url, sizeof(m->url), "http://127.0.0.1:%d", ntohs(sa.sin_port));
 	return m;
+}
+
+const char *mock_url(const struct mock *m)
+{
+	return m->url;
 }
 
 const char *mock_socket(const struct mock *m)
@@ -222,7 +252,8 @@ void mock_stop(struct mock *m)
 /* An environment that does not depend on who runs the tests. */
 static void environment(const struct mock *m, bool tty)
 {
-	static const char *const gone[] = { "GPUFLEET_CONFIG", "GPUFLEET_SOCKET", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
+	static const char *const gone[] = { "GPUFLEET_CONFIG", "GPUFLEET_SOCKET", "GPUFLEET_URL", "GPUFLEET_TOKEN", "GPUFLEET_TOKEN_FILE",
+		"GPUFLEET_CA_FILE", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME",
 		"XDG_RUNTIME_DIR", "SSH_AUTH_SOCK", "NO_COLOR", "COLUMNS", "http_proxy", "https_proxy", "all_proxy" };
 
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
@@ -230,8 +261,12 @@ static void environment(const struct mock *m, bool tty)
 	setenv("HOME", m ? m->dir : "/nonexistent", 1);
 	setenv("TERM", tty ? "xterm" : "dumb", 1);
 	setenv("LC_ALL", "C.UTF-8", 1);
-	if (m)
+	if (m && *m->url) {
+		setenv("GPUFLEET_URL", m->url, 1);
+		setenv("GPUFLEET_TOKEN", MOCK_TOKEN, 1);
+	} else if (m) {
 		setenv("GPUFLEET_SOCKET", m->socket, 1);
+	}
 	alarm(LIMIT_S);
 }
 

@@ -27,6 +27,10 @@ struct mock_row {
 struct mock;
 
 struct mock *mock_start(const struct mock_row *rows);
+/* The same over TCP: the program finds it by GPUFLEET_URL. A request with MOCK_TOKEN has "bearer " in front of its body in the log. */
+struct mock *mock_start_tcp(const struct mock_row *rows);
+#define MOCK_TOKEN "gft_mock_0123456789abcdef0123"
+const char *mock_url(const struct mock *m);
 const char *mock_socket(const struct mock *m);
 const char *mock_dir(const struct mock *m); /* the program's HOME, removed at the end */
 /* All requests so far, "METHOD target body\n" each. Valid until the next call. */

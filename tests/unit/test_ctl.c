@@ -1121,6 +1121,70 @@ static void test_broken_daemon(void **state)
 	mock_stop(m);
 }
 
+static void test_elsewhere(void **state)
+{
+	static const struct mock_row rows[] = {
+		{ "GET", "/v1/status", .body = "{\"fleets\":[]}", .times = 1 },
+		{ "GET", "/v1/status", .status = 401, .body = "{\"code\":\"refused\",\"detail\":\"a token is needed\"}", .times = 1 },
+		{ "GET", "/v1/status", .status = 502, .body = "<html>" },
+		{ "GET", "/v1/version", .body = "{\"version\":\"9\",\"site\":\"abcdef\"}" },
+		{ "POST", "/v1/fleets/x/authorize", .body = "{\"address\":\"127.0.0.1\",\"port\":22,\"user\":\"u\",\"host_key\":\"\"}" },
+		{ "DELETE", "/v1/runs/7", .status = 202, .body = "{\"run\":{\"id\":7,\"state\":\"STOPPING\"}}" },
+		{ 0 },
+	};
+	struct mock *m = mock_start_tcp(rows);
+
+	(void)state;
+	EXPECT(m, 0, "no fleet is up", NULL, "status");
+	EXPECT(m, 3, NULL, "does not know the token from GPUFLEET_TOKEN", "status");
+	EXPECT(m, 1, NULL, "HTTP status 502 and no explanation", "status");
+	EXPECT(m, 0, mock_url(m), NULL, "version");
+	EXPECT(m, 0, "run 7", NULL, "cancel", "7");
+	EXPECT(m, 2, NULL, "--socket and --url name two daemons", "--socket", "/x", "--url", "http://127.0.0.1:1", "status");
+	EXPECT(m, 2, NULL, "leave out --url", "--url", "http://127.0.0.1:1", "init", "--provider", "runpod");
+	EXPECT(m, 5, NULL, "no daemon answers on '/nonexistent/sock'", "--socket", "/nonexistent/sock", "status");
+	EXPECT(m, 5, NULL, "no daemon answers on 'http://127.0.0.1:1'", "--url", "http://127.0.0.1:1/", "status");
+	EXPECT(NULL, 2, NULL, "the daemon at 'https://g.example.org' wants a token", "--url", "https://g.example.org", "status");
+	EXPECT(NULL, 2, NULL, "'--url' wants an https:// URL (http:// only to this machine), not 'http://g.example.org'", "--url",
+	    "http://g.example.org", "status");
+	EXPECT(NULL, 2, NULL, "'--url' wants an https:// URL", "--url", "g.example.org:8470", "status");
+	EXPECT(NULL, 2, NULL, "'--url' wants an https:// URL", "--url", "https://ana:secret@g.example.org", "status");
+	assert_int_equal(mock_count(m, "/v1/"), 5);
+	assert_int_equal(mock_count(m, " bearer "), 5);
+	mock_stop(m);
+}
+
+static void test_token(void **state)
+{
+	static const struct mock_row rows[] = { { 0 } };
+	struct mock *m = mock_start(rows);
+	struct ran r = mock_run(m, "token", NULL), again = mock_run(m, "token", NULL);
+	char *text, *path = xasprintf("%s/other", mock_dir(m));
+
+	(void)state;
+	assert_int_equal(r.status, 0);
+	assert_true(str_starts(r.out, "sha256:"));
+	assert_int_equal(strlen(r.out), 72);
+	text = read_all(mock_dir(m), ".config/gpufleet/token");
+	assert_true(str_starts(text, "gft_"));
+	assert_int_equal(mode_of(mock_dir(m), ".config/gpufleet/token"), 0600);
+	text[strlen(text) - 1] = '\0';
+	assert_lacks(r.out, text);
+	assert_lacks(r.err, text);
+	assert_int_equal(again.status, 0);
+	assert_string_equal(again.out, r.out); /* it stays */
+	assert_has(again.err, "already");
+	free(text);
+	ran_free(&r);
+	ran_free(&again);
+	EXPECT(m, 0, "\"digest\":\"sha256:", NULL, "token", path, "--json");
+	assert_int_equal(chmod(path, 0644), 0);
+	EXPECT(m, 2, NULL, "can be read by others (mode 0644)", "token", path);
+	EXPECT(m, 1, NULL, "cannot make '/nonexistent/token'", "token", "/nonexistent/token");
+	free(path);
+	mock_stop(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1162,6 +1226,8 @@ int main(void)
 		cmocka_unit_test(test_init_by_questions),
 		cmocka_unit_test(test_no_daemon),
 		cmocka_unit_test(test_broken_daemon),
+		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
