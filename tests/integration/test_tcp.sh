@@ -294,6 +294,9 @@ same 'exec' "$(far exec far -- 'echo there; exit 7' 2>/dev/null; echo $?)" "ther
 same 'ssh' "$(far ssh far -- 'echo inside; exit 3' 2>/dev/null </dev/null; echo $?)" "inside
 3"
 check 'version says where' sh -c "GPUFLEET_URL='$URL' GPUFLEET_TOKEN_FILE='$WORK/tokens/eyes' '$BUILD/gpufleetctl' version | grep -q '$URL'"
+far doctor >"$WORK/said" 2>&1
+check 'doctor, too' grep -q "daemon elsewhere: $URL" "$WORK/said"
+same 'names for the shell' "$(far help --names fleet)" far
 far events far --json >"$WORK/events"
 check 'the events name the token' grep -q '"actor": *"token:op"' "$WORK/events"
 check 'whose fleet it is' sh -c "grep -q '\"owner\": *\"token:op\"' <<-X
@@ -397,6 +400,8 @@ for line in open(sys.argv[1]):
         assert not re.search(r'"(far|shared|run-[0-9]+)"', line), line
 print(len(seen))
 PY
+all_proved() { ask eyes GET /metrics && grep -q '^gpufleet_delete_unproved_seconds 0.000000' "$WORK/body"; }
+check 'every delete is proved' wait_for 30 all_proved
 ask eyes GET /metrics
 same 'metrics' "$status" 200
 check 'as Prometheus wants them' grep -qi '^content-type: text/plain; version=0.0.4' "$WORK/head"
@@ -407,7 +412,7 @@ else
 	echo '# promtool is not installed: not run'
 fi
 for line in 'gpufleet_instances{provider="digitalocean",state="ready"} 0' 'gpufleet_database_degraded 0' \
-	'gpufleet_account_up{account="digitalocean",provider="digitalocean"} 1' 'gpufleet_delete_unproved_seconds 0.000000'; do
+	'gpufleet_account_up{account="digitalocean",provider="digitalocean"} 1'; do
 	check "metrics: $line" grep -qF "$line" "$WORK/body"
 done
 check 'requests were counted' grep -qE 'gpufleet_provider_requests_total\{account="digitalocean",provider="digitalocean",outcome="ok"\} [1-9]' "$WORK/body"
@@ -423,7 +428,11 @@ check 'what it costs an hour' grep -qE 'gpufleet_hourly_dollars\{provider="digit
 held=$(curl -sS --unix-socket "$SOCK" http://gpufleet/v1/budgets/b | sed -n 's/.*"held":\([0-9.]*\).*/\1/p')
 check 'a budget holds what it says it holds' awk -v a="$held" -v b="$(sed -n 's/^gpufleet_budget_held_dollars{budget="b"} //p' "$WORK/body")" \
 	'BEGIN { exit !(a > 0 && a - b < 0.1 && b - a < 0.1) }'
-ctl down up --yes >/dev/null 2>&1
+ctl down up --yes >/dev/null 2>&1 &
+down=$!
+being_proved() { ask eyes GET /metrics && grep -qE '^gpufleet_delete_unproved_seconds ([1-9]|0\.0*[1-9])' "$WORK/body"; }
+check 'a delete that is not proved shows its age' wait_for 10 being_proved
+wait $down
 check 'nothing bills in the end' wait_for 30 nothing_bills
 curl -sS --unix-socket "$SOCK" http://gpufleet/v1/doctor >"$WORK/doctor"
 check 'no callback held the loop for 10 ms' grep -q '"callbacks_over_10ms":0' "$WORK/doctor"

@@ -142,7 +142,7 @@ static bool ends(const char *name, const char *with)
 /* Every family has HELP, then TYPE, then its series together, none of them twice; counters and nothing else end in _total. */
 static void check_format(const char *text)
 {
-	char *copy = xstrdup(text), *rest = copy, *line, family[128] = "", type[32] = "", name[128];
+	char *copy = xstrdup(text), *rest = copy, *line, family[128] = "", type[32] = "", name[128], word[160];
 	struct buf seen = BUF(8 * 1024 * 1024), families = BUF(65536);
 	double value;
 
@@ -152,10 +152,10 @@ static void check_format(const char *text)
 			break;
 		if (str_starts(line, "# HELP ")) {
 			assert_int_equal(sscanf(line, "# HELP %127s %c", family, name), 2);
-			snprintf(name, sizeof(name), " %s ", family);
-			if (families.len && strstr(families.data, name))
+			snprintf(word, sizeof(word), " %s ", family);
+			if (families.len && strstr(families.data, word))
 				fail_msg("%s stands there twice", family);
-			buf_puts(&families, name);
+			buf_puts(&families, word);
 			*type = '\0';
 			assert_true(str_starts(family, "gpufleet_"));
 		} else if (str_starts(line, "# TYPE ")) {
