@@ -306,7 +306,7 @@ static void add_parameters(json_t *out, const struct node *all)
 
 static void add_head(json_t *doc, json_t *components, const struct node *root, const char *version)
 {
-	static const char *const as_it_is[] = { "openapi", "info", "servers" };
+	static const char *const as_it_is[] = { "openapi", "info", "servers", "security" }, *const shared[] = { "responses", "securitySchemes" };
 
 	for (size_t k = 0; k < ARRAY_LEN(as_it_is); k++)
 		if (node_get(root, as_it_is[k]))
@@ -314,8 +314,9 @@ static void add_head(json_t *doc, json_t *components, const struct node *root, c
 	if (json_object_get(doc, "info"))
 		json_put_str(json_object_get(doc, "info"), "version", version);
 	add_parameters(json_object_get(components, "parameters"), node_get(root, "parameters"));
-	if (node_get(root, "responses"))
-		json_put(components, "responses", plain(node_get(root, "responses")));
+	for (size_t k = 0; k < ARRAY_LEN(shared); k++)
+		if (node_get(root, shared[k]))
+			json_put(components, shared[k], plain(node_get(root, shared[k])));
 }
 
 static void add_file(json_t *doc, json_t *components, const struct node *root)

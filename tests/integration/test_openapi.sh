@@ -27,6 +27,7 @@ both() { # COMMAND…: as a table and as the document
 get() { curl -sS --max-time 20 --unix-socket "$SOCK" -o "$WORK/body" "$@" || not_ok "$*"; }
 
 # ---- looking
+get http://gpufleet/metrics
 get http://gpufleet/healthz
 get http://gpufleet/v1/openapi.json
 check "it is OpenAPI" grep -q '^{"openapi":"3.1' "$WORK/body"

@@ -353,7 +353,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { world_test(a_volume_is_settled_day_by_day), world_test(its_end_is_the_last_step),
 		world_test(what_differs_is_read_until_it_does_not), world_test(months_are_steps_where_the_record_is_cut_at_months),
-		world_test(a_record_that_comes_later_yet_is_booked), world_test(a_record_that_is_late_is_waited_for), world_test(trouble_is_no_record), world_test(without_a_record_the_meter_stands),
+		world_test(a_record_that_comes_later_yet_is_booked),
+		world_test(a_record_that_is_late_is_waited_for), world_test(trouble_is_no_record), world_test(without_a_record_the_meter_stands),
 		world_test(who_sends_none_is_not_asked), world_test(what_was_never_made_has_no_bill), world_test(a_step_under_way_is_not_its_end),
 		world_test(a_restart_goes_on), world_test(a_bill_is_revised_when_it_was_read_twice), world_test(budgets_count_the_bill) };
 
