@@ -137,7 +137,7 @@ static void test_up_nobody_sells(void **state)
 	static const struct mock_row rows[] = {
 		{ "POST", "/v1/plans", .wants = "\"count\":8", .body = "{\"offers\":[],\"placeable\":false,\"text\":\"nobody sells 8 in one instance now\","
 			"\"alternatives\":[{\"instances\":2,\"count\":4,\"offer\":" OFFER ",\"price_hour\":16}]}" },
-		{ "POST", "/v1/plans", .wants = "\"offer\":\"k1\"", .body = PLAN },
+		{ "POST", "/v1/plans", .wants = "\"count\":4,\"instances\":2", .body = PLAN },
 		{ "POST", "/v1/plans", .status = 409, .body = PROBLEM("no_capacity", "nobody sells MI300X now") },
 		{ "POST", "/v1/fleets", .status = 201, .body = READY },
 		{ "GET", "/v1/fleets/perf-1", .body = READY },
@@ -156,7 +156,7 @@ static void test_up_nobody_sells(void **state)
 	r = mock_run_tty(m, takes, "up", "MI300X:8", NULL);
 	assert_int_equal(r.status, 0);
 	ran_free(&r);
-	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":4,\"instances\":2,\"offer\":\"k1\"}");
+	assert_has(mock_log(m), "POST /v1/fleets key {\"gpu\":\"MI300X\",\"count\":4,\"instances\":2}");
 	mock_stop(m);
 }
 
