@@ -263,8 +263,16 @@ LEDGER_ROWS ?= 1000000
 bench-ledger: $(BUILD)/bench/ledger
 	@$(BUILD)/bench/ledger $(LEDGER_ROWS)
 
-bench: bench-ledger bench-ssh
-.PHONY: bench bench-ledger
+$(BUILD)/bench/machines $(BUILD)/bench/turn: $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	@$(LINK) -o $@ $^ $(PKG_LIBS) $(LDLIBS)
+
+bench-daemon: all sim $(BUILD)/bench/machines $(BUILD)/bench/turn
+	@BUILD='$(BUILD)' bash tests/bench/bench_daemon.sh
+
+bench: bench-ledger bench-daemon bench-ssh
+.PHONY: bench bench-ledger bench-daemon
 
 bench-ssh: $(BUILD)/bench/ssh_many
 	@BUILD='$(BUILD)' bash tests/bench/bench_ssh.sh

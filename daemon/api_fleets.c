@@ -451,12 +451,12 @@ bool no_fleet(struct request *r, const struct fleet *f)
 
 void get_status(struct request *r)
 {
-	request_json(r, 200, view_status(engine_model(r->api->en), false, clock_steady()));
+	request_json(r, 200, view_status(engine_model(r->api->en), false, query_bool(r, "brief"), clock_steady()));
 }
 
 void get_fleets(struct request *r)
 {
-	request_json(r, 200, view_status(engine_model(r->api->en), query_bool(r, "all"), clock_steady()));
+	request_json(r, 200, view_status(engine_model(r->api->en), query_bool(r, "all"), query_bool(r, "brief"), clock_steady()));
 }
 
 static int ask_fleet(struct history *h, void *arg, json_t **out, struct err *e)

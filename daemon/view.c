@@ -168,28 +168,68 @@ static struct sums sum(const struct model *m, const struct fleet *f, instant now
 	return s;
 }
 
-json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
+/* What a line of a list has. */
+static json_t *fleet_line(const struct fleet *f, const struct sums *s)
 {
-	json_t *o = json_object(), *instances = json_array(), *runs = json_array();
-	struct sums s = sum(m, f, now);
+	json_t *o = json_object();
 
 	json_put_int(o, "id", f->object.id);
 	json_put_str(o, "name", f->name);
 	json_put_str(o, "owner", f->owner);
 	json_put_str(o, "state", fleet_fsm.state_names[f->state]);
 	json_put_str(o, "phase", view_phase(f));
-	json_put_str(o, "cause", cause_name(f->cause));
 	json_put_str(o, "reason", f->reason);
 	json_put_str(o, "gpu", f->gpu);
 	json_put_int(o, "gpu_count", f->gpu_count);
 	json_put_int(o, "instances_wanted", f->instances);
+	json_put_time(o, "created", f->created);
+	json_put_time(o, "expires", f->expires);
+	json_put_time(o, "closed", f->closed);
+	json_put_money(o, "metered", s->metered);
+	put_money_or_null(o, "billed", s->billed, s->all_billed && s->made);
+	json_put_bool(o, "settled", f->state == FLEET_CLOSED && s->settled);
+	json_put_money(o, "hourly", s->hourly);
+	return o;
+}
+
+static bool has_text(const json_t *list, const char *text)
+{
+	const json_t *v;
+	size_t k;
+
+	json_array_foreach(list, k, v)
+		if (!strcmp(json_string_value(v), text))
+			return true;
+	return false;
+}
+
+static json_t *fleet_brief(const struct fleet *f, const struct sums *s)
+{
+	json_t *o = fleet_line(f, s), *accounts = json_array();
+	int ready = 0;
+
+	list_for_each(n, &f->instance_list) {
+		const struct instance *i = INSTANCE_OF(n);
+
+		ready += i->state == INSTANCE_READY || i->state == INSTANCE_BUSY;
+		if (i->state != INSTANCE_GONE && *i->account && !has_text(accounts, i->account))
+			json_array_append_new(accounts, json_string(i->account));
+	}
+	json_put_int(o, "ready", ready);
+	json_put(o, "accounts", accounts);
+	return o;
+}
+
+json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
+{
+	struct sums s = sum(m, f, now);
+	json_t *o = fleet_line(f, &s), *instances = json_array(), *runs = json_array();
+
+	json_put_str(o, "cause", cause_name(f->cause));
 	json_put(o, "labels", labels_json(f->labels));
 	json_put(o, "env", f->env ? json_read(f->env, strlen(f->env), NULL) : json_object());
-	json_put_time(o, "created", f->created);
 	json_put_time(o, "ready_at", f->ready_at);
-	json_put_time(o, "expires", f->expires);
 	json_put_time(o, "idle_since", f->idle_since);
-	json_put_time(o, "closed", f->closed);
 	json_put_time(o, "keep_until", f->keep_until);
 	put_seconds(o, "lifetime", f->lifetime);
 	put_seconds(o, "idle_limit", f->idle_limit);
@@ -198,10 +238,6 @@ json_t *view_fleet(const struct model *m, const struct fleet *f, instant now)
 	json_put_str(o, "budget", f->budget);
 	put_money_or_null(o, "max_cost", f->max_cost, f->max_cost != 0);
 	json_put_money(o, "held", s.held);
-	json_put_money(o, "metered", s.metered);
-	put_money_or_null(o, "billed", s.billed, s.all_billed && s.made);
-	json_put_bool(o, "settled", f->state == FLEET_CLOSED && s.settled);
-	json_put_money(o, "hourly", s.hourly);
 	json_put(o, "extend_pending", f->extend_to ? json_real((double)f->extend_to / (double)SECOND) : json_null());
 	json_put(o, "extend_error", *f->extend_error ? json_string(f->extend_error) : json_null());
 	json_put_int(o, "version", f->version);
@@ -355,7 +391,7 @@ static money storage_month(const struct model *m)
 	return month;
 }
 
-json_t *view_status(const struct model *m, bool all, instant now)
+json_t *view_status(const struct model *m, bool all, bool brief, instant now)
 {
 	struct fleet **list = xcalloc(m->fleets.count, sizeof(struct fleet *)), *f;
 	json_t *o = json_object(), *fleets = json_array(), *accounts = json_array(), *totals = json_object();
@@ -371,7 +407,7 @@ json_t *view_status(const struct model *m, bool all, instant now)
 	for (size_t k = 0; k < n; k++) {
 		struct sums s = sum(m, list[k], now);
 
-		json_array_append_new(fleets, view_fleet(m, list[k], now));
+		json_array_append_new(fleets, brief ? fleet_brief(list[k], &s) : view_fleet(m, list[k], now));
 		hourly = money_add(hourly, s.hourly);
 		metered = money_add(metered, s.metered);
 		instances += s.instances;

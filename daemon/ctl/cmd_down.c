@@ -62,7 +62,7 @@ static int all_names(struct ctl *c, json_t **names, struct err *e)
 	json_t *answer;
 	size_t n;
 
-	if (ctl_get(c, "/v1/fleets", &answer, e) < 0)
+	if (ctl_get(c, "/v1/fleets?brief=1", &answer, e) < 0)
 		return -1;
 	*names = json_array();
 	json_array_foreach(json_path(answer, "fleets"), n, f)

@@ -5,21 +5,15 @@
 
 #define WATCH_PERIOD (2 * SECOND)
 
-/* "3/4": ready of wanted; accounts of the living, each once. */
+/* "3/4": ready of wanted; accounts of the living. */
 static void summarize(const json_t *fleet, struct word *ready, struct buf *accounts)
 {
-	const json_t *i;
+	const json_t *a;
 	size_t n;
-	int up = 0;
 
-	json_array_foreach(json_path(fleet, "instances"), n, i) {
-		const char *account = json_str(i, "account", ""), *state = json_str(i, "state", "");
-
-		up += !strcmp(state, "READY") || !strcmp(state, "BUSY");
-		if (strcmp(state, "GONE") != 0 && *account && !strstr(buf_str(accounts), account))
-			buf_printf(accounts, "%s%s", accounts->len ? "," : "", account);
-	}
-	snprintf(ready->s, sizeof(ready->s), "%d/%lld", up, (long long)json_int(fleet, "instances_wanted", 1));
+	json_array_foreach(json_path(fleet, "accounts"), n, a)
+		buf_printf(accounts, "%s%s", n ? "," : "", json_string_value(a));
+	snprintf(ready->s, sizeof(ready->s), "%lld/%lld", (long long)json_int(fleet, "ready", 0), (long long)json_int(fleet, "instances_wanted", 1));
 }
 
 static void fleet_row(struct table *t, const json_t *f)
@@ -162,7 +156,8 @@ static void show_fleet(const json_t *f)
 static int once(struct ctl *c, struct err *e)
 {
 	const char *name = c->args.word_count ? c->args.words[0] : NULL;
-	char *path = name ? ctl_path("/v1/fleets/%s", name) : xstrdup(args_has(&c->args, "all") ? "/v1/fleets?all=1" : "/v1/status");
+	const char *brief = c->json ? "0" : "1"; /* a line of each is shown */
+	char *path = name ? ctl_path("/v1/fleets/%s", name) : ctl_path(args_has(&c->args, "all") ? "/v1/fleets?all=1&brief=%s" : "/v1/status?brief=%s", brief);
 	json_t *answer;
 	int rc = ctl_get(c, path, &answer, e);
 

@@ -53,7 +53,7 @@ const struct command *const ctl_commands[] = {
 /* What the shell may complete. A daemon that is not there gives no names, and is not started for them. */
 static int print_names(struct ctl *c, const char *kind, struct err *e)
 {
-	const char *path = !strcmp(kind, "fleet") ? "/v1/fleets" : !strcmp(kind, "run") ? "/v1/runs?limit=50" : "/v1/recipes";
+	const char *path = !strcmp(kind, "fleet") ? "/v1/fleets?brief=1" : !strcmp(kind, "run") ? "/v1/runs?limit=50" : "/v1/recipes";
 	const char *list = !strcmp(kind, "fleet") ? "fleets" : !strcmp(kind, "run") ? "runs" : "recipes";
 	struct where w;
 	const json_t *row;

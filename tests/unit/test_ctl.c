@@ -356,7 +356,7 @@ static void test_status(void **state)
 		{ "GET", "/v1/status", .body = "{\"fleets\":[],\"totals\":{\"hourly\":0,\"metered\":0,\"instances\":0},\"accounts\":["
 			"{\"account\":\"vastai\",\"ok\":false,\"message\":\"token refused\"}]}" },
 		{ "GET", "/v1/fleets/perf-1", .body = READY },
-		{ "GET", "/v1/fleets?all=1", .body = "{\"fleets\":[{\"name\":\"perf-1\\u001b[1m\",\"state\":\"OPEN\",\"phase\":\"ready\","
+		{ "GET", "/v1/fleets?all=1&brief=1", .body = "{\"fleets\":[{\"name\":\"perf-1\\u001b[1m\",\"state\":\"OPEN\",\"phase\":\"ready\","
 			"\"gpu\":\"MI300X\",\"gpu_count\":8,\"instances_wanted\":1,\"hourly\":15.92,\"metered\":0.5,\"instances\":[]}]}" },
 		{ 0 },
 	};
@@ -1114,7 +1114,7 @@ static void test_broken_daemon(void **state)
 	struct mock *m = mock_start(rows);
 
 	(void)state;
-	EXPECT(m, 1, NULL, "the daemon's answer to GET /v1/status: not valid JSON", "status");
+	EXPECT(m, 1, NULL, "the daemon's answer to GET /v1/status?brief=1: not valid JSON", "status");
 	EXPECT(m, 1, NULL, "HTTP status 500 and no explanation", "status");
 	EXPECT(m, 5, NULL, "the connection to the daemon broke", "status");
 	EXPECT(m, 1, NULL, "the daemon's stream: not valid JSON", "logs", "12");
