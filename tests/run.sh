@@ -6,8 +6,8 @@
 # unit         each program BUILD/unit/test_*, built from tests/unit, counted by cmocka's closing lines
 # integration  each tests/integration/test_*.sh, counted by its lines "ok ..." and "not ok ..."
 #
-# JOBS of a kind run at a time: as many unit suites as there are processors, and twice as many integration suites and one, as these mostly
-# wait. Each has its own directory and ports. Those that take longest begin first, so that none of them is left over at the end.
+# JOBS of a kind run at a time: one unit suite more than there are processors, and twice as many integration suites, as these mostly wait.
+# Each has its own directory and ports. Those that take longest begin first, so that none of them is left over at the end.
 #
 # A suite that ends with an error, counts nothing, skips something or runs longer than LIMIT seconds has failed. An integration suite
 # that lacks what no package can bring says so in a line "not run: why" and counts nothing; it is named below all others.
@@ -108,8 +108,8 @@ for kind in "$@"; do
 		case $name in *"${ONLY:-}"*) names="$names $name" ;; esac
 		rm -f "$log/$name.result"
 	done
-	jobs=$(nproc 2>/dev/null || echo 1)
-	[ "$kind" = unit ] || jobs=$((2 * jobs + 1))
+	jobs=$(($(nproc 2>/dev/null || echo 1) + 1))
+	[ "$kind" = unit ] || jobs=$((2 * jobs))
 	jobs=${JOBS:-$jobs}
 	# shellcheck disable=SC2086 # names are words
 	[ -z "$names" ] || printf '%s\n' $names | xargs -P "$jobs" -n 1 sh "$0" "$BUILD" --suite "$kind"

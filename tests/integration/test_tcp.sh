@@ -217,6 +217,7 @@ def cut_after(first, each):
     """Seconds until the other side ends a connection on which `first` and then one byte a second is sent."""
     s, began = connect(), time.time()
     s.sendall(first)
+    print("connected", file=sys.stderr, flush=True)
     while time.time() - began < 40:
         try:
             s.sendall(each)
@@ -243,10 +244,12 @@ else:
     print(len(held), flush=True)
     time.sleep(5)
 PY
-python3 "$WORK/slow.py" headers "$PORT" >"$WORK/slow.headers" &
+python3 "$WORK/slow.py" headers "$PORT" >"$WORK/slow.headers" 2>"$WORK/slow.on1" &
 slow1=$!
-python3 "$WORK/slow.py" body "$PORT" "$WORK/tokens/op" >"$WORK/slow.body" &
+python3 "$WORK/slow.py" body "$PORT" "$WORK/tokens/op" >"$WORK/slow.body" 2>"$WORK/slow.on2" &
 slow2=$!
+# The crowd comes when both have their connections: it takes all that are left.
+wait_for 10 grep -q connected "$WORK/slow.on1" && wait_for 10 grep -q connected "$WORK/slow.on2"
 python3 "$WORK/slow.py" many "$PORT" >"$WORK/many" &
 many=$!
 wait_for 10 test -s "$WORK/many"
