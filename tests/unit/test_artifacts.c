@@ -8,12 +8,13 @@
 
 #include "artifacts.h"
 #include "base/str.h"
+#include "sshd.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/gpufleet-artifacts-XXXXXX";
+static char dir[64];
 
 static char *below(const char *name)
 {
@@ -73,7 +74,7 @@ static void test_sweep(void **state)
 	struct err e = { 0 };
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
+	temp_dir(dir);
 	mkdir(below("runs"), 0700);
 	put("outside", 100);
 	make_run("oldrun", 1000);
@@ -100,9 +101,16 @@ static void test_sweep(void **state)
 	assert_int_equal(artifacts_sweep(below("runs"), 9000 * SECOND, NULL, 0, &e), 2);
 }
 
+static int tidy(void **state)
+{
+	(void)state;
+	remove_dir(dir);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_sweep) };
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, tidy);
 }
