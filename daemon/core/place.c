@@ -28,6 +28,7 @@ static bool in_list(const char *list, const char *word)
 bool place_account_allowed(const struct fleet *f, const struct account_state *a)
 {
 	return a->configured && (!f->own_key || a->facts.takes_key) && (!f->together || !a->facts.container) &&
+	       (!*f->snapshot_as || a->facts.snapshots) &&
 	       (!*f->accounts || in_list(f->accounts, a->facts.name) || in_list(f->accounts, a->facts.provider));
 }
 

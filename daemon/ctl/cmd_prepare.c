@@ -20,12 +20,15 @@ static int check(const struct args *a, struct err *e)
 
 /* ---- the volume, where there is none of that name yet ---- */
 
-static int exists(struct ctl *c, const char *name, bool *there, struct err *e)
+/* `account`: where it is. */
+static int exists(struct ctl *c, const char *name, bool *there, char account[64], struct err *e)
 {
 	struct err problem = { 0 };
 	json_t *o;
 
 	*there = storage_get(c, "volume", name, &o, &problem) == 0;
+	if (*there)
+		str_copy_n(account, 64, json_str(o, "account", ""));
 	if (*there)
 		json_decref(o);
 	else if (problem.code != ERR_NOT_FOUND)
@@ -33,29 +36,59 @@ static int exists(struct ctl *c, const char *name, bool *there, struct err *e)
 	return e->code ? -1 : 0;
 }
 
-static bool has_volumes(const json_t *accounts, const char *name)
+/* `what`: "volumes", "snapshots" */
+static bool has(const json_t *accounts, const char *name, const char *what)
 {
 	const json_t *a;
 	size_t k;
 
 	json_array_foreach(accounts, k, a)
 		if (!strcmp(json_str(a, "account", ""), name))
-			return json_bool(a, "volumes", false);
+			return json_bool(a, what, false);
 	return false;
 }
 
-/* The volume is made where the first offer of somebody who has volumes is; the machine is then looked for there and nowhere else. */
-static int find_place(struct ctl *c, json_t *order, json_t *volume, struct err *e)
+/* Of the accounts and providers that the caller names, or of all. */
+static bool is_asked(const json_t *names, const json_t *account)
 {
-	json_t *plan = NULL, *accounts = NULL, *list;
+	const json_t *name;
+	size_t k;
+
+	json_array_foreach(names, k, name)
+		if (!strcmp(json_string_value(name), json_str(account, "account", "")) ||
+		    !strcmp(json_string_value(name), json_str(account, "provider", "")))
+			return true;
+	return !names;
+}
+
+/* Only accounts that can keep the machine as a snapshot, where that is wanted; `at`: the account of a volume that is there, or "". */
+static int keep_to_snapshots(const json_t *accounts, const char *at, json_t *order, struct err *e)
+{
+	json_t *list = json_array();
+	const json_t *a;
+	size_t k;
+
+	if (*at && !has(accounts, at, "snapshots")) {
+		json_decref(list);
+		return err_set(e, ERR_USAGE, "the volume is at %s, which has no snapshots: leave --snapshot-as out, or take another volume", at);
+	}
+	json_array_foreach(accounts, k, a)
+		if (json_bool(a, "snapshots", false) && is_asked(json_path(order, "providers"), a))
+			json_array_append_new(list, json_string(json_str(a, "account", "")));
+	json_put(order, "providers", list);
+	return json_array_size(list) ? 0 : err_set(e, ERR_USAGE, "none of these accounts has snapshots; leave --snapshot-as out");
+}
+
+/* The volume is made where the first offer of somebody who has volumes is; the machine is then looked for there and nowhere else. */
+static int find_place(struct ctl *c, const json_t *accounts, json_t *order, json_t *volume, struct err *e)
+{
+	json_t *plan = NULL, *list;
 	const json_t *o;
 	size_t k;
 	int rc = ctl_post(c, "/v1/plans", order, NULL, &plan, e);
 
-	if (rc == 0)
-		rc = ctl_get(c, "/v1/providers", &accounts, e);
 	json_array_foreach(rc == 0 ? json_path(plan, "offers") : NULL, k, o) {
-		if (!has_volumes(json_path(accounts, "providers"), json_str(o, "account", "")))
+		if (!has(accounts, json_str(o, "account", ""), "volumes"))
 			continue;
 		list = json_array();
 		json_array_append_new(list, json_string(json_str(o, "account", "")));
@@ -70,7 +103,6 @@ static int find_place(struct ctl *c, json_t *order, json_t *volume, struct err *
 		rc = err_set(e, ERR_CAPACITY, "nobody who has volumes sells %s:%lld now%s%s", json_str(order, "gpu", ""),
 		    (long long)json_int(order, "count", 1), *json_str(plan, "text", "") ? "; " : "", json_str(plan, "text", ""));
 	json_decref(plan);
-	json_decref(accounts);
 	return rc;
 }
 
@@ -138,19 +170,25 @@ static void say_next(const struct ctl *c)
 static int prepare(struct ctl *c, json_t *order, json_t *body, struct err *e)
 {
 	const char *name = args_text(&c->args, "volume"), *snapshot = args_text(&c->args, "snapshot-as");
-	json_t *volume = NULL;
+	json_t *volume = NULL, *answer = NULL;
 	enum consent consent = CONSENT_NO;
 	bool there = true;
-	int rc = name ? exists(c, name, &there, e) : 0;
+	char at[64] = "";
+	int rc = name ? exists(c, name, &there, at, e) : 0;
 
 	if (rc == 0 && !there)
 		json_object_del(order, "volume");
 	if (rc == 0)
 		rc = run_check(c, body, order, e);
+	if (rc == 0)
+		rc = ctl_get(c, "/v1/providers", &answer, e);
+	if (rc == 0 && snapshot)
+		rc = keep_to_snapshots(json_path(answer, "providers"), at, order, e);
 	if (rc == 0 && !there) {
 		volume = volume_body(&c->args);
-		rc = find_place(c, order, volume, e);
+		rc = find_place(c, json_path(answer, "providers"), order, volume, e);
 	}
+	json_decref(answer);
 	if (rc == 0 && volume)
 		ctl_say("a new volume first: %s, %lld GB at %s in %s", name, (long long)json_int(volume, "size", 0), json_str(volume, "account", ""),
 		    json_str(volume, "region", ""));

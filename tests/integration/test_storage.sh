@@ -29,7 +29,10 @@ same "an order that names what is not there is refused" "$? $(grep -c "there is 
 
 ctl prepare vllm-serve --gpu MI300X:1 --provider digitalocean --volume models --set modle=x --yes >"$WORK/o" 2>"$WORK/e"
 same "what is wrong is said before a volume is made" "$? $(grep -c "no parameter" "$WORK/e") $(wc -l <"$WORK/e") $(stored '"name": *"gf1v-')" "122 1 1 0"
-CTL_LIMIT=120 ctl prepare vllm-serve --gpu MI300X:1 --provider digitalocean --volume models --size 200 --snapshot-as base \
+ctl prepare vllm-serve --gpu MI300X:1 --provider runpod --volume models --snapshot-as base --yes >"$WORK/o" 2>"$WORK/e"
+same "nor where nothing can be kept as it is to be" "$? $(grep -c "none of these accounts has snapshots" "$WORK/e") $(stored '"name": *"gf1v-')" "122 1 0"
+# The cheapest machine is where there are no snapshots.
+CTL_LIMIT=120 ctl prepare vllm-serve --gpu MI300X:1 --volume models --size 200 --snapshot-as base \
 	--set model=org/model --yes >"$WORK/o" 2>"$WORK/e"
 same "the first run prepares" "$?" 0
 check "it says what it makes" grep -q 'a new volume first: models, 200 GB at digitalocean in ' "$WORK/e"
